@@ -1,0 +1,28 @@
+"""What the lessons of this course use besides the SageMaker SDK.
+
+``start`` says where the SageMaker calls of a lesson go; ``load`` and ``split`` give its table;
+``scores`` and ``plots`` show how well a model does; ``clean_up`` deletes what the course made.
+"""
+
+from importlib import import_module
+
+_PLACES = {
+    "start": "utils.course",
+    "load": "utils.tables",
+    "split": "utils.tables",
+    "scores": "utils.scores",
+    "plots": "utils.plots",
+    "clean_up": "utils.clean_up",
+}
+
+
+def __getattr__(name: str):
+    # On first use: the embedded account's processes import this package and need neither pandas nor the SDK.
+    if name not in _PLACES:
+        raise AttributeError(f"module 'utils' has no attribute '{name}'")
+    module = import_module(_PLACES[name])
+    return module if name == "plots" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

@@ -1,0 +1,94 @@
+"""What the course has running in an account, found by its tags; and its end."""
+
+from __future__ import annotations
+
+import re
+
+from botocore.exceptions import ClientError
+
+COURSE = "regression-on-sagemaker"
+ENDED = ("Completed", "Failed", "Stopped")
+# What costs money as long as it exists comes first; an endpoint is deleted before what it is made of.
+KINDS = {
+    "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
+    "endpoint configuration": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
+    "model": ("list_models", "Models", "Model"),
+}
+
+
+def tagged(client, kind: str, tags: list[dict]) -> list[str]:
+    """The names of the resources of a kind of KINDS that carry all of ``tags``."""
+    operation, listed, prefix = KINDS[kind]
+    return [
+        each[f"{prefix}Name"]
+        for page in client.get_paginator(operation).paginate()
+        for each in page[listed]
+        if _has(client, each[f"{prefix}Arn"], tags)
+    ]
+
+
+def running(client, tags: list[dict]) -> list[str]:
+    """What runs, and so costs, of what carries ``tags``: a line for each endpoint and training job."""
+    lines = [f"endpoint {name}" for name in tagged(client, "endpoint", tags)]
+    return lines + [f"training job {name}" for name in _jobs(client, tags)]
+
+
+def show(lines: list[str]) -> None:
+    """Print what ``running`` found."""
+    print("\n".join(lines) if lines else "nothing is running")
+
+
+def clean_up(course) -> None:
+    """Delete every endpoint, configuration and model of this user's lessons and stop their training jobs.
+
+    What does not carry the course's tags is not touched.  What is stored (data and artifacts in S3, the
+    records of ended jobs) stays.
+    """
+    client, tags = course.session.sagemaker_client, user_tags(course)
+    for name in _jobs(client, tags):
+        client.stop_training_job(TrainingJobName=name)
+        print(f"stopped the training job {name}")
+    for kind, (_, _, prefix) in KINDS.items():
+        delete = getattr(client, "delete" + re.sub("([A-Z])", r"_\1", prefix).lower())
+        for name in tagged(client, kind, tags):
+            delete(**{f"{prefix}Name": name})
+            print(f"deleted the {kind} {name}")
+    show(running(client, tags))
+
+
+def user_tags(course) -> list[dict]:
+    """The tags that all runs of this user share."""
+    return [tag for tag in course.tags if tag["Key"] != "course-run"]
+
+
+def delete_endpoint(client, name: str, model: str) -> None:
+    """Delete an endpoint, its configuration (of the same name) and its model, as far as they were made."""
+    for delete, member, value in (
+        (client.delete_endpoint, "EndpointName", name),
+        (client.delete_endpoint_config, "EndpointConfigName", name),
+        (client.delete_model, "ModelName", model),
+    ):
+        try:
+            delete(**{member: value})
+        except ClientError as error:
+            if "Could not find" not in str(error):
+                raise
+
+
+def _jobs(client, tags: list[dict]) -> list[str]:
+    return [
+        job["TrainingJobName"]
+        for status in ("InProgress", "Stopping")
+        for page in client.get_paginator("list_training_jobs").paginate(StatusEquals=status)
+        for job in page["TrainingJobSummaries"]
+        if _has(client, job["TrainingJobArn"], tags)
+    ]
+
+
+def _has(client, arn: str, tags: list[dict]) -> bool:
+    try:
+        pages = list(client.get_paginator("list_tags").paginate(ResourceArn=arn))
+    except ClientError:
+        return False  # deleted since it was listed
+    there = [tag for page in pages for tag in page["Tags"]]
+    return all(tag in there for tag in tags)

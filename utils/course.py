@@ -1,0 +1,153 @@
+"""The first cell of a lesson: where its SageMaker calls go, in whose name, and what that costs."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import logging
+import os
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from utils.clean_up import COURSE, delete_endpoint, running, show
+
+# US dollars an hour in us-east-1 (aws.amazon.com/sagemaker/pricing), and what AWS's own clock shows of small
+# jobs: about 3 minutes are billed of one.
+PRICES = {"ml.m5.large for training": 0.115, "ml.t2.medium for hosting": 0.056}
+PRICED = "November 2026"
+JOB_MINUTES = 3
+
+
+class CourseError(Exception):
+    """Something that the reader can put right; a notebook shows its sentence alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """A lesson's place in an AWS account; ``start`` makes it.
+
+    ``session`` is a ``sagemaker.Session``, ``role`` the ARN of the role that jobs take, ``bucket`` and ``prefix``
+    where its objects go, ``tags`` what every resource of this kernel carries.
+    """
+
+    series: str
+    session: object
+    role: str
+    bucket: str
+    prefix: str
+    tags: list[dict]
+
+    @property
+    def output_path(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    def tags_for(self, table, hyperparameters: dict) -> list[dict]:
+        """The tags of a training job that ``find_training_job`` finds again by data and hyperparameters."""
+        data = hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+        values = hashlib.sha256(json.dumps(hyperparameters, sort_keys=True).encode()).hexdigest()
+        marks = {"course-series": self.series, "course-data": data, "course-hyperparameters": values}
+        return self.tags + [{"Key": key, "Value": value} for key, value in marks.items()]
+
+    def find_training_job(self, table, hyperparameters: dict) -> str | None:
+        """The newest completed job of this user with these data and hyperparameters; None if there is none."""
+        wanted = {tag["Key"]: tag["Value"] for tag in self.tags_for(table, hyperparameters)}
+        del wanted["course-run"]
+        filters = [{"Name": f"Tags.{key}", "Operator": "Equals", "Value": value} for key, value in wanted.items()]
+        filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Completed"})
+        found = self.session.sagemaker_client.search(
+            Resource="TrainingJob", SearchExpression={"Filters": filters}, SortBy="CreationTime"
+        )["Results"]
+        return found[0]["TrainingJob"]["TrainingJobName"] if found else None
+
+    def show_running(self) -> None:
+        """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
+        show(running(self.session.sagemaker_client, self.tags))
+
+    @contextmanager
+    def endpoint(self, estimator, **deploy):
+        """An endpoint for a ``with`` block: its predictor, and its end whatever happens in the block."""
+        name = (
+            f"course-{self.series}-{time.strftime('%Y-%m-%d-%H-%M-%S')}-{time.time_ns() // 1_000_000 % 1000:03d}"
+        )
+        try:
+            yield estimator.deploy(endpoint_name=name, model_name=name, tags=self.tags, **deploy)
+        finally:
+            delete_endpoint(self.session.sagemaker_client, name, name)
+
+
+def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
+    """Open the account that this kernel works in, and print which it is and what the lesson costs there.
+
+    ``COURSE_AWS`` chooses: ``local`` (or unset) is the embedded account on this machine, ``aws`` the account
+    of your credentials.  ``jobs`` and ``endpoint_minutes`` are what the lesson uses, for the estimate.
+
+    Raises CourseError with a sentence if the account or the SDK cannot be used.
+    """
+    where = os.environ.get("COURSE_AWS", "local")
+    if where not in ("local", "aws"):
+        raise CourseError(f"COURSE_AWS is '{where}'. It must be 'local' or 'aws'.")
+    _check_sdk()
+    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
+    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
+    session, role = _local_session() if where == "local" else _aws_session()
+    bucket, beginning = session.default_bucket(), session.default_bucket_prefix
+    cost = jobs * JOB_MINUTES / 60 * PRICES["ml.m5.large for training"]
+    cost += endpoint_minutes / 60 * PRICES["ml.t2.medium for hosting"]
+    estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
+    if where == "local":
+        print(f"LOCAL: the embedded AWS account on this machine, region {session.boto_region_name}.")
+        print(f"This lesson costs nothing here; on AWS {estimate} (prices of {PRICED}).")
+    else:
+        print(f"AWS: your own account, region {session.boto_region_name}.")
+        print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
+    user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or getpass.getuser())
+    tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
+    prefix = "/".join(part for part in (beginning, "course", series) if part)
+    return Course(series, session, role, bucket, prefix, [{"Key": k, "Value": v} for k, v in tags.items()])
+
+
+def _check_sdk() -> None:
+    try:
+        found = version("sagemaker")
+    except PackageNotFoundError:
+        raise CourseError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
+    if not found.startswith("2."):
+        raise CourseError(
+            f"This kernel has version {found} of the SageMaker SDK; these lessons are written for version 2. "
+            "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
+            "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
+        )
+
+
+def _local_session():
+    from utils.local_aws.state import StateError
+
+    try:
+        from utils.local_aws.session import open_session
+
+        return open_session()
+    except StateError as error:
+        raise CourseError(str(error)) from None
+
+
+def _aws_session():
+    import sagemaker
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        session = sagemaker.Session()
+        role = os.environ.get("SAGEMAKER_ROLE_ARN") or sagemaker.get_execution_role(session)
+        return session, role
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise CourseError(
+            f"COURSE_AWS=aws, and AWS cannot be used: {error} Credentials, a region and a role are needed: "
+            "in Studio all three are there; elsewhere run 'aws configure' and name the role's ARN in "
+            "SAGEMAKER_ROLE_ARN."
+        ) from None

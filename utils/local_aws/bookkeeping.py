@@ -1,0 +1,179 @@
+"""IAM, STS and ECR by moto: services that only keep books.
+
+moto is mounted as the WSGI application that it is, and only when the first of these calls comes: most lessons
+need none of it.  What moto's STS and IAM give out as keys is entered among the account's keys, so that
+requests signed with them are let in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+
+from a2wsgi import WSGIMiddleware
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .errors import AwsError
+from .protocols import not_implemented, query_response
+from .signature import Key
+from .state import ROLE_NAME, ROLE_PATH, Account
+from .store import open_database
+
+SERVICES = ("iam", "sts", "ecr")
+STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+SCHEMA = """
+create table if not exists keys (
+    access_key_id text primary key, secret_access_key text not null, session_token text, arn text not null);
+"""
+
+
+class Keys:
+    """The keys that the account has given out: its own, and those that IAM and STS made since."""
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.database = open_database(folder / "keys.sqlite", SCHEMA)
+        self.own = Key(
+            account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn
+        )
+
+    def find(self, access_key_id: str) -> Key | None:
+        if access_key_id == self.own.access_key_id:
+            return self.own
+        rows = self.database.read("select * from keys where access_key_id = ?", (access_key_id,))
+        return Key(*rows[0]) if rows else None
+
+    def add(self, key: Key) -> None:
+        with self.database.write() as cursor:
+            cursor.execute(
+                "insert or replace into keys values (?, ?, ?, ?)",
+                (key.access_key_id, key.secret_access_key, key.session_token, key.arn),
+            )
+
+
+class Bookkeeping:
+    """The services of ``SERVICES``."""
+
+    def __init__(self, account: Account, keys: Keys) -> None:
+        self.account = account
+        self.keys = keys
+        self._lock = threading.Lock()
+        self._application: WSGIMiddleware | None = None
+
+    async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
+        """Answer a request whose signature has been checked."""
+        action = _form_value(body, "Action")
+        if service == "sts" and action == "GetCallerIdentity":
+            # Ours, not moto's: it must know whose keys have signed.
+            result = {
+                "Arn": key.arn,
+                "UserId": f"AROA{self.account.access_key_id[4:]}:{key.arn.rpartition('/')[2]}",
+                "Account": self.account.account_id,
+            }
+            return query_response(action, STS_NAMESPACE, result)
+        application = await run_in_threadpool(self._mounted)
+        response = await _call(application, request.scope, body)
+        if b"<!doctype html" in response.body[:200].lower() or response.status_code >= 500:
+            raise not_implemented(
+                f"{service.upper()}'s operation {action or request.headers.get('x-amz-target', '')}"
+            )
+        if service != "ecr":
+            self._remember(response.body.decode(), action)
+        return response
+
+    def _mounted(self) -> WSGIMiddleware:
+        with self._lock:
+            if self._application is None:
+                os.environ["MOTO_ACCOUNT_ID"] = self.account.account_id
+                from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+                dispatcher = DomainDispatcherApplication(create_backend_app)
+                self._make_role(dispatcher)
+                self._application = WSGIMiddleware(dispatcher, workers=4)
+            return self._application
+
+    def _make_role(self, dispatcher) -> None:
+        """Enter the account's execution role, which every notebook's ``get_execution_role()`` asks for."""
+        from werkzeug.test import Client  # moto brings it, and is not loaded before it is needed
+
+        form = {
+            "Action": "CreateRole",
+            "Version": "2010-05-08",
+            "RoleName": ROLE_NAME,
+            "Path": ROLE_PATH,
+            "AssumeRolePolicyDocument": json.dumps(TRUST),
+        }
+        day = time.strftime("%Y%m%d", time.gmtime())
+        Client(dispatcher).post(
+            "/",
+            data=urlencode(form),
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Authorization": f"AWS4-HMAC-SHA256 Credential={self.account.access_key_id}/{day}/"
+                f"{self.account.region}/iam/aws4_request, SignedHeaders=host, Signature=0",
+                "Host": "iam.amazonaws.com",
+            },
+        )
+
+    def _remember(self, answer: str, action: str) -> None:
+        """Enter the keys that an answer of STS or IAM gives out."""
+        found = {
+            name: re.search(f"<{name}>([^<]+)</{name}>", answer)
+            for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Arn", "UserName")
+        }
+        values = {name: match.group(1) for name, match in found.items() if match}
+        if {"AccessKeyId", "SecretAccessKey"} <= values.keys():
+            who = f"arn:aws:iam::{self.account.account_id}:user/{values.get('UserName', action)}"
+            self.keys.add(
+                Key(
+                    values["AccessKeyId"],
+                    values["SecretAccessKey"],
+                    values.get("SessionToken"),
+                    values.get("Arn", who),
+                )
+            )
+
+
+async def _call(application: WSGIMiddleware, scope: dict, body: bytes) -> Response:
+    """Pass a request whose body has been read to a mounted application and gather its answer."""
+    parts: list[bytes] = []
+    start: dict = {}
+    sent = False
+
+    async def receive() -> dict:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            parts.append(message.get("body", b""))
+
+    await application(scope, receive, send)
+    if not start:
+        raise AwsError("InternalFailure", "The service gave no answer.", 500)
+    response = Response(b"".join(parts), start["status"])
+    response.raw_headers = [
+        (name, value) for name, value in start["headers"] if name.lower() not in (b"server", b"date")
+    ]
+    return response
+
+
+def _form_value(body: bytes, name: str) -> str:
+    return parse_qs(body.decode(errors="replace")).get(name, [""])[0]

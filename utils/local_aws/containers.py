@@ -1,0 +1,110 @@
+"""A container without Docker: an image's program in a process group of its own.
+
+The program finds the folders of AWS's containers below ``SAGEMAKER_BASE_DIR`` (``/opt/ml`` there).
+It sees a bare environment: none of the account's keys, nothing of the reader's.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .state import CHECKOUT
+
+FLUSH_EVERY = 0.25  # seconds that a line of output may wait to be passed on
+FLUSH_LINES = 500
+MAX_LINE = 262_144  # characters; longer lines are cut, as CloudWatch Logs cuts them
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+
+
+class Container:
+    """A running program.  ``on_lines`` gets its output as lists of (seconds since the epoch, line)."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        on_lines: Callable[[list[tuple[float, str]]], None],
+    ) -> None:
+        inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self._on_lines = on_lines
+        self._waiting: list[tuple[float, str]] = []
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={
+                **inherited,
+                "PYTHONPATH": str(CHECKOUT),
+                "PYTHONUNBUFFERED": "1",
+                # One BLAS thread a job: jobs share two cores, and small matrices gain nothing.
+                "OPENBLAS_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": "1",
+                **environment,
+            },
+            # The program watches its standard input: the pipe closes when the account dies, however it dies.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._flusher = threading.Thread(target=self._flush_regularly, daemon=True)
+        self._ended = threading.Event()
+        self._reader.start()
+        self._flusher.start()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The exit code, with all output passed on; None if it still runs after ``timeout`` seconds."""
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        # What the program left running in its group goes with it, as the container would.
+        self._signal(signal.SIGKILL)
+        self._reader.join(timeout=10)
+        self._ended.set()
+        self._flusher.join()
+        self._process.stdin.close()
+        return code
+
+    def stop(self, grace: float) -> int:
+        """SIGTERM, and SIGKILL to what still runs ``grace`` seconds later; the exit code."""
+        self._signal(signal.SIGTERM)
+        code = self.wait(grace)
+        if code is None:
+            self._signal(signal.SIGKILL)
+            code = self.wait()
+        return code
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def _read(self) -> None:
+        with self._process.stdout as stream:
+            for line in iter(lambda: stream.readline(MAX_LINE), b""):
+                text = line.decode(errors="replace").rstrip("\r\n")
+                with self._lock:
+                    self._waiting.append((time.time(), text))
+                if len(self._waiting) >= FLUSH_LINES:
+                    self._flush()
+
+    def _flush_regularly(self) -> None:
+        while not self._ended.wait(FLUSH_EVERY):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            lines, self._waiting = self._waiting, []
+        if lines:
+            self._on_lines(lines)

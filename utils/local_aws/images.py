@@ -1,0 +1,71 @@
+"""The images that the account can run: which program stands for which container.
+
+An image is known by the repository in its address, whatever registry and region it names.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .linear_learner import METRIC_DEFINITIONS
+from .protocols import not_implemented
+
+
+class Answer(Protocol):
+    """What a model's container answers to one request."""
+
+    status: int
+    content_type: str
+    body: bytes
+    log_line: str | None
+
+
+class ServedModel(Protocol):
+    """A model as its container serves it behind ``/invocations``."""
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image: the command that trains, and the loader of what it trained.
+
+    ``load`` takes the folder of an unpacked ``model.tar.gz`` and raises ValueError if it holds no model.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    load: Callable[[Path], ServedModel]
+    metric_definitions: tuple[dict, ...]
+
+
+def _load_linear_learner(folder: Path) -> ServedModel:
+    from .linear_learner.serving import Model  # NumPy loads with it: only an account that serves needs it
+
+    return Model.load(folder)
+
+
+IMAGES = {
+    "linear-learner": Image(
+        "linear-learner",
+        (sys.executable, "-m", "utils.local_aws.linear_learner", "train"),
+        _load_linear_learner,
+        tuple(METRIC_DEFINITIONS),
+    ),
+}
+
+
+def find_image(uri: str) -> Image:
+    """The image of an address such as ``ACCOUNT.dkr.ecr.REGION.amazonaws.com/linear-learner:1``.
+
+    Raises AwsError if the account has no program for it.
+    """
+    repository = re.sub(r"^[^/]+/|[:@].*$", "", uri)
+    if repository not in IMAGES:
+        raise not_implemented(f"The image {uri} (images that run here: {', '.join(IMAGES)})")
+    return IMAGES[repository]

@@ -1,0 +1,66 @@
+"""The training container's entry point: ``python -m utils.local_aws.linear_learner train``.
+
+``SAGEMAKER_BASE_DIR`` names the folder that stands for ``/opt/ml``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> int:
+    """Train; 0 if a model was written, 1 if ``output/failure`` says why not, 2 for a wrong command line."""
+    if arguments != ["train"]:
+        print("usage: python -m utils.local_aws.linear_learner train", file=sys.stderr)
+        return 2
+    _die_with_parent()
+    # The mini-batches are small: more BLAS threads cost processor time and gain nothing.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from .errors import CustomerError, algorithm_error
+    from .log import Log
+    from .training import train
+
+    base, log = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")), Log()
+    try:
+        train(base, log)
+        return 0
+    except BrokenPipeError:
+        os._exit(1)
+    except CustomerError as error:
+        log.error(f"Customer Error: {error.text}")
+        reason = error.failure_reason
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job must end with a reason
+        reason = algorithm_error(error).replace(str(base), "/opt/ml")
+        log.error(f"Algorithm Error: {reason.removeprefix('AlgorithmError: ')}")
+        log.plain(traceback.format_exc().replace(str(base), "/opt/ml").rstrip())
+    log.flush()
+    output = base / "output"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "failure").write_text(reason, encoding="utf-8")
+    return 1
+
+
+def _die_with_parent() -> None:
+    """End at once when the pipe on standard input closes: nobody is left to take the result."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def wait_for_end() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""The training log, line for line in the form of AWS's Python 3 images."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TextIO
+
+_IDENTITY = {"Algorithm": "Linear Learner", "Host": "algo-1", "Operation": "training"}
+
+
+class Log:
+    """Writes to ``stream`` (standard output by default); call :meth:`flush` where a reader should catch up.
+
+    Times are UTC, as in a container.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._thread = threading.get_ident()
+
+    def info(self, message: str) -> None:
+        """``[01/31/2026 12:00:00 INFO <thread>] message``"""
+        self._record("INFO", message)
+
+    def warning(self, message: str) -> None:
+        """As :meth:`info`, with WARNING."""
+        self._record("WARNING", message)
+
+    def error(self, message: str) -> None:
+        """As :meth:`info`, with ERROR."""
+        self._record("ERROR", message)
+
+    def plain(self, line: str) -> None:
+        """A line without a prefix, as the container's entry point prints."""
+        self._stream.write(line + "\n")
+
+    def data_pass(self, channel: str, epoch: int, seconds: float, batches: int, size: int) -> None:
+        """The line of AWS's record reader: one pass over ``size`` bytes in ``batches`` mini-batches."""
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        stats = {
+            "data_pipeline": f"/opt/ml/input/data/{channel}",
+            "epoch": epoch,
+            "duration": round(seconds * 1000),
+            "num_examples": batches,
+            "num_bytes": size,
+        }
+        self.plain(f"[{now}] [tensorio] [info] epoch_stats={json.dumps(stats)}")
+
+    def metrics(self, start: float, values: dict[str, list[float] | float], **dimensions: object) -> None:
+        """A ``#metrics`` line: ``values`` maps a name to one measurement or several, begun at ``start``."""
+        record = {
+            "StartTime": start,
+            "EndTime": time.time(),
+            "Dimensions": _IDENTITY | dimensions,
+            "Metrics": {name: _summary(value) for name, value in values.items()},
+        }
+        self.plain(f"#metrics {json.dumps(record)}")
+
+    def quality(self, channel: str, name: str, value: float, epoch: int | None = None) -> None:
+        """A ``#quality_metric`` line, the source of the job's metrics."""
+        at = "" if epoch is None else f"epoch={epoch}, "
+        self.info(f"#quality_metric: host=algo-1, {at}{channel} {name} <loss>={value!r}")
+
+    def flush(self) -> None:
+        """Hand everything written so far to the reader."""
+        self._stream.flush()
+
+    def _record(self, level: str, message: str) -> None:
+        now = datetime.now(UTC).strftime("%m/%d/%Y %H:%M:%S")
+        self._stream.write(f"[{now} {level} {self._thread}] {message}\n")
+
+
+def _summary(value: list[float] | float) -> dict[str, float]:
+    many = value if isinstance(value, list) else [value]
+    return {"sum": float(sum(many)), "count": len(many), "min": min(many), "max": max(many)}

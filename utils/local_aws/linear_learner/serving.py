@@ -1,0 +1,217 @@
+"""The inference container: a loaded model that answers request bodies.
+
+Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/LL-in-formats.html
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import get_ident
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..recordio import read_records, write_scores
+from . import artifact
+
+JSON, JSON_LINES = "application/json", "application/jsonlines"
+RECORDIO, CSV = "application/x-recordio-protobuf", "text/csv"
+_BAD_PAYLOAD = "unable to evaluate payload provided"
+
+
+class Answer(NamedTuple):
+    """What the container answers, and what it writes to its log (empty if nothing)."""
+
+    status: int
+    content_type: str
+    body: bytes
+    log_line: str
+
+
+class _Bad(Exception):
+    """A payload that cannot be evaluated; the message is for the log."""
+
+
+class Model:
+    """A regressor ready to score."""
+
+    def __init__(self, weights: NDArray[np.float32], bias: np.float32) -> None:
+        self._weights = weights.astype(np.float64)
+        self._bias = float(bias)
+        self.feature_dim = len(weights)
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Load ``model_algo-1`` from an extracted ``model.tar.gz``; ValueError says what is wrong with it."""
+        weights, bias, _ = artifact.read(Path(folder) / artifact.FILE_NAME)
+        return cls(weights, bias)
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
+        """Answer one request: 200 with scores, 400 for a bad payload, 415 or 406 for an unknown format."""
+        kind = _media_type(content_type)
+        decode = _DECODERS.get(kind)
+        if decode is None:
+            return _refusal(415, f"No iterator has been registered for ContentType ({kind!r}, '1.0')")
+        encoding = _accepted(accept)
+        if encoding is None:
+            return _refusal(406, f"No encoder has been registered for Accept {accept!r}")
+        try:
+            return Answer(200, encoding, _ENCODERS[encoding](self._score(decode(body))), "")
+        except _Bad as error:
+            return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
+
+    def _score(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (n,) of rows (n, d): float32, as the algorithm's."""
+        if rows.shape[1] != self.feature_dim:
+            raise _Bad(
+                f"The feature dimension of the input: {rows.shape[1]} does not match the feature dimension "
+                f"of the model: {self.feature_dim}. Please fix the input and try again."
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = (rows @ self._weights + self._bias).astype(np.float32)
+        # A sum is finite only if all its parts are: one look at it instead of one per feature.
+        if not math.isfinite(scores.sum(dtype=np.float64)):
+            raise _Bad("The input or the score of a record is not a finite number.")
+        return scores
+
+
+def _media_type(header: str | None) -> str:
+    return (header or "").partition(";")[0].strip().lower()
+
+
+def _accepted(header: str | None) -> str | None:
+    """The first format in an Accept header that there is an encoder for; JSON if it asks for nothing."""
+    if not header:
+        return JSON
+    for part in header.split(","):
+        kind = _media_type(part)
+        if kind in _ENCODERS:
+            return kind
+        if kind in ("*/*", "application/*"):
+            return JSON
+        if kind == "text/*":
+            return CSV
+    return None
+
+
+def _refusal(status: int, sentence: str) -> Answer:
+    return Answer(status, "text/plain", sentence.encode(), _log_line(sentence))
+
+
+def _log_line(sentence: str) -> str:
+    now = datetime.now(UTC).strftime("%m/%d/%Y %H:%M:%S")
+    return f"[{now} ERROR {get_ident()}] Customer Error: {sentence}"
+
+
+def _decode_csv(body: bytes) -> NDArray[np.float32]:
+    body = body.strip()
+    # float() also takes 1_000, NumPy does not.
+    if not body or b"_" in body:
+        raise _Bad("The input is not CSV of numbers.")
+    try:
+        if b"\n" not in body and b"\r" not in body:
+            return np.array([[float(field) for field in body.split(b",")]], np.float32)
+        return np.loadtxt(io.BytesIO(body), np.float32, comments=None, delimiter=",", ndmin=2)
+    except (ValueError, OverflowError) as error:
+        raise _Bad(f"Unable to parse csv: {error}") from None
+
+
+def _decode_json(body: bytes) -> NDArray[np.float32]:
+    document = _parse_json(body)
+    instances = document.get("instances") if isinstance(document, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise _Bad('The input has no list of "instances".')
+    return _table([_features(instance) for instance in instances])
+
+
+def _decode_json_lines(body: bytes) -> NDArray[np.float32]:
+    lines = [line for line in body.splitlines() if line.strip()]
+    if not lines:
+        raise _Bad("The input is empty.")
+    return _table([_features(_parse_json(line)) for line in lines])
+
+
+def _parse_json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _Bad(f"The input is not JSON: {error}") from None
+
+
+def _features(instance: object) -> list[float]:
+    """The numbers of one instance in any of its documented forms: short, long, or sparse."""
+    if isinstance(instance, dict):
+        features = instance.get("features")
+        if isinstance(features, list):
+            return features
+        data = instance.get("data")
+        features = data.get("features") if isinstance(data, dict) else features
+        if isinstance(features, dict) and isinstance(features.get("values"), list):
+            return _dense(features) if "keys" in features else features["values"]
+    raise _Bad('An instance has no "features" with numbers.')
+
+
+def _dense(features: dict) -> list[float]:
+    keys, shape, values = features["keys"], features.get("shape"), features["values"]
+    whole = [*keys, *shape] if isinstance(keys, list) and isinstance(shape, list) else [None]
+    if not all(type(n) is int and n >= 0 for n in whole) or len(shape) != 1 or len(keys) != len(values):
+        raise _Bad("The keys, shape and values of a sparse instance do not fit together.")
+    if shape[0] > 10_000_000 or any(key >= shape[0] for key in keys):
+        raise _Bad(f"A sparse instance does not fit its shape {shape}.")
+    row = [0.0] * shape[0]
+    for key, value in zip(keys, values, strict=True):
+        row[key] = value
+    return row
+
+
+def _table(rows: list[list[float]]) -> NDArray[np.float32]:
+    if any(len(row) != len(rows[0]) for row in rows):
+        raise _Bad("The instances differ in their number of features.")
+    if not all(type(value) in (int, float) for row in rows for value in row):
+        raise _Bad("A feature is not a number.")
+    try:
+        return np.array(rows, np.float32)
+    except OverflowError:
+        raise _Bad("A feature is too large for float32.") from None
+
+
+def _decode_recordio(body: bytes) -> NDArray[np.float32]:
+    if not body:
+        raise _Bad("The input is empty.")
+    try:
+        return read_records(body)[0]
+    except ValueError as error:
+        raise _Bad(f"The input is not recordio-protobuf: {error}.") from None
+
+
+def _encode_json(scores: NDArray[np.float32]) -> bytes:
+    each = ", ".join(['{"score": %r}'] * len(scores))
+    return (f'{{"predictions": [{each}]}}' % tuple(scores.tolist())).encode()
+
+
+def _encode_json_lines(scores: NDArray[np.float32]) -> bytes:
+    return ('{"score": %r}\n' * len(scores) % tuple(scores.tolist())).encode()
+
+
+def _encode_csv(scores: NDArray[np.float32]) -> bytes:
+    return ("%r\n" * len(scores) % tuple(scores.tolist())).encode()
+
+
+_DECODERS: dict[str, Callable[[bytes], NDArray[np.float32]]] = {
+    CSV: _decode_csv,
+    JSON: _decode_json,
+    JSON_LINES: _decode_json_lines,
+    RECORDIO: _decode_recordio,
+}
+_ENCODERS: dict[str, Callable[[NDArray[np.float32]], bytes]] = {
+    JSON: _encode_json,
+    JSON_LINES: _encode_json_lines,
+    RECORDIO: write_scores,
+    CSV: _encode_csv,
+}

@@ -1,0 +1,325 @@
+"""CloudWatch Logs: groups, streams and events, kept in a database of their own.
+
+Job and endpoint logs are written here by the account itself, and read with the calls that the
+SageMaker SDK and the console use.  Reference: the CloudWatch Logs API reference, version 2014-03-28.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import AwsError
+from .protocols import not_implemented
+from .state import Account
+from .store import open_database
+
+SCHEMA = """
+create table if not exists groups (name text primary key, created integer not null);
+create table if not exists streams (
+    log_group text not null, name text not null, created integer not null,
+    first integer, last integer, ingested integer, primary key (log_group, name));
+create table if not exists events (
+    id integer primary key, log_group text not null, stream text not null,
+    timestamp integer not null, ingested integer not null, message text not null);
+create index if not exists events_by_stream on events (log_group, stream, id);
+"""
+MAX_EVENT = 262_144  # characters of one event; CloudWatch cuts what is longer
+MAX_PAGE = 1_000_000  # characters of one answer
+PAGE = 10_000  # events of one answer
+
+
+class Logs:
+    """The log service.  Times are milliseconds since the epoch, as everywhere in CloudWatch Logs."""
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.database = open_database(folder / "logs.sqlite", SCHEMA)
+        self.account = account
+        self.operations = {
+            "CreateLogGroup": self.create_log_group,
+            "CreateLogStream": self.create_log_stream,
+            "DeleteLogGroup": self.delete_log_group,
+            "DeleteLogStream": self.delete_log_stream,
+            "DescribeLogGroups": self.describe_log_groups,
+            "DescribeLogStreams": self.describe_log_streams,
+            "FilterLogEvents": self.filter_log_events,
+            "GetLogEvents": self.get_log_events,
+            "PutLogEvents": self.put_log_events,
+        }
+
+    def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
+        """Append events (seconds since the epoch, text), making group and stream if need be."""
+        now = _now()
+        rows = [(group, stream, int(at * 1000), now, text[:MAX_EVENT]) for at, text in events]
+        with self.database.write() as cursor:
+            cursor.execute("insert or ignore into groups values (?, ?)", (group, now))
+            cursor.execute(
+                "insert or ignore into streams (log_group, name, created) values (?, ?, ?)",
+                (group, stream, now),
+            )
+            self._append(cursor, group, stream, rows)
+
+    @staticmethod
+    def _append(cursor, group: str, stream: str, rows: list[tuple]) -> None:
+        if not rows:
+            return
+        cursor.executemany(
+            "insert into events (log_group, stream, timestamp, ingested, message) values (?, ?, ?, ?, ?)",
+            rows,
+        )
+        times = [row[2] for row in rows]
+        cursor.execute(
+            "update streams set first = min(coalesce(first, ?1), ?1), last = max(coalesce(last, ?2), ?2), "
+            "ingested = ?3 where log_group = ?4 and name = ?5",
+            (min(times), max(times), rows[-1][3], group, stream),
+        )
+
+    def create_log_group(self, params: dict) -> None:
+        if self.database.read("select 1 from groups where name = ?", (params["logGroupName"],)):
+            raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
+        with self.database.write() as cursor:
+            cursor.execute("insert into groups values (?, ?)", (params["logGroupName"], _now()))
+
+    def create_log_stream(self, params: dict) -> None:
+        group, stream = params["logGroupName"], params["logStreamName"]
+        self._need_group(group)
+        if self._stream(group, stream):
+            raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
+        with self.database.write() as cursor:
+            cursor.execute(
+                "insert into streams (log_group, name, created) values (?, ?, ?)", (group, stream, _now())
+            )
+
+    def delete_log_group(self, params: dict) -> None:
+        self._need_group(params["logGroupName"])
+        with self.database.write() as cursor:
+            for table, column in (("events", "log_group"), ("streams", "log_group"), ("groups", "name")):
+                cursor.execute(f"delete from {table} where {column} = ?", (params["logGroupName"],))
+
+    def delete_log_stream(self, params: dict) -> None:
+        key = params["logGroupName"], params["logStreamName"]
+        self._need_stream(*key)
+        with self.database.write() as cursor:
+            cursor.execute("delete from events where log_group = ? and stream = ?", key)
+            cursor.execute("delete from streams where log_group = ? and name = ?", key)
+
+    def put_log_events(self, params: dict) -> dict:
+        group, stream = params["logGroupName"], params["logStreamName"]
+        self._need_stream(group, stream)
+        now = _now()
+        rows = [(group, stream, event["timestamp"], now, event["message"]) for event in params["logEvents"]]
+        if any(earlier[2] > later[2] for earlier, later in zip(rows, rows[1:], strict=False)):
+            raise AwsError(
+                "InvalidParameterException",
+                "Log events in a single PutLogEvents request must be in chronological order.",
+            )
+        with self.database.write() as cursor:
+            self._append(cursor, group, stream, rows)
+        return {"nextSequenceToken": f"{now:056d}"}
+
+    def describe_log_groups(self, params: dict) -> dict:
+        if params.get("logGroupNamePattern"):
+            raise not_implemented("CloudWatch Logs' logGroupNamePattern")
+        prefix, start, limit = (
+            params.get("logGroupNamePrefix", ""),
+            params.get("nextToken", ""),
+            params.get("limit", 50),
+        )
+        rows = self.database.read(
+            "select * from groups where name > ? and substr(name, 1, ?) = ? order by name limit ?",
+            (start, len(prefix), prefix, limit + 1),
+        )
+        groups = [
+            {
+                "logGroupName": row["name"],
+                "creationTime": row["created"],
+                "arn": f"{self._arn(row['name'])}:*",
+                "logGroupArn": self._arn(row["name"]),
+                "metricFilterCount": 0,
+                "logGroupClass": "STANDARD",
+            }
+            for row in rows[:limit]
+        ]
+        return {"logGroups": groups, "nextToken": rows[limit - 1]["name"] if len(rows) > limit else None}
+
+    def describe_log_streams(self, params: dict) -> dict:
+        group = self._group_name(params)
+        self._need_group(group)
+        prefix, order = params.get("logStreamNamePrefix", ""), params.get("orderBy", "LogStreamName")
+        if prefix and order == "LastEventTime":
+            raise AwsError(
+                "InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."
+            )
+        limit, offset = params.get("limit", 50), _offset(params.get("nextToken"))
+        column = "coalesce(last, 0)" if order == "LastEventTime" else "name"
+        direction = "desc" if params.get("descending") else "asc"
+        rows = self.database.read(
+            "select * from streams where log_group = ? and substr(name, 1, ?) = ? "
+            f"order by {column} {direction}, name limit ? offset ?",
+            (group, len(prefix), prefix, limit + 1, offset),
+        )
+        streams = [
+            {
+                "logStreamName": row["name"],
+                "creationTime": row["created"],
+                "firstEventTimestamp": row["first"],
+                "lastEventTimestamp": row["last"],
+                "lastIngestionTime": row["ingested"],
+                "uploadSequenceToken": f"{row['ingested'] or row['created']:056d}",
+                "arn": f"{self._arn(group)}:log-stream:{row['name']}",
+                "storedBytes": 0,  # CloudWatch itself reports zero since June 2019
+            }
+            for row in rows[:limit]
+        ]
+        return {"logStreams": streams, "nextToken": str(offset + limit) if len(rows) > limit else None}
+
+    def get_log_events(self, params: dict) -> dict:
+        group, stream = self._group_name(params), params["logStreamName"]
+        self._need_stream(group, stream)
+        token, limit = params.get("nextToken"), params.get("limit", PAGE)
+        forward = params.get("startFromHead", False)
+        where, args = "log_group = ? and stream = ?", [group, stream]
+        if token:
+            direction, _, position = token.partition("/")
+            if direction not in ("f", "b") or not position.isdigit():
+                raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+            forward = direction == "f"
+            where += f" and id {'>' if forward else '<'} ?"
+            args.append(int(position))
+        rows = self.database.read(
+            f"select * from events where {where} {_between(params, args)} "
+            f"order by id {'asc' if forward else 'desc'} limit ?",
+            (*args, limit),
+        )
+        rows = _page(rows)
+        if not forward:
+            rows.reverse()
+        if rows:
+            ends = f"f/{rows[-1]['id']:056d}", f"b/{rows[0]['id']:056d}"
+        elif token:
+            # At the end AWS gives the caller's own token back: this is how a client knows.
+            ends = (token, token)
+        else:
+            ends = (f"f/{0:056d}", f"b/{0:056d}")
+        return {
+            "events": [
+                {"timestamp": row["timestamp"], "message": row["message"], "ingestionTime": row["ingested"]}
+                for row in rows
+            ],
+            "nextForwardToken": ends[0],
+            "nextBackwardToken": ends[1],
+        }
+
+    def filter_log_events(self, params: dict) -> dict:
+        group = self._group_name(params)
+        self._need_group(group)
+        names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
+        if names and prefix:
+            raise AwsError(
+                "InvalidParameterException", "logStreamNames and logStreamNamePrefix cannot both be given."
+            )
+        where, args = "log_group = ? and id > ?", [group, _offset(params.get("nextToken"))]
+        if names:
+            where += f" and stream in ({', '.join('?' * len(names))})"
+            args += names
+        if prefix:
+            where += " and substr(stream, 1, ?) = ?"
+            args += [len(prefix), prefix]
+        matches = _pattern(params.get("filterPattern", ""))
+        limit = params.get("limit", PAGE)
+        rows = self.database.read(f"select * from events where {where} {_between(params, args)} order by id", args)
+        rows = [row for row in rows if matches(row["message"])]
+        page = _page(rows[:limit])
+        return {
+            "events": [
+                {
+                    "logStreamName": row["stream"],
+                    "timestamp": row["timestamp"],
+                    "message": row["message"],
+                    "ingestionTime": row["ingested"],
+                    "eventId": f"{row['id']:056d}",
+                }
+                for row in page
+            ],
+            "searchedLogStreams": [],
+            "nextToken": str(page[-1]["id"]) if len(page) < len(rows) else None,
+        }
+
+    def _group_name(self, params: dict) -> str:
+        name = params.get("logGroupName") or params.get("logGroupIdentifier", "")
+        return name.rpartition(":log-group:")[2].removesuffix(":*")
+
+    def _need_group(self, name: str) -> None:
+        if not self.database.read("select 1 from groups where name = ?", (name,)):
+            raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+
+    def _stream(self, group: str, name: str) -> list:
+        return self.database.read("select * from streams where log_group = ? and name = ?", (group, name))
+
+    def _need_stream(self, group: str, name: str) -> None:
+        self._need_group(group)
+        if not self._stream(group, name):
+            raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+    def _arn(self, group: str) -> str:
+        return f"arn:aws:logs:{self.account.region}:{self.account.account_id}:log-group:{group}"
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _between(params: dict, args: list) -> str:
+    clause = ""
+    for name, operator in (("startTime", ">="), ("endTime", "<")):
+        if params.get(name) is not None:
+            clause += f" and timestamp {operator} ?"
+            args.append(params[name])
+    return clause
+
+
+def _page(rows: list) -> list:
+    """As many rows as fit in one answer, at least one."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row["message"]) + 26
+        if count and size > MAX_PAGE:
+            return rows[:count]
+    return list(rows)
+
+
+def _offset(token: str | None) -> int:
+    if token is None:
+        return 0
+    if not token.isdigit():
+        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+    return int(token)
+
+
+def _pattern(text: str):
+    """A filter pattern of terms: all of ``a "b c"``, none of ``-d``, any of ``?e ?f``.
+
+    Source: CloudWatch Logs User Guide, "Filter pattern syntax", unstructured log events.
+    """
+    text = text.strip()
+    if text[:1] in ("{", "[", "%"):
+        raise not_implemented("a CloudWatch Logs filter pattern for JSON, columns or regular expressions")
+    try:
+        terms = shlex.split(re.sub(r"([?-])\"", r'"\1', text))
+    except ValueError:
+        raise AwsError("InvalidParameterException", "Invalid filter pattern") from None
+    required = [term for term in terms if term[0] not in "?-"]
+    excluded = [term[1:] for term in terms if term[0] == "-"]
+    optional = [term[1:] for term in terms if term[0] == "?"]
+
+    def matches(message: str) -> bool:
+        return (
+            all(term in message for term in required)
+            and not any(term in message for term in excluded)
+            and (not optional or any(term in message for term in optional))
+        )
+
+    return matches

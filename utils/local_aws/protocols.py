@@ -1,0 +1,134 @@
+"""AWS's wire protocols as the account's services speak them.
+
+- ``json`` (SageMaker, CloudWatch Logs, CloudWatch, ECR): the operation in ``X-Amz-Target``, a JSON body.
+- ``rest-json`` (the SageMaker runtime): the operation in the path, errors named in a header.
+- ``query`` (STS, IAM): a form with ``Action``, answers in XML.
+
+Reference: the protocol pages of Smithy's documentation, and botocore's parsers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import uuid
+from collections.abc import Callable
+from functools import cache
+from xml.sax.saxutils import escape
+
+import botocore.session
+from botocore.model import ServiceModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .errors import AwsError
+from .validation import validate
+
+
+@cache
+def service_model(name: str) -> ServiceModel:
+    """botocore's model of a service (``sagemaker``, ``logs``, ``cloudwatch`` …)."""
+    return botocore.session.get_session().get_service_model(name)
+
+
+def request_id() -> str:
+    return str(uuid.uuid4())
+
+
+class JsonService:
+    """A service of the ``json`` protocol: its model, and the operations that are executed here.
+
+    ``operations`` maps an operation's name to a function of its validated parameters that returns the
+    answer (a dict; members that are None are left out) or raises AwsError.  A function that takes a
+    second argument gets the Starlette request too.
+    """
+
+    def __init__(self, model: str, title: str, operations: dict[str, Callable]) -> None:
+        self.model = service_model(model)
+        self.title = title
+        self.operations = {
+            name: (function, len(inspect.signature(function).parameters) > 1)
+            for name, function in operations.items()
+        }
+        self.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
+
+    async def handle(self, request: Request, body: bytes) -> Response:
+        name = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        if name not in self.model.operation_names:
+            raise AwsError("UnknownOperationException", f"{self.title} has no operation named '{name}'.")
+        if name not in self.operations:
+            raise not_implemented(f"{self.title}'s operation {name}")
+        params = self._params(name, body)
+        function, wants_request = self.operations[name]
+        answer = function(params, request) if wants_request else function(params)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        return json_response(answer or {}, self.content_type)
+
+    def _params(self, name: str, body: bytes) -> dict:
+        try:
+            params = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            raise AwsError("SerializationException", "The request's body is not JSON.") from None
+        if not isinstance(params, dict):
+            raise AwsError("SerializationException", "The request's body is not a JSON object.")
+        shape = self.model.operation_model(name).input_shape
+        if shape is not None:
+            validate(params, shape)
+        return params
+
+
+def json_response(answer: dict, content_type: str, status: int = 200) -> Response:
+    """A JSON answer.  Members that are None are left out: strict clients refuse a null."""
+    headers = {"x-amzn-RequestId": request_id()}
+    body = json.dumps(answer if status != 200 else pruned(answer))
+    return Response(body, status, headers, media_type=content_type)
+
+
+def pruned(value):
+    """``value`` without the members of dicts that are None, at every depth."""
+    if isinstance(value, dict):
+        return {name: pruned(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [pruned(item) for item in value]
+    return value
+
+
+def not_implemented(what: str) -> AwsError:
+    """The one answer to what AWS has and the embedded account has not."""
+    return AwsError(
+        "ValidationException",
+        f"{what} is not implemented in the embedded AWS account. "
+        "utils/local_aws/README.md lists what is; COURSE_AWS=aws uses a real account.",
+    )
+
+
+def json_error(error: AwsError) -> Response:
+    body = {"__type": error.code, "message": error.message, **error.fields}
+    status = 400 if error.status == 403 else error.status  # this protocol knows 400 and 500 only
+    return json_response(body, "application/x-amz-json-1.1", status)
+
+
+def rest_json_error(error: AwsError) -> Response:
+    body = {"Message": error.message, "message": error.message, **error.fields}
+    response = json_response(body, "application/json", error.status)
+    response.headers["x-amzn-ErrorType"] = error.code
+    return response
+
+
+def query_response(action: str, namespace: str, result: dict[str, str]) -> Response:
+    """An XML answer of the ``query`` protocol with one level of text members."""
+    members = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in result.items())
+    body = (
+        f'<{action}Response xmlns="{namespace}"><{action}Result>{members}</{action}Result>'
+        f"<ResponseMetadata><RequestId>{request_id()}</RequestId></ResponseMetadata></{action}Response>"
+    )
+    return Response(body, media_type="text/xml")
+
+
+def query_error(error: AwsError) -> Response:
+    body = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>"
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id()}</RequestId></ErrorResponse>"
+    )
+    return Response(body, error.status, media_type="text/xml")

@@ -1,0 +1,192 @@
+"""SageMaker's resources: what Create makes, Describe shows, List pages through and tags hang on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import AwsError
+from .state import Account
+from .store import open_database
+
+SCHEMA = """
+create table if not exists resources (
+    kind text not null, name text not null, arn text not null unique,
+    body text not null, tags text not null, primary key (kind, name));
+"""
+MAX_TAGS = 50
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its name in the API, in ARNs, and in sentences."""
+
+    name: str
+    arn: str
+    noun: str
+
+
+TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
+MODEL = Kind("Model", "model", "model")
+ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
+ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
+KINDS = {kind.name: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)}
+
+
+def now() -> float:
+    """Seconds since the epoch, to the millisecond, as SageMaker's timestamps are."""
+    return round(time.time(), 3)
+
+
+class Resources:
+    """The account's SageMaker resources.  A resource's body is what its Describe answers."""
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
+        self.account = account
+
+    def arn(self, kind: Kind, name: str) -> str:
+        # SageMaker's ARNs are in lower case, whatever the name's case.
+        return f"arn:aws:sagemaker:{self.account.region}:{self.account.account_id}:{kind.arn}/{name.lower()}"
+
+    def add(self, kind: Kind, name: str, body: dict, tags: list[dict] | None) -> str:
+        """Make a resource known and return its ARN; its name and ARN are put into the body."""
+        arn = self.arn(kind, name)
+        body = {f"{kind.name}Name": name, f"{kind.name}Arn": arn} | body
+        tagged = _merged({}, tags or [])
+        with self.database.write() as cursor:
+            cursor.execute(
+                "insert into resources values (?, ?, ?, ?, ?)",
+                (kind.name, name, arn, json.dumps(body), json.dumps(tagged)),
+            )
+        return arn
+
+    def find(self, kind: Kind, name: str) -> dict | None:
+        """The body of a resource, None if there is none of this name (or of this name in another case)."""
+        rows = self.database.read("select body from resources where arn = ?", (self.arn(kind, name),))
+        return json.loads(rows[0]["body"]) if rows else None
+
+    def get(self, kind: Kind, name: str) -> dict:
+        """The body of a resource; the words of the error are those of SageMaker for that kind."""
+        body = self.find(kind, name)
+        if body is None:
+            if kind is TRAINING_JOB:
+                raise AwsError("ValidationException", "Requested resource not found.")
+            raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
+        return body
+
+    def update(self, kind: Kind, name: str, **changes: object) -> dict:
+        """Change members of a resource's body (None takes one away) and return the new body."""
+        with self.database.write() as cursor:
+            row = cursor.execute("select body from resources where arn = ?", (self.arn(kind, name),)).fetchone()
+            body = {**json.loads(row["body"]), **changes}
+            body = {member: value for member, value in body.items() if value is not None}
+            cursor.execute("update resources set body = ? where arn = ?", (json.dumps(body), self.arn(kind, name)))
+        return body
+
+    def delete(self, kind: Kind, name: str) -> None:
+        with self.database.write() as cursor:
+            cursor.execute("delete from resources where arn = ?", (self.arn(kind, name),))
+
+    def all(self, kind: Kind) -> list[tuple[dict, dict[str, str]]]:
+        """Body and tags of each resource of a kind, the oldest first."""
+        rows = self.database.read("select body, tags from resources where kind = ? order by rowid", (kind.name,))
+        return [(json.loads(row["body"]), json.loads(row["tags"])) for row in rows]
+
+    def page(
+        self,
+        kind: Kind,
+        params: dict,
+        summary: Callable[[dict], dict],
+        *,
+        order: str = "Descending",
+    ) -> tuple[list[dict], str | None]:
+        """One page of a List operation: the summaries that pass its filters, and its NextToken."""
+        name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
+        found = [body for body, _ in self.all(kind) if _listed(body, params, name_of, status_of)]
+        sort_by = params.get("SortBy", "CreationTime")
+
+        def key(body: dict) -> list:
+            values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}
+            return [values.get(sort_by, body.get(sort_by, body["CreationTime"])), body[name_of]]
+
+        found.sort(key=key, reverse=params.get("SortOrder", order) == "Descending")
+        start = 0
+        if params.get("NextToken"):
+            after = _position(params["NextToken"])
+            start = next((index for index, body in enumerate(found, 1) if key(body) == after), len(found))
+        size = params.get("MaxResults", 10)
+        page = found[start : start + size]
+        token = None
+        if len(found) > start + size:
+            token = base64.urlsafe_b64encode(json.dumps(key(page[-1])).encode()).decode()
+        return [summary(body) for body in page], token
+
+    def tags(self, arn: str) -> dict[str, str]:
+        rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
+        if not rows:
+            raise AwsError("ValidationException", f"Could not find resource with ARN {arn}.")
+        return json.loads(rows[0]["tags"])
+
+    def add_tags(self, params: dict) -> dict:
+        tags = _merged(self.tags(params["ResourceArn"]), params["Tags"])
+        self._set_tags(params["ResourceArn"], tags)
+        return {"Tags": as_list(tags)}
+
+    def delete_tags(self, params: dict) -> None:
+        tags = self.tags(params["ResourceArn"])
+        self._set_tags(
+            params["ResourceArn"], {key: value for key, value in tags.items() if key not in params["TagKeys"]}
+        )
+
+    def list_tags(self, params: dict) -> dict:
+        tags = as_list(self.tags(params["ResourceArn"]))
+        start = _position(params["NextToken"]) if params.get("NextToken") else 0
+        size = params.get("MaxResults", MAX_TAGS)
+        token = None
+        if len(tags) > start + size:
+            token = base64.urlsafe_b64encode(json.dumps(start + size).encode()).decode()
+        return {"Tags": tags[start : start + size], "NextToken": token}
+
+    def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
+        with self.database.write() as cursor:
+            cursor.execute("update resources set tags = ? where arn = ?", (json.dumps(tags), arn.lower()))
+
+
+def as_list(tags: dict[str, str]) -> list[dict]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _merged(tags: dict[str, str], added: list[dict]) -> dict[str, str]:
+    keys = [tag["Key"] for tag in added]
+    if len(set(keys)) < len(keys):
+        raise AwsError(
+            "ValidationException", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        )
+    merged = tags | {tag["Key"]: tag["Value"] for tag in added}
+    if len(merged) > MAX_TAGS:
+        raise AwsError("ResourceLimitExceeded", f"A resource can have at most {MAX_TAGS} tags.")
+    return merged
+
+
+def _listed(body: dict, params: dict, name_of: str, status_of: str) -> bool:
+    modified = body.get("LastModifiedTime", body["CreationTime"])
+    return (
+        params.get("NameContains", "").lower() in body[name_of].lower()
+        and params.get("StatusEquals", body.get(status_of)) == body.get(status_of)
+        and params.get("CreationTimeAfter", 0) <= body["CreationTime"]
+        and body["CreationTime"] <= params.get("CreationTimeBefore", float("inf"))
+        and params.get("LastModifiedTimeAfter", 0) <= modified
+        and modified <= params.get("LastModifiedTimeBefore", float("inf"))
+    )
+
+
+def _position(token: str):
+    try:
+        return json.loads(base64.urlsafe_b64decode(token))
+    except ValueError:
+        raise AwsError("ValidationException", "Invalid NextToken.") from None

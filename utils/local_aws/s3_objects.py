@@ -1,0 +1,489 @@
+"""Buckets, objects and multipart uploads in files: what S3 stores, without its HTTP.
+
+An object's bytes lie in ``<folder>/data/<2 hex>/<random id>`` and are never changed: a file
+is written under a name that nobody knows, and one SQLite transaction makes it the object.
+So an object is there whole or not at all, an overwritten object's readers keep the old
+bytes (the file is unlinked, not changed), and a copy or a job's channel is a hard link.
+
+What a call has returned outlives ``kill -9`` (see ``store.py``); file bytes are with the
+operating system then, and are not forced to the disk.  Files that no row names, left by a
+crash, are removed when the folder is opened: one process at a time owns a folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from .errors import AwsError
+from .store import open_database
+
+Result = TypeVar("Result")
+
+BLOCK = 1 << 20  # bytes read, hashed or written at once
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS buckets (
+    name TEXT PRIMARY KEY, created REAL NOT NULL, tags TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT NOT NULL, key TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+    content_type TEXT NOT NULL, headers TEXT NOT NULL, metadata TEXT NOT NULL, tags TEXT NOT NULL,
+    checksums TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uploads (
+    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, content_type TEXT NOT NULL,
+    headers TEXT NOT NULL, metadata TEXT NOT NULL, tags TEXT NOT NULL, algorithm TEXT NOT NULL,
+    whole INTEGER NOT NULL, initiated REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS uploads_by_key ON uploads (bucket, key, id);
+CREATE TABLE IF NOT EXISTS parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL,
+    etag TEXT NOT NULL, checksums TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (upload, number)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object as it stands in a bucket; ``path`` is the read-only file with its bytes.
+
+    ``etag`` is without quotes; ``headers`` are those that S3 gives back (Cache-Control …),
+    ``checksums`` base64 digests by algorithm (``crc32``), ``modified`` seconds since the epoch.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    path: Path
+    content_type: str = "binary/octet-stream"
+    headers: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    modified: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload; ``algorithm`` of its checksum (or ""), ``whole`` if over the whole object."""
+
+    id: str
+    bucket: str
+    key: str
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+    tags: dict[str, str]
+    algorithm: str
+    whole: bool
+    initiated: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart upload; ``etag`` without quotes, ``size`` in bytes."""
+
+    number: int
+    size: int
+    etag: str
+    path: Path
+    checksums: dict[str, str]
+    modified: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: objects, common prefixes, the last of both, and where the next page begins."""
+
+    objects: list[S3Object]
+    prefixes: list[str]
+    last: str
+    following: str | None
+
+
+def no_such_bucket(bucket: str) -> AwsError:
+    """S3's answer to a bucket that does not exist."""
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+
+
+def no_such_key(key: str) -> AwsError:
+    """S3's answer to a key that does not exist."""
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, Key=key)
+
+
+def no_such_upload(upload_id: str) -> AwsError:
+    """S3's answer to a multipart upload that does not exist, or not any more."""
+    message = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    )
+    return AwsError("NoSuchUpload", message, 404, UploadId=upload_id)
+
+
+def end_of(prefix: str) -> str | bytes:
+    """The least string above all that begin with ``prefix``, in the order of UTF-8 bytes.
+
+    When there is none, an empty blob: SQLite sorts every blob behind every text.
+    """
+    for position in reversed(range(len(prefix))):
+        code = ord(prefix[position]) + 1
+        if code <= 0x10FFFF:
+            return prefix[:position] + chr(0xE000 if code == 0xD800 else code)  # no lone surrogates in UTF-8
+    return b""
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Give ``target`` the bytes of ``source``: by a hard link where the file system can, else by a copy."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            raise
+        shutil.copyfile(source, target)
+        os.chmod(target, 0o444)
+
+
+class ObjectStore:
+    """All buckets of the account, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make the store; ``StateError`` when ``index.sqlite`` is not usable."""
+        self._data = folder / "data"
+        self._database = open_database(folder / "index.sqlite", _SCHEMA)
+        self._data.mkdir(parents=True, exist_ok=True)
+        known = {row["file"] for row in self._database.read("SELECT file FROM objects UNION SELECT file FROM parts")}
+        for path in self._data.glob("*/*"):
+            if self._name(path) not in known:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the index; the store cannot be used afterwards."""
+        self._database.close()
+
+    # ---- buckets
+
+    def create_bucket(self, name: str, tags: dict[str, str] | None = None) -> bool:
+        """Make a bucket; False when it was there.  The name is not checked here."""
+        with self._database.write() as cursor:
+            cursor.execute(
+                "INSERT OR IGNORE INTO buckets VALUES (?, ?, ?)", (name, time.time(), json.dumps(tags or {}))
+            )
+            return cursor.rowcount == 1
+
+    def bucket_exists(self, name: str) -> bool:
+        """Whether there is a bucket of that name."""
+        return bool(self._database.read("SELECT 1 FROM buckets WHERE name = ?", (name,)))
+
+    def require_bucket(self, name: str) -> None:
+        """Raise ``NoSuchBucket`` unless the bucket is there."""
+        if not self.bucket_exists(name):
+            raise no_such_bucket(name)
+
+    def buckets(self, prefix: str = "", after: str = "") -> list[tuple[str, float]]:
+        """Names and times of creation (seconds since the epoch), in the order of names, beyond ``after``."""
+        rows = self._database.read(
+            "SELECT name, created FROM buckets WHERE name >= ? AND name < ? AND name > ? ORDER BY name",
+            (prefix, end_of(prefix), after),
+        )
+        return [(row["name"], row["created"]) for row in rows]
+
+    def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket, with its unfinished uploads; ``NoSuchBucket``, ``BucketNotEmpty``."""
+        with self._database.write() as cursor:
+            if cursor.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
+                raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409, BucketName=name)
+            if cursor.execute("DELETE FROM buckets WHERE name = ?", (name,)).rowcount == 0:
+                raise no_such_bucket(name)
+            of_bucket = "upload IN (SELECT id FROM uploads WHERE bucket = ?)"
+            files = [row["file"] for row in cursor.execute(f"SELECT file FROM parts WHERE {of_bucket}", (name,))]
+            cursor.execute(f"DELETE FROM parts WHERE {of_bucket}", (name,))
+            cursor.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
+        self._unlink(files)
+
+    def bucket_tags(self, name: str) -> dict[str, str]:
+        """The bucket's tags; ``NoSuchBucket``."""
+        rows = self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))
+        if not rows:
+            raise no_such_bucket(name)
+        return json.loads(rows[0]["tags"])
+
+    def set_bucket_tags(self, name: str, tags: dict[str, str]) -> None:
+        """Replace the bucket's tags; ``NoSuchBucket``."""
+        with self._database.write() as cursor:
+            cursor.execute("UPDATE buckets SET tags = ? WHERE name = ?", (json.dumps(tags), name))
+            if cursor.rowcount == 0:
+                raise no_such_bucket(name)
+
+    # ---- objects
+
+    @contextmanager
+    def new_file(self) -> Iterator[Path]:
+        """A path for bytes that nobody knows yet; the file is removed when the block raises.
+
+        Not when the block is cancelled: a thread may then still be making the file known,
+        and a file that never became an object is removed at the next opening.
+        """
+        name = secrets.token_hex(16)
+        path = self._data / name[:2] / name
+        path.parent.mkdir(exist_ok=True)
+        try:
+            yield path
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+
+    def put(
+        self, obj: S3Object, check: Callable[[S3Object | None], None] | None = None, upload: str | None = None
+    ) -> S3Object:
+        """Make ``obj``, whose file came from ``new_file``, the object of its key.
+
+        ``check`` is called with what the key holds now, in the same transaction; if it raises,
+        nothing changes.  ``upload`` names the multipart upload that ends with this object
+        (``NoSuchUpload`` if it has ended already).  Also raises ``NoSuchBucket``.
+        """
+        os.chmod(obj.path, 0o444)
+        with self._database.write() as cursor:
+            self.require_bucket(obj.bucket)
+            old = self._find(obj.bucket, obj.key)
+            if check:
+                check(old)
+            discarded = [self._name(old.path)] if old else []
+            if upload is not None:
+                discarded += self._end_upload(cursor, upload)
+            cursor.execute(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (obj.bucket, obj.key, self._name(obj.path), obj.size, obj.etag, obj.content_type,
+                 json.dumps(obj.headers), json.dumps(obj.metadata), json.dumps(obj.tags),
+                 json.dumps(obj.checksums), obj.modified),
+            )  # fmt: skip
+        self._unlink(discarded)
+        return obj
+
+    def put_file(
+        self, bucket: str, key: str, path: Path, content_type: str = "binary/octet-stream"
+    ) -> S3Object:
+        """Make an object of a file and take the file over: it is moved away, across devices too.
+
+        Raises ``NoSuchBucket`` and leaves the file where it is.
+        """
+        self.require_bucket(bucket)
+        with self.new_file() as file:
+            try:
+                if path.is_symlink():
+                    raise OSError(errno.EXDEV, "the file behind a link is not ours to move")
+                os.rename(path, file)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                shutil.copyfile(path, file)
+                path.unlink()
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "md5").hexdigest()
+            obj = S3Object(bucket, key, file.stat().st_size, digest, file, content_type)
+            return self.put(obj)
+
+    def object(self, bucket: str, key: str) -> S3Object:
+        """The object of a key; ``NoSuchBucket``, ``NoSuchKey``."""
+        found = self._find(bucket, key)
+        if found is None:
+            self.require_bucket(bucket)
+            raise no_such_key(key)
+        return found
+
+    def open(self, bucket: str, key: str) -> tuple[S3Object, BinaryIO]:
+        """The object and its open file, whose bytes stay whole if the object is overwritten meanwhile."""
+        return self._with_file(self.object(bucket, key), lambda found: (found, found.path.open("rb")))
+
+    def link(self, obj: S3Object, target: Path) -> S3Object:
+        """Lay the object's bytes at ``target`` (read-only, not there yet), making its parent folders.
+
+        Returns the object whose bytes these are: a newer one when it was overwritten since ``obj`` was
+        looked up.  ``NoSuchKey`` when it was deleted.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self._with_file(obj, lambda found: (found, copy_file(found.path, target)))[0]
+
+    def objects(self, bucket: str, prefix: str = "") -> list[S3Object]:
+        """All objects whose keys begin with ``prefix``, in the order of keys; ``NoSuchBucket``."""
+        self.require_bucket(bucket)
+        rows = self._database.read(
+            "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key",
+            (bucket, prefix, end_of(prefix)),
+        )
+        return [self._object(row) for row in rows]
+
+    def page(self, bucket: str, prefix: str, delimiter: str, start: str | bytes, limit: int) -> Page:
+        """Up to ``limit`` objects and common prefixes from the key ``start`` on; ``NoSuchBucket``.
+
+        The keys under a common prefix are skipped by the index, not read.
+        """
+        self.require_bucket(bucket)
+        objects: list[S3Object] = []
+        prefixes: list[str] = []
+        last, end = "", end_of(prefix)
+        low = start if isinstance(start, bytes) or start > prefix else prefix
+        batch = 16 if delimiter else limit + 1
+        while True:
+            rows = self._database.read(
+                "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+                (bucket, low, end, batch),
+            )
+            for row in rows:
+                key = row["key"]
+                if len(objects) + len(prefixes) == limit:
+                    return Page(objects, prefixes, last, key)
+                cut = key.find(delimiter, len(prefix)) if delimiter else -1
+                if cut >= 0:
+                    last = key[: cut + len(delimiter)]
+                    prefixes.append(last)
+                    low, batch = end_of(last), 16
+                    break
+                objects.append(self._object(row))
+                last, low = key, key + "\0"
+            else:
+                if len(rows) < batch:
+                    return Page(objects, prefixes, last, None)
+                batch = min(4 * batch, limit + 1)
+            if low == b"":
+                return Page(objects, prefixes, last, None)
+
+    def delete(self, bucket: str, key: str, check: Callable[[S3Object | None], None] | None = None) -> None:
+        """Delete an object, or find that there is none; ``check`` as in ``put``; ``NoSuchBucket``."""
+        with self._database.write() as cursor:
+            self.require_bucket(bucket)
+            old = self._find(bucket, key)
+            if check:
+                check(old)
+            cursor.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        if old:
+            self._unlink([self._name(old.path)])
+
+    def set_object_tags(self, bucket: str, key: str, tags: dict[str, str]) -> None:
+        """Replace the object's tags; ``NoSuchBucket``, ``NoSuchKey``."""
+        with self._database.write() as cursor:
+            self.object(bucket, key)
+            cursor.execute(
+                "UPDATE objects SET tags = ? WHERE bucket = ? AND key = ?", (json.dumps(tags), bucket, key)
+            )
+
+    # ---- multipart uploads
+
+    def create_upload(self, upload: Upload) -> None:
+        """Begin a multipart upload; ``NoSuchBucket``."""
+        with self._database.write() as cursor:
+            self.require_bucket(upload.bucket)
+            cursor.execute(
+                "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (upload.id, upload.bucket, upload.key, upload.content_type, json.dumps(upload.headers),
+                 json.dumps(upload.metadata), json.dumps(upload.tags), upload.algorithm, upload.whole,
+                 upload.initiated),
+            )  # fmt: skip
+
+    def upload(self, bucket: str, key: str, upload_id: str) -> Upload:
+        """The upload of that id, bucket and key; ``NoSuchBucket``, ``NoSuchUpload``."""
+        rows = self._database.read(
+            "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?", (upload_id, bucket, key)
+        )
+        if not rows:
+            self.require_bucket(bucket)
+            raise no_such_upload(upload_id)
+        return self._upload(rows[0])
+
+    def uploads(self, bucket: str, prefix: str) -> list[Upload]:
+        """All unfinished uploads to keys that begin with ``prefix``, by key and time; ``NoSuchBucket``."""
+        self.require_bucket(bucket)
+        rows = self._database.read(
+            "SELECT * FROM uploads WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key, initiated, id",
+            (bucket, prefix, end_of(prefix)),
+        )
+        return [self._upload(row) for row in rows]
+
+    def put_part(self, upload_id: str, part: Part) -> None:
+        """Make a part, whose file came from ``new_file``, known; ``NoSuchUpload``."""
+        with self._database.write() as cursor:
+            if not cursor.execute("SELECT 1 FROM uploads WHERE id = ?", (upload_id,)).fetchone():
+                raise no_such_upload(upload_id)
+            old = [row["file"] for row in cursor.execute(
+                "SELECT file FROM parts WHERE upload = ? AND number = ?", (upload_id, part.number)
+            )]  # fmt: skip
+            cursor.execute(
+                "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (upload_id, part.number, self._name(part.path), part.size, part.etag,
+                 json.dumps(part.checksums), part.modified),
+            )  # fmt: skip
+        self._unlink(old)
+
+    def parts(self, upload_id: str) -> dict[int, Part]:
+        """The parts that have arrived, by number in ascending order."""
+        rows = self._database.read("SELECT * FROM parts WHERE upload = ? ORDER BY number", (upload_id,))
+        return {
+            row["number"]: Part(
+                row["number"], row["size"], row["etag"], self._data / row["file"], json.loads(row["checksums"]),
+                row["modified"],
+            )
+            for row in rows
+        }  # fmt: skip
+
+    def abort_upload(self, upload_id: str) -> None:
+        """Forget an upload and its parts; ``NoSuchUpload``."""
+        with self._database.write() as cursor:
+            files = self._end_upload(cursor, upload_id)
+        self._unlink(files)
+
+    # ---- inside
+
+    def _name(self, path: Path) -> str:
+        return f"{path.parent.name}/{path.name}"
+
+    def _unlink(self, files: list[str]) -> None:
+        for file in files:
+            (self._data / file).unlink(missing_ok=True)
+
+    def _find(self, bucket: str, key: str) -> S3Object | None:
+        rows = self._database.read("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+        return self._object(rows[0]) if rows else None
+
+    def _with_file(self, obj: S3Object, use: Callable[[S3Object], Result]) -> Result:
+        while True:
+            try:
+                return use(obj)
+            except FileNotFoundError:
+                found = self.object(obj.bucket, obj.key)
+                if found.path == obj.path:  # not overwritten: somebody took the file away
+                    raise
+                obj = found
+
+    def _object(self, row: sqlite3.Row) -> S3Object:
+        return S3Object(
+            row["bucket"], row["key"], row["size"], row["etag"], self._data / row["file"], row["content_type"],
+            json.loads(row["headers"]), json.loads(row["metadata"]), json.loads(row["tags"]),
+            json.loads(row["checksums"]), row["modified"],
+        )  # fmt: skip
+
+    def _upload(self, row: sqlite3.Row) -> Upload:
+        return Upload(
+            row["id"], row["bucket"], row["key"], row["content_type"], json.loads(row["headers"]),
+            json.loads(row["metadata"]), json.loads(row["tags"]), row["algorithm"], bool(row["whole"]),
+            row["initiated"],
+        )  # fmt: skip
+
+    def _end_upload(self, cursor: sqlite3.Cursor, upload_id: str) -> list[str]:
+        cursor.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+        if cursor.rowcount == 0:
+            raise no_such_upload(upload_id)
+        files = [row["file"] for row in cursor.execute("SELECT file FROM parts WHERE upload = ?", (upload_id,))]
+        cursor.execute("DELETE FROM parts WHERE upload = ?", (upload_id,))
+        return files

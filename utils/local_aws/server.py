@@ -1,0 +1,259 @@
+"""The embedded account's process: one HTTP door, and the services behind it.
+
+The path of a request, top to bottom: ``Application.__call__`` → ``_answer`` (host, signature, service) → the
+service → an answer, or an AwsError written as that service's protocol writes errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from . import bookkeeping, leases
+from .bookkeeping import Bookkeeping, Keys
+from .errors import AwsError
+from .hosting import MAX_BODY, Hosting
+from .logs import Logs
+from .metrics import Metrics
+from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
+from .resources import Resources
+from .s3 import S3
+from .s3_protocol import error_response
+from .search import search
+from .signature import UNSIGNED, claim
+from .state import Account, StateError, open_account, replace_file
+from .training import TrainingJobs
+
+IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
+IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
+TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "monitoring"}
+
+log = logging.getLogger("local_aws")
+
+
+class Application:
+    """The account as an ASGI application."""
+
+    def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
+        self.hosts = hosts
+        self.keys = Keys(folder, account)
+        self.s3 = S3(folder / "s3", account.region, account.account_id)
+        logs, metrics = Logs(folder, account), Metrics(folder)
+        resources = Resources(folder, account)
+        self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
+        self.hosting = Hosting(folder, account, resources, self.s3, logs)
+        self.bookkeeping = Bookkeeping(account, self.keys)
+        sagemaker = {
+            **self.training.operations,
+            **self.hosting.operations,
+            "AddTags": resources.add_tags,
+            "DeleteTags": resources.delete_tags,
+            "ListTags": resources.list_tags,
+            "Search": lambda params: search(resources, params),
+        }
+        self.services = {
+            "sagemaker": JsonService("sagemaker", "SageMaker", sagemaker),
+            "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
+            "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
+        }
+        self.last_used = time.monotonic()
+
+    async def __call__(self, scope: dict, receive, send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        self.last_used = time.monotonic()
+        service = _apparent_service(request)
+        try:
+            response = await self._answer(request, service)
+        except AwsError as error:
+            response = _error(service, request, error)
+        except ClientDisconnect:
+            return
+        except Exception:
+            reference = request_id()
+            log.exception("request %s: %s %s", reference, request.method, request.url.path)
+            text = (
+                "We encountered an internal error. Please try again. "
+                f"('python -m utils.local_aws logs' shows what happened, under {reference}.)"
+            )
+            response = _error(service, request, AwsError("InternalFailure", text, 500))
+        await response(scope, receive, send)
+        self.last_used = time.monotonic()
+
+    async def _answer(self, request: Request, service: str) -> Response:
+        if request.headers.get("host", "") not in self.hosts:
+            raise AwsError("AccessDeniedException", "The embedded account answers on its own address only.", 403)
+        scope, headers = request.scope, {}
+        for name, value in scope["headers"]:
+            name, value = name.decode("latin-1"), value.decode("latin-1")
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        signer = claim(request.method, path, query, headers)
+        if signer is None:
+            if service == "s3":
+                raise AwsError("AccessDenied", "Access Denied", 403)
+            raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
+        key = self.keys.find(signer.access_key_id)
+        if signer.service == "s3":
+            signer.check(key, signer.payload or UNSIGNED)
+            return await self.s3.handle(request)
+        body = await _read(request)
+        key = signer.check(key, hashlib.sha256(body).hexdigest())
+        if service == "runtime":
+            if request.method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
+                raise not_implemented(f"The SageMaker runtime's {request.method} {path}")
+            if len(body) > IN_LOOP:
+                return await run_in_threadpool(self.hosting.invoke, request, body)
+            return self.hosting.invoke(request, body)
+        if signer.service in self.services:
+            return await self.services[signer.service].handle(request, body)
+        if signer.service in bookkeeping.SERVICES:
+            return await self.bookkeeping.handle(request, body, signer.service, key)
+        raise not_implemented(f"The service '{signer.service}'")
+
+    def recover(self) -> None:
+        """Take up what an earlier process of this account left."""
+        self.training.recover()
+        self.hosting.recover()
+
+    def busy(self) -> bool:
+        return bool(self.training.running)
+
+
+def _apparent_service(request: Request) -> str:
+    """Which family of protocols a request is of: known before, and even without, its signature."""
+    headers, path = request.headers, request.url.path
+    target = headers.get("x-amz-target", "").partition(".")[0]
+    if target:
+        return TARGETS.get(target, "json")
+    if path.startswith("/endpoints/") and "s3/aws4_request" not in headers.get("authorization", ""):
+        return "runtime"
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return "query"
+    if "/sagemaker/aws4_request" in headers.get("authorization", ""):
+        return "runtime"
+    return "s3"
+
+
+def _error(service: str, request: Request, error: AwsError) -> Response:
+    if service == "s3":
+        return error_response(error, request.url.path, request_id(), request.method == "HEAD")
+    if service == "runtime":
+        return rest_json_error(error)
+    return query_error(error) if service == "query" else json_error(error)
+
+
+async def _read(request: Request) -> bytes:
+    """The body, whole; what no operation takes is refused before it fills the memory."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise AwsError(
+                "RequestEntityTooLargeException", f"The request's body is larger than {MAX_BODY} bytes.", 413
+            )
+        parts.append(part)
+    body = b"".join(parts)
+    promised = request.headers.get("content-length", "")
+    if promised.isdigit() and int(promised) != size:
+        raise ClientDisconnect
+    return body
+
+
+def serve(folder: Path) -> int:
+    """Be the account of ``folder`` until told to stop or no longer needed; the process's exit code.
+
+    0 also if another process already is this account.
+    """
+    account = open_account(folder)
+    lock = leases.hold(folder / "server.lock", patience=1.0)
+    if lock is None:
+        return 0
+    record = folder / "server.json"
+    before = leases.read_record(record)
+    record.unlink(missing_ok=True)
+    listener = _listen(before.get("port", 0))
+    port = listener.getsockname()[1]
+    application = Application(folder, account, {f"{host}:{port}" for host in ("127.0.0.1", "localhost")})
+    application.recover()
+    configuration = uvicorn.Config(
+        application, lifespan="off", access_log=False, log_config=None, server_header=False, timeout_keep_alive=120,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(configuration)
+    replace_file(record, json.dumps({"pid": os.getpid(), "port": port, "started": time.time()}))
+    try:
+        asyncio.run(_serve_until_idle(server, listener, application, folder))
+    finally:
+        application.training.shut_down()
+        os.close(lock)
+    return 0
+
+
+async def _serve_until_idle(
+    server: uvicorn.Server, listener: socket.socket, application: Application, folder: Path
+) -> None:
+    idle = float(os.environ.get("LOCAL_AWS_IDLE_SECONDS", IDLE_SECONDS))
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    while not serving.done():
+        await asyncio.wait([serving], timeout=min(5.0, idle / 4))
+        if application.busy() or leases.living(folder):
+            application.last_used = time.monotonic()
+        elif time.monotonic() - application.last_used > idle:
+            log.info("idle for %.0f s: this process ends, the account stays", idle)
+            server.should_exit = True
+    await serving
+
+
+def _listen(last_port: int) -> socket.socket:
+    """A socket on loopback: on ``LOCAL_AWS_PORT``, else on the last port if it is free, else on any."""
+    named = os.environ.get("LOCAL_AWS_PORT")
+    if named and not named.isdigit():
+        raise StateError(Path("LOCAL_AWS_PORT"), f"must be a port's number, not '{named}'.")
+    ports = [int(named)] if named else [last_port, 0]
+    for port in ports:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES) or port == 0:
+                raise
+            continue
+        listener.listen(1024)
+        return listener
+    raise StateError(
+        Path("LOCAL_AWS_PORT"),
+        f"the port {ports[0]} is taken by another program. Name another one, or unset it to have one chosen.",
+    )
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a notebook's terminal is not meant for the account
+    try:
+        return serve(Path(sys.argv[1]))
+    except StateError as error:
+        print(f"local_aws: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A SageMaker session on the embedded account: the SDK's own, asking more often.
+
+The SDK sleeps 5 seconds before it first asks after a job and 30 before it asks after an endpoint: sensible
+for AWS's minutes, not for an account whose jobs take a second.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import boto3
+
+from . import client
+from .client import Connection
+from .state import StateError
+
+POLL = 0.2  # seconds
+
+
+def open_session():
+    """A ``sagemaker.Session`` on the embedded account, and the ARN of the role to pass to jobs.
+
+    This process's AWS environment, and boto3's default session with it, point to the embedded account from
+    now on.  Raises StateError if the account cannot be started.
+    """
+    connection = client.connect()
+    client.apply(connection.environment(), os.environ)
+    from .shim import sitecustomize
+
+    sitecustomize.install()
+    boto3.setup_default_session()
+    _keep_alive(boto3.DEFAULT_SESSION, connection)
+    return _session_class()(boto3.DEFAULT_SESSION), connection.account.role_arn
+
+
+def _keep_alive(session: boto3.Session, connection: Connection) -> None:
+    """Start the account's process again, before a call, if it has died."""
+
+    def check(**_: object) -> None:
+        if client.find(connection.folder, connection.account) is None:
+            again = client.connect(connection.folder)
+            if again.url != connection.url:
+                raise StateError(
+                    connection.folder,
+                    "the embedded account had to be started again, at another address: another program has taken "
+                    "its port. Restart this kernel.",
+                )
+
+    session.events.register("before-sign", check)
+
+
+def _session_class():
+    # The SDK is imported after the environment is set, and only by who opens a session.
+    from sagemaker import Session
+    from sagemaker import session as sdk
+
+    class EmbeddedSession(Session):
+        """The SDK's session; only how long it waits between two questions differs."""
+
+        def wait_for_job(self, job, poll=POLL):
+            return super().wait_for_job(job, poll)
+
+        def wait_for_endpoint(self, endpoint, poll=POLL, live_logging=False):
+            return super().wait_for_endpoint(endpoint, poll, live_logging)
+
+        def logs_for_job(self, job_name, wait=False, poll=POLL, log_type="All", timeout=None):
+            """Print a job's log, as it grows if ``wait``, in the SDK's own form."""
+            until = time.monotonic() + timeout if timeout else None
+            describe = lambda: self.sagemaker_client.describe_training_job(TrainingJobName=job_name)  # noqa: E731
+            description = describe()
+            print(sdk.secondary_training_status_message(description, None), end="")
+            count, streams, positions, logs, group, dot, color = sdk._logs_init(
+                self.boto_session, description, job="Training"
+            )
+            while True:
+                ended = description["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+                sdk._flush_log_streams(streams, count, logs, group, job_name, positions, dot, color)
+                if ended or not wait:
+                    break
+                if until and time.monotonic() > until:
+                    print(f"Timeout Exceeded. {timeout} seconds elapsed.")
+                    break
+                time.sleep(poll)
+                last, description = description, describe()
+                if sdk.secondary_training_status_changed(description, last):
+                    print()
+                    print(sdk.secondary_training_status_message(description, last), end="")
+            if wait:
+                print()
+                sdk._check_job_status(job_name, description, "TrainingJobStatus")
+                for title, member in (
+                    ("Training", "TrainingTimeInSeconds"),
+                    ("Billable", "BillableTimeInSeconds"),
+                ):
+                    if description.get(member) is not None:
+                        print(f"{title} seconds:", description[member] * count)
+            return description
+
+    return EmbeddedSession

@@ -1,0 +1,113 @@
+"""Where the embedded account lies on this machine, and who it is.
+
+An account is a folder: `.local_aws/` in the checkout, or the one that ``LOCAL_AWS_STATE``
+names.  ``account.json`` in it holds what makes it this account and no other: keys drawn
+at random when it was opened.  Nothing outside the folder belongs to it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .store import StateError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+# The SDK knows roles of this prefix as the ones that SageMaker's own console makes.
+ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
+ROLE_PATH = "/service-role/"
+SESSION_NAME = "course"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account's identity: what a caller must know to sign a request to it."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    account_id: str = ACCOUNT_ID
+    region: str = REGION
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{ROLE_NAME}"
+
+    @property
+    def identity_arn(self) -> str:
+        """What STS says of the keys: a session of the role, as in a Studio notebook."""
+        return f"arn:aws:sts::{self.account_id}:assumed-role/{ROLE_NAME}/{SESSION_NAME}"
+
+
+def state_folder() -> Path:
+    """The account's folder, absolute; it need not exist yet.
+
+    A relative ``LOCAL_AWS_STATE`` is relative to the current folder, like any path on a command line.
+    """
+    named = os.environ.get("LOCAL_AWS_STATE")
+    return Path(named).expanduser().absolute() if named else CHECKOUT / ".local_aws"
+
+
+def open_account(folder: Path) -> Account:
+    """Read the account of ``folder``, or open a new one there.
+
+    Raises StateError if the folder cannot be written or its ``account.json`` cannot be read.
+    """
+    path = folder / "account.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n")
+        if not path.exists():
+            write_once(path, json.dumps(asdict(_new_account())))
+        return Account(**json.loads(path.read_text()))
+    except OSError as error:
+        raise StateError(
+            folder,
+            f"the embedded account cannot use this folder ({error.strerror or error}). "
+            "Make it writable, or name another one in LOCAL_AWS_STATE.",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise StateError(
+            path,
+            f"cannot be read ({error}). Restore it from a copy, or open a new account with "
+            "'python -m utils.local_aws reset' (this deletes the old one's data).",
+        ) from error
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a private file whole, leaving an existing one as it is: of two writers the first wins."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a private file whole, in place of what was there: a reader sees the old or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def _new_account() -> Account:
+    return Account(
+        # The form of temporary credentials: SDKs tell kinds of keys apart by the prefix.
+        access_key_id="ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
+        secret_access_key=secrets.token_urlsafe(30),
+        session_token=base64.b64encode(secrets.token_bytes(96)).decode(),
+    )
