@@ -10,9 +10,9 @@ _PLACES = {
     "start": "utils.course",
     "load": "utils.tables",
     "split": "utils.tables",
-    "scores": "utils.scores",
+    "scores": "utils.scoring",
     "plots": "utils.plots",
-    "clean_up": "utils.clean_up",
+    "clean_up": "utils.sweep",
 }
 
 
@@ -21,7 +21,8 @@ def __getattr__(name: str):
     if name not in _PLACES:
         raise AttributeError(f"module 'utils' has no attribute '{name}'")
     module = import_module(_PLACES[name])
-    return module if name == "plots" else getattr(module, name)
+    globals()[name] = module if name == "plots" else getattr(module, name)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -8,12 +8,15 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
-from utils.clean_up import COURSE, delete_endpoint, running, show
+from IPython import get_ipython
+
+from utils.sweep import COURSE, delete_endpoint, running, show
 
 # US dollars an hour in us-east-1 (aws.amazon.com/sagemaker/pricing), and what AWS's own clock shows of small
 # jobs: about 3 minutes are billed of one.
@@ -33,16 +36,25 @@ class CourseError(Exception):
 class Course:
     """A lesson's place in an AWS account; ``start`` makes it.
 
-    ``session`` is a ``sagemaker.Session``, ``role`` the ARN of the role that jobs take, ``bucket`` and ``prefix``
-    where its objects go, ``tags`` what every resource of this kernel carries.
+    ``session`` is a ``sagemaker.Session``, ``role`` the ARN of the role that jobs take, ``tags`` what every
+    resource of this kernel carries; ``bucket`` and ``prefix`` say where its objects go.
     """
 
     series: str
-    session: object
-    role: str
-    bucket: str
-    prefix: str
-    tags: list[dict]
+    # Not shown when a cell ends with the course: an output that is committed must name no account.
+    session: object = field(repr=False)
+    role: str = field(repr=False)
+    tags: list[dict] = field(repr=False)
+
+    @property
+    def bucket(self) -> str:
+        """The session's default bucket; it is made when it is first asked for."""
+        return self.session.default_bucket()
+
+    @property
+    def prefix(self) -> str:
+        parts = (self.session.default_bucket_prefix, "course", self.series)
+        return "/".join(part for part in parts if part)
 
     @property
     def output_path(self) -> str:
@@ -96,8 +108,8 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
     _check_sdk()
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
     logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
+    _keep_tracebacks()
     session, role = _local_session() if where == "local" else _aws_session()
-    bucket, beginning = session.default_bucket(), session.default_bucket_prefix
     cost = jobs * JOB_MINUTES / 60 * PRICES["ml.m5.large for training"]
     cost += endpoint_minutes / 60 * PRICES["ml.t2.medium for hosting"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
@@ -109,8 +121,7 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
         print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
     user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or getpass.getuser())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
-    prefix = "/".join(part for part in (beginning, "course", series) if part)
-    return Course(series, session, role, bucket, prefix, [{"Key": k, "Value": v} for k, v in tags.items()])
+    return Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
 
 
 def _check_sdk() -> None:
@@ -124,6 +135,17 @@ def _check_sdk() -> None:
             "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
             "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
         )
+
+
+def _keep_tracebacks() -> None:
+    """Import the SDK, and keep the notebook's own form of errors, which it replaces by coloured boxes."""
+    hook = sys.excepthook
+    import sagemaker  # noqa: F401
+
+    sys.excepthook = hook
+    shell = get_ipython()
+    for name in ("showtraceback", "_showtraceback", "showsyntaxerror") if shell else ():
+        vars(shell).pop(name, None)
 
 
 def _local_session():

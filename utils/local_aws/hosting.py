@@ -25,7 +25,7 @@ from .images import ServedModel, find_image
 from .logs import Logs
 from .protocols import not_implemented, request_id
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
-from .s3_objects import ObjectStore
+from .s3 import S3
 from .state import Account
 from .uris import split_uri
 
@@ -54,7 +54,7 @@ class Hosting:
     """What SageMaker hosts in an account."""
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs
+        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs
     ) -> None:
         self.folder = folder / "endpoints"
         self.account = account

@@ -123,8 +123,7 @@ def _read_uniform(view: memoryview) -> tuple[NDArray[np.float32], NDArray[np.flo
             return None
         fixed_from = stop
     columns = [
-        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32)
-        for start, stop, dtype in spans
+        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32) for start, stop, dtype in spans
     ]
     return columns[0], columns[1][:, 0] if len(columns) > 1 else None
 
@@ -153,7 +152,9 @@ def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
     if len(tensor.shape) != 1 or tensor.keys.size != tensor.values.size:
         raise ValueError(f"record {number} is sparse but its keys, values and shape do not fit together")
     if tensor.shape[0] > _WIDEST:
-        raise ValueError(f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory")
+        raise ValueError(
+            f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory"
+        )
     if tensor.keys.size and not 0 <= tensor.keys.min() <= tensor.keys.max() < tensor.shape[0]:
         raise ValueError(f"record {number} has a key outside its shape [{tensor.shape[0]}]")
     row = np.zeros(tensor.shape[0])

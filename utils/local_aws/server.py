@@ -26,13 +26,13 @@ from starlette.responses import Response
 from . import bookkeeping, leases
 from .bookkeeping import Bookkeeping, Keys
 from .errors import AwsError
+from .expect import close_refused
 from .hosting import MAX_BODY, Hosting
 from .logs import Logs
 from .metrics import Metrics
 from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
 from .resources import Resources
-from .s3 import S3
-from .s3_protocol import error_response
+from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, claim
 from .state import Account, StateError, open_account, replace_file
@@ -138,6 +138,8 @@ class Application:
 def _apparent_service(request: Request) -> str:
     """Which family of protocols a request is of: known before, and even without, its signature."""
     headers, path = request.headers, request.url.path
+    if "X-Amz-Signature" in request.query_params or "AWSAccessKeyId" in request.query_params:
+        return "s3"  # presigned: whatever content type the sender's program gives it
     target = headers.get("x-amz-target", "").partition(".")[0]
     if target:
         return TARGETS.get(target, "json")
@@ -192,9 +194,14 @@ def serve(folder: Path) -> int:
     application = Application(folder, account, {f"{host}:{port}" for host in ("127.0.0.1", "localhost")})
     application.recover()
     configuration = uvicorn.Config(
-        application, lifespan="off", access_log=False, log_config=None, server_header=False, timeout_keep_alive=120,
+        close_refused(application),
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=120,
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    )
     server = uvicorn.Server(configuration)
     replace_file(record, json.dumps({"pid": os.getpid(), "port": port, "started": time.time()}))
     try:

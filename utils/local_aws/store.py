@@ -64,7 +64,8 @@ def open_database(path: Path, schema: str) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise StateError(path, f"cannot be opened ({error}). Check that the folder is yours to write.") from error
+        advice = f"cannot be opened ({error}). Check that the folder is yours to write."
+        raise StateError(path, advice) from error
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
@@ -73,7 +74,9 @@ def open_database(path: Path, schema: str) -> Database:
     except sqlite3.DatabaseError as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
-            advice = f"cannot be used ({error}). Check that the file is yours to write and the disk is not full."
+            advice = (
+                f"cannot be used ({error}). Check that the file is yours to write and the disk is not full."
+            )
         else:
             advice = f"is not a database of the embedded account ({error}). Move it away to begin anew."
         raise StateError(path, advice) from error

@@ -27,7 +27,7 @@ from .logs import Logs
 from .metrics import Metrics
 from .protocols import not_implemented
 from .resources import TRAINING_JOB, Resources, now
-from .s3_objects import ObjectStore, S3Object
+from .s3 import S3, S3Object
 from .state import Account
 from .uris import split_uri
 
@@ -76,7 +76,7 @@ class TrainingJobs:
         folder: Path,
         account: Account,
         resources: Resources,
-        objects: ObjectStore,
+        objects: S3,
         logs: Logs,
         metrics: Metrics,
     ) -> None:

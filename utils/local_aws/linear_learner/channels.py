@@ -53,9 +53,7 @@ def read_channels(base: Path, config: Mapping[str, Mapping[str, str]], batch: in
             f"the algorithm has the channels {', '.join(NAMES)}",
         )
     if "train" not in config:
-        raise CustomerError(
-            "'train' is a required property", "ValidationError", "Must provide train channel."
-        )
+        raise CustomerError("'train' is a required property", "ValidationError", "Must provide train channel.")
     channels = {name: _read_channel(base, name, config[name], batch) for name in NAMES if name in config}
     width = channels["train"].features.shape[1]
     for channel in channels.values():
@@ -105,9 +103,7 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
             raise CustomerError(EMPTY, "ValueError", detail)
         raise _unreadable(name, content_type, detail)
     features = tables[0][0] if len(tables) == 1 else np.concatenate([t[0] for t in tables])
-    labels = (
-        np.ascontiguousarray(tables[0][1]) if len(tables) == 1 else np.concatenate([t[1] for t in tables])
-    )
+    labels = np.ascontiguousarray(tables[0][1]) if len(tables) == 1 else np.concatenate([t[1] for t in tables])
     return Channel(name, features, labels, content_type, size, time.perf_counter() - start)
 
 
@@ -141,9 +137,7 @@ def _read_csv(path: Path, shown: Path, batch: int) -> tuple[NDArray[np.float32],
     return table[:, 1:], table[:, 0]
 
 
-def _read_recordio(
-    path: Path, shown: Path, name: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def _read_recordio(path: Path, shown: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     if not path.stat().st_size:
         return None
     try:

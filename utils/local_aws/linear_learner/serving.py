@@ -62,9 +62,12 @@ class Model:
         if encoding is None:
             return _refusal(406, f"No encoder has been registered for Accept {accept!r}")
         try:
-            return Answer(200, encoding, _ENCODERS[encoding](self._score(decode(body))), "")
+            # What overflows becomes infinite, and is refused for that.
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = self._score(decode(body))
         except _Bad as error:
             return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
+        return Answer(200, encoding, _ENCODERS[encoding](scores), "")
 
     def _score(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (n,) of rows (n, d): float32, as the algorithm's."""
@@ -73,8 +76,7 @@ class Model:
                 f"The feature dimension of the input: {rows.shape[1]} does not match the feature dimension "
                 f"of the model: {self.feature_dim}. Please fix the input and try again."
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = (rows @ self._weights + self._bias).astype(np.float32)
+        scores = (rows @ self._weights + self._bias).astype(np.float32)
         # A sum is finite only if all its parts are: one look at it instead of one per feature.
         if not math.isfinite(scores.sum(dtype=np.float64)):
             raise _Bad("The input or the score of a record is not a finite number.")

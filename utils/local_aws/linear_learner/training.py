@@ -179,9 +179,7 @@ class _Job:
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
         address = f"{id(scaler):#x}"
-        log.info(
-            f"Scaler algorithm parameters\n <algorithm.scaler.ScalerAlgorithmStable object at {address}>"
-        )
+        log.info(f"Scaler algorithm parameters\n <algorithm.scaler.ScalerAlgorithmStable object at {address}>")
         log.info(f"Scaling model computed with parameters:\n {scaler.describe()}")
         start = time.perf_counter()
         shutil.which("nvidia-smi")

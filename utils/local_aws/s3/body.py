@@ -20,8 +20,8 @@ from typing import BinaryIO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from .errors import AwsError
-from .s3_objects import BLOCK
+from ..errors import AwsError
+from .objects import BLOCK
 
 MAX_PUT = 5 << 30  # bytes in one PUT or part
 MAX_DOCUMENT = 16 << 20  # bytes in an XML body
@@ -146,9 +146,8 @@ def too_large(limit: int, size: int | None = None) -> AwsError:
 
 
 def _incomplete() -> AwsError:
-    return AwsError(
-        "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header"
-    )
+    message = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+    return AwsError("IncompleteBody", message)
 
 
 def is_chunked(headers: Mapping[str, str]) -> bool:
@@ -182,15 +181,20 @@ def _given_digest(value: str, size: int, error: AwsError) -> bytes:
 
 
 async def receive(
-    request: Request, out: BinaryIO, limit: int = MAX_PUT, algorithms: Iterable[str] = (), sized: bool = True
+    request: Request,
+    headers: Mapping[str, str],
+    out: BinaryIO,
+    limit: int = MAX_PUT,
+    algorithms: Iterable[str] = (),
+    sized: bool = True,
 ) -> Body:
     """Read the request's body into ``out`` and check it against every digest that came with it.
 
-    ``limit`` in bytes; ``algorithms`` are checksums to compute beside those that the client names;
+    ``headers`` are the request's, lower case, with what a presigned URL adds; ``limit``
+    in bytes; ``algorithms`` are checksums to compute beside those that the client names;
     ``sized`` bodies must announce their length.  Raises ``IncompleteBody``, ``BadDigest``,
     ``InvalidDigest``, ``XAmzContentSHA256Mismatch``, ``EntityTooLarge``, ``MissingContentLength`` …
     """
-    headers = request.headers
     chunked = is_chunked(headers)
     if sized or "content-length" in headers or chunked:
         expected = _expected_size(headers, chunked)
@@ -200,7 +204,9 @@ async def receive(
         expected = None
     trailer = headers.get("x-amz-trailer", "").lower()
     sdk = headers.get("x-amz-sdk-checksum-algorithm", "").lower()
-    named = {name for name in CHECKSUMS if f"x-amz-checksum-{name}" in headers or trailer.endswith(f"-{name}")}
+    named = {
+        name for name in CHECKSUMS if f"x-amz-checksum-{name}" in headers or trailer.endswith(f"-{name}")
+    }
     wanted = named | set(algorithms) | ({sdk} if sdk in CHECKSUMS else set())
     payload = headers.get("x-amz-content-sha256", "").lower()
     signed = len(payload) == 64
@@ -228,10 +234,13 @@ async def receive(
         value = sent.get(f"x-amz-checksum-{name}")
         invalid = AwsError("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
         if value is None:
-            raise AwsError("MalformedTrailerError", "The request contained trailing data that was not well-formed.")
+            message = "The request contained trailing data that was not well-formed."
+            raise AwsError("MalformedTrailerError", message)
         if _given_digest(value, CHECKSUMS[name], invalid) != sink.digest(name):
-            raise AwsError("BadDigest", f"The {name.upper()} you specified did not match the calculated checksum.")
-    checked = "content-md5" in headers or any(f"x-amz-checksum-{name}" in sent for name in (*CHECKSUMS, *_UNCHECKED))
+            message = f"The {name.upper()} you specified did not match the calculated checksum."
+            raise AwsError("BadDigest", message)
+    own = ("content-md5", *(f"x-amz-checksum-{name}" for name in (*CHECKSUMS, *_UNCHECKED)))
+    checked = not sent.keys().isdisjoint(own)
     return Body(sink.size, md5, {name: encode(sink.digest(name)) for name in wanted}, checked)
 
 

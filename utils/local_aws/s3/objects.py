@@ -22,12 +22,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from .errors import AwsError
-from .store import open_database
+from ..errors import AwsError
+from ..store import open_database
+from .records import Page, Part, S3Object, Upload, no_such_bucket, no_such_key, no_such_upload
 
 Result = TypeVar("Result")
 
@@ -53,84 +53,6 @@ CREATE TABLE IF NOT EXISTS parts (
     etag TEXT NOT NULL, checksums TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True)
-class S3Object:
-    """An object as it stands in a bucket; ``path`` is the read-only file with its bytes.
-
-    ``etag`` is without quotes; ``headers`` are those that S3 gives back (Cache-Control …),
-    ``checksums`` base64 digests by algorithm (``crc32``), ``modified`` seconds since the epoch.
-    """
-
-    bucket: str
-    key: str
-    size: int
-    etag: str
-    path: Path
-    content_type: str = "binary/octet-stream"
-    headers: dict[str, str] = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    checksums: dict[str, str] = field(default_factory=dict)
-    modified: float = field(default_factory=time.time)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A multipart upload; ``algorithm`` of its checksum (or ""), ``whole`` if over the whole object."""
-
-    id: str
-    bucket: str
-    key: str
-    content_type: str
-    headers: dict[str, str]
-    metadata: dict[str, str]
-    tags: dict[str, str]
-    algorithm: str
-    whole: bool
-    initiated: float = field(default_factory=time.time)
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a multipart upload; ``etag`` without quotes, ``size`` in bytes."""
-
-    number: int
-    size: int
-    etag: str
-    path: Path
-    checksums: dict[str, str]
-    modified: float = field(default_factory=time.time)
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a listing: objects, common prefixes, the last of both, and where the next page begins."""
-
-    objects: list[S3Object]
-    prefixes: list[str]
-    last: str
-    following: str | None
-
-
-def no_such_bucket(bucket: str) -> AwsError:
-    """S3's answer to a bucket that does not exist."""
-    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
-
-
-def no_such_key(key: str) -> AwsError:
-    """S3's answer to a key that does not exist."""
-    return AwsError("NoSuchKey", "The specified key does not exist.", 404, Key=key)
-
-
-def no_such_upload(upload_id: str) -> AwsError:
-    """S3's answer to a multipart upload that does not exist, or not any more."""
-    message = (
-        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
-        "aborted or completed."
-    )
-    return AwsError("NoSuchUpload", message, 404, UploadId=upload_id)
 
 
 def end_of(prefix: str) -> str | bytes:
@@ -164,7 +86,8 @@ class ObjectStore:
         self._data = folder / "data"
         self._database = open_database(folder / "index.sqlite", _SCHEMA)
         self._data.mkdir(parents=True, exist_ok=True)
-        known = {row["file"] for row in self._database.read("SELECT file FROM objects UNION SELECT file FROM parts")}
+        rows = self._database.read("SELECT file FROM objects UNION SELECT file FROM parts")
+        known = {row["file"] for row in rows}
         for path in self._data.glob("*/*"):
             if self._name(path) not in known:
                 path.unlink(missing_ok=True)
@@ -204,11 +127,14 @@ class ObjectStore:
         """Delete an empty bucket, with its unfinished uploads; ``NoSuchBucket``, ``BucketNotEmpty``."""
         with self._database.write() as cursor:
             if cursor.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
-                raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409, BucketName=name)
+                message = "The bucket you tried to delete is not empty"
+                raise AwsError("BucketNotEmpty", message, 409, BucketName=name)
             if cursor.execute("DELETE FROM buckets WHERE name = ?", (name,)).rowcount == 0:
                 raise no_such_bucket(name)
             of_bucket = "upload IN (SELECT id FROM uploads WHERE bucket = ?)"
-            files = [row["file"] for row in cursor.execute(f"SELECT file FROM parts WHERE {of_bucket}", (name,))]
+            files = [
+                row["file"] for row in cursor.execute(f"SELECT file FROM parts WHERE {of_bucket}", (name,))
+            ]
             cursor.execute(f"DELETE FROM parts WHERE {of_bucket}", (name,))
             cursor.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
         self._unlink(files)
@@ -431,8 +357,8 @@ class ObjectStore:
         rows = self._database.read("SELECT * FROM parts WHERE upload = ? ORDER BY number", (upload_id,))
         return {
             row["number"]: Part(
-                row["number"], row["size"], row["etag"], self._data / row["file"], json.loads(row["checksums"]),
-                row["modified"],
+                row["number"], row["size"], row["etag"], self._data / row["file"],
+                json.loads(row["checksums"]), row["modified"],
             )
             for row in rows
         }  # fmt: skip
@@ -468,9 +394,9 @@ class ObjectStore:
 
     def _object(self, row: sqlite3.Row) -> S3Object:
         return S3Object(
-            row["bucket"], row["key"], row["size"], row["etag"], self._data / row["file"], row["content_type"],
-            json.loads(row["headers"]), json.loads(row["metadata"]), json.loads(row["tags"]),
-            json.loads(row["checksums"]), row["modified"],
+            row["bucket"], row["key"], row["size"], row["etag"], self._data / row["file"],
+            row["content_type"], json.loads(row["headers"]), json.loads(row["metadata"]),
+            json.loads(row["tags"]), json.loads(row["checksums"]), row["modified"],
         )  # fmt: skip
 
     def _upload(self, row: sqlite3.Row) -> Upload:
@@ -484,6 +410,8 @@ class ObjectStore:
         cursor.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
         if cursor.rowcount == 0:
             raise no_such_upload(upload_id)
-        files = [row["file"] for row in cursor.execute("SELECT file FROM parts WHERE upload = ?", (upload_id,))]
+        files = [
+            row["file"] for row in cursor.execute("SELECT file FROM parts WHERE upload = ?", (upload_id,))
+        ]
         cursor.execute("DELETE FROM parts WHERE upload = ?", (upload_id,))
         return files

@@ -8,9 +8,10 @@ import re
 
 from starlette.responses import Response
 
-from .errors import AwsError
-from .s3_objects import ObjectStore, Page, S3Object, end_of
-from .s3_protocol import Call, answer, check_tags, iso, malformed_xml, read_tags, read_xml, tag_list
+from ..errors import AwsError
+from .objects import ObjectStore, end_of
+from .protocol import Call, answer, check_tags, iso, malformed_xml, read_tags, read_xml, tag_list
+from .records import Page, S3Object
 
 # "General purpose bucket naming rules", S3 user guide
 _NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]", re.ASCII)
@@ -173,7 +174,8 @@ def _page(store: ObjectStore, call: Call, start: str | bytes) -> tuple[Page, int
     if limit == 0:
         store.require_bucket(call.bucket)
         return Page([], [], "", None), 0
-    return store.page(call.bucket, call.query.get("prefix", ""), call.query.get("delimiter", ""), start, limit), limit
+    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
+    return store.page(call.bucket, prefix, delimiter, start, limit), limit
 
 
 def check_encoding(call: Call) -> None:

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from .errors import AwsError
-from .s3_body import CHECKSUMS, MAX_PUT, encode, new_digest
-from .s3_buckets import not_implemented, tag_document
-from .s3_objects import BLOCK, ObjectStore, S3Object, no_such_key
-from .s3_protocol import (
+from ..errors import AwsError
+from .body import CHECKSUMS, MAX_PUT, encode, new_digest
+from .buckets import not_implemented, tag_document
+from .objects import BLOCK, ObjectStore
+from .protocol import (
     Call,
     answer,
     byte_range,
@@ -27,10 +27,18 @@ from .s3_protocol import (
     tag_list,
     unmodified,
 )
+from .records import S3Object, no_such_key
 
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _OVERRIDES = ("content-type", *_KEPT)
-_CLASSES = ("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
+_CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+)
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP")
 
 
@@ -44,7 +52,9 @@ def properties(headers: Mapping[str, str]) -> tuple[str, dict[str, str], dict[st
     the storage classes whose objects would have to be restored first.
     """
     metadata = {
-        name.removeprefix("x-amz-meta-"): value for name, value in headers.items() if name.startswith("x-amz-meta-")
+        name.removeprefix("x-amz-meta-"): value
+        for name, value in headers.items()
+        if name.startswith("x-amz-meta-")
     }
     size = sum(len(name) + len(value.encode()) for name, value in metadata.items())
     if size > 2048:
@@ -66,7 +76,7 @@ def properties(headers: Mapping[str, str]) -> tuple[str, dict[str, str], dict[st
     return headers.get("content-type") or "binary/octet-stream", kept, metadata
 
 
-def write_condition(headers: Mapping[str, str]) -> Callable[[S3Object | None], None]:
+def write_condition(headers: Mapping[str, str], key: str) -> Callable[[S3Object | None], None]:
     """What If-Match and If-None-Match ask of the object that is to be replaced."""
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if none_match is not None and none_match.strip() != "*":
@@ -76,7 +86,7 @@ def write_condition(headers: Mapping[str, str]) -> Callable[[S3Object | None], N
         if none_match is not None and old is not None:
             raise precondition_failed("If-None-Match")
         if match is not None and old is None:
-            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+            raise no_such_key(key)
         if match is not None and match.strip() != "*" and match.strip().strip('"') != old.etag:
             raise precondition_failed("If-Match")
 
@@ -104,7 +114,7 @@ def put_object(store: ObjectStore, call: Call) -> Response:
         call.bucket, call.key, body.size, body.md5.hex(), call.file, content_type, headers, metadata, tags,
         body.checksums,
     )  # fmt: skip
-    store.put(obj, write_condition(call.headers))
+    store.put(obj, write_condition(call.headers, call.key))
     return Response(headers={"ETag": f'"{obj.etag}"', **checksum_headers(obj.checksums)})
 
 
@@ -128,28 +138,33 @@ def _directive(call: Call, name: str) -> bool:
     value = call.headers.get(name, "COPY")
     if value not in ("COPY", "REPLACE"):
         kind = "metadata" if "metadata" in name else "tagging"
-        raise AwsError("InvalidArgument", f"Unknown {kind} directive.", ArgumentName=name, ArgumentValue=value)
+        raise AwsError(
+            "InvalidArgument", f"Unknown {kind} directive.", ArgumentName=name, ArgumentValue=value
+        )
     return value == "REPLACE"
 
 
 def copy_object(store: ObjectStore, call: Call) -> Response:
     """CopyObject: the bytes are linked; the ETag is the MD5 of the whole, also of a multipart object."""
     source = copy_source(store, call)
-    new_properties, new_tags = _directive(call, "x-amz-metadata-directive"), _directive(call, "x-amz-tagging-directive")
+    new_properties, new_tags = (
+        _directive(call, "x-amz-metadata-directive"),
+        _directive(call, "x-amz-tagging-directive"),
+    )
     algorithm = call.headers.get("x-amz-checksum-algorithm", "").lower()
     same = (source.bucket, source.key) == (call.bucket, call.key)
     if same and not (new_properties or new_tags or algorithm or "x-amz-storage-class" in call.headers):
         message = (
-            "This copy request is illegal because it is trying to copy an object to itself without changing the "
-            "object's metadata, storage class, website redirect location or encryption attributes."
+            "This copy request is illegal because it is trying to copy an object to itself without changing "
+            "the object's metadata, storage class, website redirect location or encryption attributes."
         )
         raise AwsError("InvalidRequest", message)
     if source.size > MAX_PUT:
-        message = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT}"
-        raise AwsError("InvalidRequest", message)
+        message = "The specified copy source is larger than the maximum allowable size for a copy source: "
+        raise AwsError("InvalidRequest", f"{message}{MAX_PUT}")
     with store.new_file() as path:
         obj = _copied(call, store.link(source, path), path, new_properties, new_tags, algorithm)
-        store.put(obj, write_condition(call.headers))
+        store.put(obj, write_condition(call.headers, call.key))
     sums = [(f"Checksum{name.upper()}", value) for name, value in obj.checksums.items()]
     kind = [("ChecksumType", "FULL_OBJECT")] if sums else []
     times = [("ETag", f'"{obj.etag}"'), ("LastModified", iso(obj.modified))]
@@ -236,7 +251,8 @@ def _described(call: Call, obj: S3Object) -> tuple[Response, int, int]:
 def _header_value(value: str) -> str:
     """A query's text as a header's: UTF-8 bytes, no line ends."""
     if any(character < " " for character in value):
-        raise AwsError("InvalidArgument", "A response header cannot contain control characters", ArgumentValue=value)
+        message = "A response header cannot contain control characters"
+        raise AwsError("InvalidArgument", message, ArgumentValue=value)
     return value.encode().decode("latin-1")
 
 

@@ -15,13 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import s3_buckets as buckets
-from . import s3_multipart as multipart
-from . import s3_operations as operations
-from .errors import AwsError
-from .s3_body import MAX_DOCUMENT, MAX_PUT, receive
-from .s3_objects import ObjectStore, S3Object
-from .s3_protocol import Call, error_response, parse
+from ..errors import AwsError
+from . import buckets, multipart, operations
+from .body import MAX_DOCUMENT, MAX_PUT, receive
+from .objects import ObjectStore
+from .protocol import Call, error_response, parse
+from .records import S3Object
 
 __all__ = ["S3", "S3Object", "error_response"]
 
@@ -60,7 +59,7 @@ _SUBRESOURCES = frozenset(" ".join(route[2] for route in _ROUTES).split()) - {"c
 _PARAMETERS = frozenset(
     "prefix delimiter max-keys marker start-after continuation-token encoding-type fetch-owner max-parts "
     "part-number-marker key-marker upload-id-marker max-uploads max-buckets bucket-region versionId x-id "
-    "AWSAccessKeyId Signature Expires".split()
+    "AWSAccessKeyId Signature Expires content-type content-md5".split()
 )
 # Headers whose meaning would be lost in silence; each is a prefix.
 _REFUSED = (
@@ -95,7 +94,7 @@ class S3(ObjectStore):
             return await self._take_in(request, call, operation)
         if call.method in ("PUT", "POST"):
             document = io.BytesIO()
-            call.body = await receive(request, document, MAX_DOCUMENT, sized=False)
+            call.body = await receive(request, call.headers, document, MAX_DOCUMENT, sized=False)
             call.document = document.getvalue()
         return await run_in_threadpool(operation, self, call)
 
@@ -104,7 +103,7 @@ class S3(ObjectStore):
         algorithms = await run_in_threadpool(self._expect, call)
         with self.new_file() as call.file:
             with call.file.open("wb") as out:
-                call.body = await receive(request, out, MAX_PUT, algorithms)
+                call.body = await receive(request, call.headers, out, MAX_PUT, algorithms)
             return await run_in_threadpool(operation, self, call)
 
     def _expect(self, call: Call) -> list[str]:
@@ -126,7 +125,7 @@ def _route(call: Call) -> Operation:
             named.append(name)
         elif name == "partNumber" and "uploadId" in call.query:
             continue
-        elif name not in _PARAMETERS and not name.lower().startswith("x-amz-") and not name.startswith("response-"):
+        elif name not in _PARAMETERS and not name.lower().startswith(("x-amz-", "response-")):
             raise buckets.not_implemented(name)
     for name in call.headers:
         if name.startswith(_REFUSED) or name.startswith("x-amz-grant-"):

@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import AwsError
-from .s3_body import Body
-from .s3_objects import S3Object
+from ..errors import AwsError
+from .body import Body
+from .records import S3Object
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -71,10 +71,13 @@ def parse(request: Request, region: str, account_id: str) -> Call:
     if len(path.encode()) > 1024:
         fields = {"Size": len(path.encode()), "MaxSizeAllowed": 1024}
         raise AwsError("KeyTooLongError", "Your key is too long", 400, **fields)
-    if request.headers.get("x-amz-expected-bucket-owner", account_id) != account_id:
+    # A presigned URL carries in its query what else would be x-amz- headers.
+    carried = {key.lower(): value for key, value in query.items() if key.lower().startswith("x-amz-")}
+    headers = carried | dict(request.headers)
+    if headers.get("x-amz-expected-bucket-owner", account_id) != account_id:
         raise AwsError("AccessDenied", "Access Denied", 403)
     owner = hashlib.sha256(account_id.encode()).hexdigest()
-    return Call(request.method, name, path, query, request.headers, region, owner)
+    return Call(request.method, name, path, query, headers, region, owner)
 
 
 # ---- XML
@@ -110,14 +113,15 @@ def error_response(error: AwsError, resource: str, request_id: str, head: bool) 
     fields = [("Code", error.code), ("Message", error.message), *error.fields.items()]
     host = hashlib.sha256(request_id.encode()).hexdigest()
     fields += [("Resource", resource), ("RequestId", request_id), ("HostId", host)]
-    return Response(_DECLARATION + element("Error", fields), error.status, headers, media_type="application/xml")
+    return Response(
+        _DECLARATION + element("Error", fields), error.status, headers, media_type="application/xml"
+    )
 
 
 def malformed_xml() -> AwsError:
     """S3's answer to a document that is not what its schema says."""
-    return AwsError(
-        "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema"
-    )
+    message = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", message)
 
 
 def read_xml(document: bytes, root: str) -> ElementTree.Element:
@@ -161,7 +165,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     Several ranges, or none that can be read, ask for the whole object; ``InvalidRange`` when the
     object (of ``size`` bytes) has no such bytes.
     """
-    found = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", header or "", re.ASCII | re.IGNORECASE)
+    found = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", header or "", re.IGNORECASE)
     if not found or found.groups() == ("", ""):
         return None
     if not found[1]:
@@ -216,8 +220,10 @@ def check_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
         raise AwsError("BadRequest", f"{kind} tags cannot be greater than {most}")
     for key, value in pairs:
         for name, text, length in (("Key", key, 128), ("Value", value, 256)):
-            if len(text) > length or not re.fullmatch(r"[\w\s+\-=.:/@]*", text) or (name == "Key" and not text):
-                raise AwsError("InvalidTag", f"The Tag{name} you have provided is invalid", **{f"Tag{name}": text})
+            least = 1 if name == "Key" else 0
+            if not least <= len(text) <= length or not re.fullmatch(r"[\w\s+\-=.:/@]*", text):
+                message = f"The Tag{name} you have provided is invalid"
+                raise AwsError("InvalidTag", message, **{f"Tag{name}": text})
         if key.lower().startswith("aws:"):
             raise AwsError("InvalidTag", "System tags cannot be added/updated by requester", TagKey=key)
     if len(dict(pairs)) < len(pairs):
@@ -234,7 +240,9 @@ def header_tags(header: str) -> dict[str, str]:
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates."
         )
-        raise AwsError("InvalidArgument", message, ArgumentName="x-amz-tagging", ArgumentValue=header) from None
+        raise AwsError(
+            "InvalidArgument", message, ArgumentName="x-amz-tagging", ArgumentValue=header
+        ) from None
     return check_tags(pairs, 10)
 
 

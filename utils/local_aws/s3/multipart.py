@@ -11,12 +11,13 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from .errors import AwsError
-from .s3_body import CHECKSUMS, encode, new_digest, too_large
-from .s3_buckets import check_encoding
-from .s3_objects import BLOCK, ObjectStore, Part, S3Object, Upload
-from .s3_operations import checksum_headers, copy_source, properties, write_condition
-from .s3_protocol import Call, answer, header_tags, iso, malformed_xml, read_xml
+from ..errors import AwsError
+from .body import CHECKSUMS, encode, new_digest, too_large
+from .buckets import check_encoding
+from .objects import BLOCK, ObjectStore
+from .operations import checksum_headers, copy_source, properties, write_condition
+from .protocol import Call, answer, header_tags, iso, malformed_xml, read_xml
+from .records import Part, S3Object, Upload
 
 MIN_PART = 5 << 20  # bytes in every part but the last
 MAX_PART = 5 << 30
@@ -34,10 +35,8 @@ def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
         message = f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
         raise AwsError("InvalidRequest", message)
     tags = header_tags(call.headers.get("x-amz-tagging", ""))
-    whole = kind == "FULL_OBJECT"
-    upload = Upload(
-        secrets.token_urlsafe(48), call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole
-    )
+    whole, new_id = kind == "FULL_OBJECT", secrets.token_urlsafe(48)
+    upload = Upload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
     store.create_upload(upload)
     said = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
     content = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.id)]
@@ -94,10 +93,12 @@ def _copy_range(header: str | None, size: int) -> tuple[int, int]:
     found = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{1,18})", header)
     if not found:
         message = (
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-            "zero-based offsets of the first and last bytes to copy"
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
+            "the zero-based offsets of the first and last bytes to copy"
         )
-        raise AwsError("InvalidArgument", message, ArgumentName="x-amz-copy-source-range", ArgumentValue=header)
+        raise AwsError(
+            "InvalidArgument", message, ArgumentName="x-amz-copy-source-range", ArgumentValue=header
+        )
     first, last = int(found[1]), int(found[2])
     if first > last or last >= size:
         raise _bad_copy_range(header, size)
@@ -151,7 +152,7 @@ def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
             call.bucket, call.key, size, etag, path, upload.content_type, upload.headers, upload.metadata,
             upload.tags, checksums,
         )  # fmt: skip
-        store.put(obj, write_condition(call.headers), upload.id)
+        store.put(obj, write_condition(call.headers, call.key), upload.id)
     content = [("Location", f"/{call.bucket}/{call.key}"), ("Bucket", call.bucket), ("Key", call.key)]
     rows = [(f"Checksum{name.upper()}", value) for name, value in checksums.items()]
     kind = [("ChecksumType", "FULL_OBJECT" if upload.whole else "COMPOSITE")] if rows else []
@@ -186,13 +187,12 @@ def _chosen(call: Call, parts: dict[int, Part], upload: Upload) -> list[Part]:
         raise malformed_xml()
     chosen: list[Part] = []
     for node in nodes:
-        number, etag = (node.findtext("PartNumber") or "").strip(), (node.findtext("ETag") or "").strip().strip('"')
+        number = (node.findtext("PartNumber") or "").strip()
+        etag = (node.findtext("ETag") or "").strip().strip('"')
         if not re.fullmatch("[0-9]{1,5}", number) or not etag:
             raise malformed_xml()
         if chosen and int(number) <= chosen[-1].number:
-            message = (
-                "The list of parts was not in ascending order. Parts must be ordered by part number."
-            )
+            message = "The list of parts was not in ascending order. Parts must be ordered by part number."
             raise AwsError("InvalidPartOrder", message, UploadId=upload.id)
         part = parts.get(int(number))
         if part is None or part.etag != etag:

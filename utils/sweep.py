@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import redirect_stdout
 
 from botocore.exceptions import ClientError
 
@@ -31,6 +32,15 @@ def running(client, tags: list[dict]) -> list[str]:
     """What runs, and so costs, of what carries ``tags``: a line for each endpoint and training job."""
     lines = [f"endpoint {name}" for name in tagged(client, "endpoint", tags)]
     return lines + [f"training job {name}" for name in _jobs(client, tags)]
+
+
+def running_of_user() -> list[str]:
+    """What runs of this user's lessons, in the account that ``COURSE_AWS`` chooses."""
+    from utils.course import start
+
+    with redirect_stdout(None):
+        course = start("clean-up")
+    return running(course.session.sagemaker_client, user_tags(course))
 
 
 def show(lines: list[str]) -> None:

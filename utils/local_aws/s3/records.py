@@ -1,0 +1,87 @@
+"""What the store of S3 holds, and its answers to what it does not hold."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import AwsError
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object as it stands in a bucket; ``path`` is the read-only file with its bytes.
+
+    ``etag`` is without quotes; ``headers`` are those that S3 gives back (Cache-Control …),
+    ``checksums`` base64 digests by algorithm (``crc32``), ``modified`` seconds since the epoch.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    path: Path
+    content_type: str = "binary/octet-stream"
+    headers: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    modified: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload; ``algorithm`` of its checksum (or ""), ``whole`` if over the whole object."""
+
+    id: str
+    bucket: str
+    key: str
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+    tags: dict[str, str]
+    algorithm: str
+    whole: bool
+    initiated: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart upload; ``etag`` without quotes, ``size`` in bytes."""
+
+    number: int
+    size: int
+    etag: str
+    path: Path
+    checksums: dict[str, str]
+    modified: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: objects, common prefixes, the last of both, and where the next page begins."""
+
+    objects: list[S3Object]
+    prefixes: list[str]
+    last: str
+    following: str | None
+
+
+def no_such_bucket(bucket: str) -> AwsError:
+    """S3's answer to a bucket that does not exist."""
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+
+
+def no_such_key(key: str) -> AwsError:
+    """S3's answer to a key that does not exist."""
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, Key=key)
+
+
+def no_such_upload(upload_id: str) -> AwsError:
+    """S3's answer to a multipart upload that does not exist, or not any more."""
+    message = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    )
+    return AwsError("NoSuchUpload", message, 404, UploadId=upload_id)

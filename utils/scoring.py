@@ -1,0 +1,35 @@
+"""How far predictions are from the truth: in dollars first, then as a share."""
+
+import numpy as np
+import pandas as pd
+from IPython.display import display
+
+
+def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = True) -> dict[str, float]:
+    """Return `rmse` and `mae` (in dollars, the unit of y) and `r2` (no unit) of predictions, and show them.
+
+    `y_true` and `y_pred` hold one number per row, at least two rows. With a `series`, what is shown also
+    carries the numbers as metadata under "course": the table at the end of `make course` is made of them.
+    Raises ValueError when the two do not match, or hold anything but finite numbers.
+    """
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    truth, guess = (np.asarray(values, dtype=float).reshape(-1) for values in (y_true, y_pred))
+    if len(truth) != len(guess):
+        raise ValueError(f"{len(truth)} true values and {len(guess)} predictions cannot be compared.")
+    if len(truth) < 2:
+        raise ValueError(f"There are {len(truth)} rows to score; R² needs at least 2.")
+    if not (np.isfinite(truth).all() and np.isfinite(guess).all()):
+        raise ValueError("Only finite numbers can be scored; there is a missing or infinite one.")
+    result = {
+        "rmse": float(root_mean_squared_error(truth, guess)),
+        "mae": float(mean_absolute_error(truth, guess)),
+        "r2": float(r2_score(truth, guess)),
+    }
+    if show:
+        rmse, mae, r2 = result.values()
+        row = {"RMSE": f"${rmse:,.0f}", "MAE": f"${mae:,.0f}", "R²": f"{r2:.3f}"}
+        exact = {"rmse": round(rmse, 1), "mae": round(mae, 1), "r2": round(r2, 4)}
+        metadata = {"course": {"series": series, "model": model, **exact}} if series else None
+        display(pd.DataFrame(row, index=[model]), metadata=metadata)
+    return result
