@@ -41,12 +41,12 @@ class Container:
             cwd=folder,
             env={
                 **inherited,
-                "PYTHONPATH": str(CHECKOUT),
                 "PYTHONUNBUFFERED": "1",
                 # One BLAS thread a job: jobs share two cores, and small matrices gain nothing.
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 **environment,
+                "PYTHONPATH": str(CHECKOUT),  # whatever the job's own environment says: the program lies there
             },
             # The program watches its standard input: the pipe closes when the account dies, however it dies.
             stdin=subprocess.PIPE,

@@ -7,12 +7,15 @@ CreateModel, CreateEndpointConfig, CreateEndpoint and the SageMaker runtime's In
 
 from __future__ import annotations
 
+import logging
+import lzma
 import random
 import secrets
 import shutil
 import tarfile
 import threading
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -38,6 +41,10 @@ REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConf
                      "ExecutionRoleArn", "VpcConfig", "MetricsConfig")  # fmt: skip
 REFUSED_OF_VARIANT = ("ServerlessConfig", "AcceleratorType", "CoreDumpConfig", "ManagedInstanceScaling",
                       "RoutingConfig", "CapacityReservationConfig", "InstancePools")  # fmt: skip
+REFUSED_HEADERS = ("target-model", "target-container-hostname", "inference-component", "session-id",
+                   "enable-explanations")  # fmt: skip
+
+log = logging.getLogger("local_aws")
 
 
 @dataclass
@@ -193,10 +200,9 @@ class Hosting:
                     raise ValueError(f'Could not find model "{variant["ModelName"]}".')
                 folder = self.folder / name / variant["VariantName"]
                 folder.mkdir(parents=True)
-                if container.get("ModelDataUrl"):
-                    artifact = self.objects.object(*split_uri(container["ModelDataUrl"]))
-                    with tarfile.open(artifact.path) as archive:
-                        archive.extractall(folder, filter="data")
+                url = container.get("ModelDataUrl")
+                if url:
+                    self._extract(url, folder)
                 count = variant["InitialInstanceCount"]
                 described.append(
                     {
@@ -214,10 +220,29 @@ class Hosting:
                         "DesiredInstanceCount": count,
                     }
                 )
-        except (AwsError, ValueError, OSError, tarfile.TarError) as error:
-            return self._fail(name, f"Failed to extract model data archive: {error}")
+        except ValueError as error:
+            return self._fail(name, str(error))
+        except Exception:  # the endpoint must leave Creating, whatever went wrong
+            log.exception("endpoint %s", name)
+            return self._fail(name, BROKEN)
         self.resources.update(ENDPOINT, name, ProductionVariants=described)
         self._start(name)
+
+    def _extract(self, url: str, folder: Path) -> None:
+        """Unpack an artifact; ValueError with AWS's sentence if it is no archive that could be unpacked."""
+        try:
+            artifact = self.objects.object(*split_uri(url))
+        except AwsError:
+            raise ValueError(f"Could not find model data at {url}.") from None
+        try:
+            with tarfile.open(artifact.path) as archive:
+                archive.extractall(folder, filter="data")
+        except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+            log.warning("%s cannot be unpacked: %s", url, error)
+            raise ValueError(
+                f'Failed to extract model data archive from URL "{url}". Please ensure that the object located at '
+                "the URL is a valid tar.gz archive."
+            ) from None
 
     def _start(self, name: str) -> None:
         """Load the endpoint's models from its folder and let it answer."""
@@ -269,9 +294,9 @@ class Hosting:
         name = unquote(request.url.path.split("/")[2])
         variants = self.serving.get(name)
         if variants is None:
-            raise self._not_serving(name)
+            name, variants = self._serving_as(name)
         headers = request.headers
-        for header in ("target-model", "target-container-hostname", "inference-component", "session-id"):
+        for header in REFUSED_HEADERS:
             if headers.get(f"x-amzn-sagemaker-{header}"):
                 raise not_implemented(f"InvokeEndpoint's header X-Amzn-SageMaker-{header.title()}")
         if len(body) > MAX_BODY:
@@ -298,15 +323,19 @@ class Hosting:
             return variants[0]
         return random.choices(variants, [max(variant.weight, 0.0) or 1e-12 for variant in variants])[0]
 
-    def _not_serving(self, name: str) -> AwsError:
+    def _serving_as(self, name: str) -> tuple[str, list[Variant]]:
+        """The endpoint that was made with this name in another case; AwsError if there is none that answers."""
         body = self.resources.find(ENDPOINT, name)
         if body is None:
-            return AwsError("ValidationError", f"Endpoint {name} of account {self.account.account_id} not found.")
-        return AwsError(
-            "ValidationError",
-            f"Endpoint {name} of account {self.account.account_id} is in status {body['EndpointStatus']}: "
-            "it answers when it is InService.",
-        )
+            raise AwsError("ValidationError", f"Endpoint {name} of account {self.account.account_id} not found.")
+        variants = self.serving.get(body["EndpointName"])
+        if variants is None:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {name} of account {self.account.account_id} is in status {body['EndpointStatus']}: "
+                "it answers when it is InService.",
+            )
+        return body["EndpointName"], variants
 
     def _model_error(self, name: str, variant: Variant, status: int, text: str) -> AwsError:
         region, account = self.account.region, self.account.account_id
@@ -342,6 +371,7 @@ class Hosting:
 
 
 LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
+BROKEN = "Request to service failed. ('python -m utils.local_aws logs' shows what happened.)"
 
 
 def _refuse(what: str, params: dict, members: tuple[str, ...]) -> None:

@@ -114,17 +114,18 @@ class Resources:
             values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}
             return [values.get(sort_by, body.get(sort_by, body["CreationTime"])), body[name_of]]
 
-        found.sort(key=key, reverse=params.get("SortOrder", order) == "Descending")
-        start = 0
+        descending = params.get("SortOrder", order) == "Descending"
         if params.get("NextToken"):
-            after = _position(params["NextToken"])
-            start = next((index for index, body in enumerate(found, 1) if key(body) == after), len(found))
+            # The token is the place of the last one shown, which may have left the list since.
+            after = _position(params["NextToken"], list)
+            try:
+                found = [body for body in found if (key(body) < after if descending else key(body) > after)]
+            except TypeError:
+                raise _invalid_token() from None
+        found.sort(key=key, reverse=descending)
         size = params.get("MaxResults", 10)
-        page = found[start : start + size]
-        token = None
-        if len(found) > start + size:
-            token = base64.urlsafe_b64encode(json.dumps(key(page[-1])).encode()).decode()
-        return [summary(body) for body in page], token
+        token = _token(key(found[size - 1])) if len(found) > size else None
+        return [summary(body) for body in found[:size]], token
 
     def tags(self, arn: str) -> dict[str, str]:
         rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
@@ -145,11 +146,9 @@ class Resources:
 
     def list_tags(self, params: dict) -> dict:
         tags = as_list(self.tags(params["ResourceArn"]))
-        start = _position(params["NextToken"]) if params.get("NextToken") else 0
+        start = _position(params["NextToken"], int) if params.get("NextToken") else 0
         size = params.get("MaxResults", MAX_TAGS)
-        token = None
-        if len(tags) > start + size:
-            token = base64.urlsafe_b64encode(json.dumps(start + size).encode()).decode()
+        token = _token(start + size) if len(tags) > start + size else None
         return {"Tags": tags[start : start + size], "NextToken": token}
 
     def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
@@ -162,7 +161,7 @@ def as_list(tags: dict[str, str]) -> list[dict]:
 
 
 def _merged(tags: dict[str, str], added: list[dict]) -> dict[str, str]:
-    keys = [tag["Key"] for tag in added]
+    keys = [tag["Key"].lower() for tag in added]
     if len(set(keys)) < len(keys):
         raise AwsError(
             "ValidationException", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
@@ -185,8 +184,19 @@ def _listed(body: dict, params: dict, name_of: str, status_of: str) -> bool:
     )
 
 
-def _position(token: str):
+def _token(position: list | int) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def _position(token: str, kind: type):
     try:
-        return json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise AwsError("ValidationException", "Invalid NextToken.") from None
+        position = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, RecursionError):
+        raise _invalid_token() from None
+    if not isinstance(position, kind):
+        raise _invalid_token()
+    return position
+
+
+def _invalid_token() -> AwsError:
+    return AwsError("ValidationException", "Invalid NextToken.")

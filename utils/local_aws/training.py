@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import math
 import os
 import re
 import shutil
@@ -37,10 +39,9 @@ ENDED = ("Completed", "Failed", "Stopped")
 STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, AWS's own
 MAX_REASON = 1024  # characters of a FailureReason
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
-LOST = (
-    "InternalServerError: We encountered an internal error. Please try again. "
-    "(The embedded account's process ended while this job ran.)"
-)
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
+LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
+BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
 # What CreateTrainingJob takes and this account cannot do: refused, since a job that ignores it would lie.
 REFUSED = (
     "AlgorithmSpecification.AlgorithmName",
@@ -66,6 +67,8 @@ REFUSED = (
 HOLD_FOR = "AWS-SageMaker-Python-SDK"
 HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
 HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
+
+log = logging.getLogger("local_aws")
 
 
 class TrainingJobs:
@@ -135,22 +138,19 @@ class TrainingJobs:
             )
         channels = self._channels(params)
         split_uri(params["OutputDataConfig"]["S3OutputPath"])
-        definitions = [*image.metric_definitions, *spec.get("MetricDefinitions", [])]
-        for definition in definitions:
-            try:
-                re.compile(definition["Regex"])
-            except re.error as error:
-                raise AwsError(
-                    "ValidationException",
-                    f"Invalid regex for metric '{definition['Name']}': {definition['Regex']} ({error})",
-                ) from None
+        if spec.get("MetricDefinitions"):
+            raise AwsError(
+                "ValidationException",
+                "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
+                "request without specifying metric definitions.",
+            )
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
         body |= {
             "AlgorithmSpecification": {
                 "EnableSageMakerMetricsTimeSeries": False,
                 **spec,
-                "MetricDefinitions": definitions,
+                "MetricDefinitions": image.metric_definitions,
             },
             "OutputDataConfig": {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]},
             "StoppingCondition": {
@@ -206,12 +206,12 @@ class TrainingJobs:
     def stop(self, params: dict) -> None:
         body = self.resources.get(TRAINING_JOB, params["TrainingJobName"])
         run = self.running.get(body["TrainingJobName"])
-        if run is None or body["TrainingJobStatus"] != "InProgress":
+        status = run.stop() if run else body["TrainingJobStatus"]
+        if status != "InProgress":
             raise AwsError(
                 "ValidationException",
-                f"The request was rejected because the training job is in status {body['TrainingJobStatus']}.",
+                f"The request was rejected because the training job is in status {status}.",
             )
-        run.stop()
 
     def _channels(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
         """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
@@ -268,9 +268,9 @@ class TrainingJobs:
         """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
         try:
             prefix, *names = json.loads(self.objects.object(bucket, key).path.read_text())
-            bucket, base = split_uri(prefix["prefix"])
-            return [(self.objects.object(bucket, base + name), name) for name in names]
-        except (ValueError, KeyError, TypeError):
+            source, base = split_uri(prefix["prefix"])
+            return [(self.objects.object(source, base + name), name) for name in names]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise AwsError(
                 "ValidationException",
                 f'The manifest "s3://{bucket}/{key}" must be a JSON list: {{"prefix": "s3://BUCKET/PREFIX/"}} '
@@ -303,19 +303,29 @@ class TrainingRun(threading.Thread):
         ]
         self.final_metrics: dict[str, tuple[float, float]] = {}
         self._stop_wanted = threading.Event()
+        # Held from reading the job's state to writing it: StopTrainingJob comes from another thread.
+        self._state = threading.Lock()
         self._abandoned = False
         self._container: Container | None = None
 
-    def stop(self) -> None:
-        """Ask the job to stop, as StopTrainingJob does: it becomes Stopping now and Stopped in a while."""
-        self.jobs.resources.update(
-            TRAINING_JOB,
-            self.job,
-            TrainingJobStatus="Stopping",
-            SecondaryStatus="Stopping",
-            LastModifiedTime=now(),
-        )
-        self._stop_wanted.set()
+    def stop(self) -> str:
+        """Ask the job to stop, as StopTrainingJob does: it becomes Stopping now and Stopped in a while.
+
+        Returns the status it was in; one that was not InProgress is left as it is.
+        """
+        with self._state:
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            if body["TrainingJobStatus"] == "InProgress":
+                self._stop_wanted.set()
+                self.jobs.resources.update(
+                    TRAINING_JOB,
+                    self.job,
+                    TrainingJobStatus="Stopping",
+                    SecondaryStatus="Stopping",
+                    SecondaryStatusTransitions=_next_phase(body, "Stopping", "Stopping the training job"),
+                    LastModifiedTime=now(),
+                )
+        return body["TrainingJobStatus"]
 
     def abandon(self) -> None:
         """Kill the job's program without a word of it: the account is going down."""
@@ -326,10 +336,10 @@ class TrainingRun(threading.Thread):
     def run(self) -> None:
         try:
             self._live()
-        except Exception as error:  # the job must end, whatever went wrong
+        except Exception:  # the job must end, whatever went wrong
             if not self._abandoned:
-                reason = f"InternalServerError: We encountered an internal error. Please try again. ({error})"
-                self._end("Failed", "Failed", reason)
+                log.exception("training job %s", self.job)
+                self._end("Failed", "Failed", BROKEN)
         finally:
             self.jobs.running.pop(self.job, None)
             if not self._abandoned:
@@ -345,9 +355,11 @@ class TrainingRun(threading.Thread):
             self._enter("Downloading", "Downloading input data")
             try:
                 self._lay_out(body)
-            except OSError as error:
-                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error.strerror}")
+            except ValueError as error:
+                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
             self._message("Downloading the training image")
+            if self._stop_wanted.is_set():
+                return self._end("Stopped", "Stopped", None)
             self._enter("Training", "Training image download completed. Training in progress.")
             status, secondary, reason = self._train(body)
             if self._abandoned:
@@ -400,10 +412,14 @@ class TrainingRun(threading.Thread):
             folder = self.base / "input" / "data" / channel
             folder.mkdir(parents=True)
             for each, name in files:
+                place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
                 target = Path(os.path.normpath(folder / name.lstrip("/")))
                 if folder not in target.parents:
-                    raise OSError(0, f"the key {each.key!r} would lie outside the channel '{channel}'")
-                self.jobs.objects.link(each, target)
+                    raise ValueError(f"{place}: its file would lie outside the channel's folder.")
+                try:
+                    self.jobs.objects.link(each, target)
+                except (OSError, AwsError) as error:
+                    raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _train(self, body: dict) -> tuple[str, str, str | None]:
         """Run the container; the job's status, secondary status and FailureReason."""
@@ -417,11 +433,11 @@ class TrainingRun(threading.Thread):
             self.command,
             self.root,
             {
+                **body.get("Environment", {}),
                 "SAGEMAKER_BASE_DIR": str(self.base),
                 "AWS_REGION": self.jobs.account.region,
                 "TRAINING_JOB_NAME": self.job,
                 "TRAINING_JOB_ARN": body["TrainingJobArn"],
-                **body.get("Environment", {}),
             },
             keep,
         )
@@ -450,11 +466,12 @@ class TrainingRun(threading.Thread):
         for at, line in lines:
             for name, pattern in self.patterns:
                 found = pattern.search(line)
-                if found:
-                    try:
-                        points.append((name, at, float(found.group(1))))
-                    except (ValueError, IndexError):
-                        continue  # CloudWatch takes numbers only; AWS passes over the rest in silence
+                try:
+                    value = float(found.group(1)) if found else math.nan
+                except ValueError:
+                    continue
+                if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
+                    points.append((name, at, value))
         if points:
             self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
             self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": "algo-1"}, points)
@@ -488,29 +505,38 @@ class TrainingRun(threading.Thread):
 
     def _message(self, message: str) -> None:
         """Replace the message of the phase that the job is in."""
-        body = self.jobs.resources.get(TRAINING_JOB, self.job)
-        body["SecondaryStatusTransitions"][-1]["StatusMessage"] = message
-        self.jobs.resources.update(
-            TRAINING_JOB, self.job, SecondaryStatusTransitions=body["SecondaryStatusTransitions"]
-        )
+        with self._state:
+            if self._stop_wanted.is_set():
+                return
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            body["SecondaryStatusTransitions"][-1]["StatusMessage"] = message
+            self.jobs.resources.update(
+                TRAINING_JOB, self.job, SecondaryStatusTransitions=body["SecondaryStatusTransitions"]
+            )
 
     def _enter(self, status: str, message: str) -> None:
-        """Let the job enter its next phase."""
-        body = self.jobs.resources.get(TRAINING_JOB, self.job)
-        changes = {
-            "SecondaryStatusTransitions": _next_phase(body, status, message),
-            "LastModifiedTime": now(),
-        }
-        if not self._stop_wanted.is_set():
-            changes["SecondaryStatus"] = status
-        self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
+        """Let the job enter its next phase; a job that is Stopping enters Uploading only."""
+        with self._state:
+            if self._stop_wanted.is_set() and status != "Uploading":
+                return
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            changes = {
+                "SecondaryStatusTransitions": _next_phase(body, status, message),
+                "LastModifiedTime": now(),
+            }
+            if not self._stop_wanted.is_set():
+                changes["SecondaryStatus"] = status
+            self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
 
     def _end(self, status: str, secondary: str, reason: str | None) -> None:
         metrics = [
             {"MetricName": name, "Value": value, "Timestamp": at}
             for name, (value, at) in self.final_metrics.items()
         ]
-        _finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
+        with self._state:
+            if status == "Completed" and self._stop_wanted.is_set():
+                status = secondary = "Stopped"
+            _finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
 
 
 def _finish(
@@ -527,7 +553,7 @@ def _finish(
     }.get(secondary, reason)
     started = body.get("TrainingStartTime")
     if started is not None:
-        # Whole seconds, begun ones included: no job of AWS's is free.
+        # Whole seconds, and at least one: no job of AWS's is free.
         seconds = max(1, round(ended - started))
         changes |= {
             "TrainingEndTime": ended,

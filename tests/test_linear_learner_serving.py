@@ -1,0 +1,235 @@
+"""Linear Learner's inference container: formats in, formats out, and what it refuses."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sagemaker.amazon import common as sdk
+
+from utils.local_aws.linear_learner import artifact
+from utils.local_aws.linear_learner.losses import LOSSES
+from utils.local_aws.linear_learner.serving import Model
+from utils.local_aws.recordio import write_features
+
+WEIGHTS, BIAS = np.array([1.5, -2.25, 1e-3], np.float32), np.float32(10.125)
+ROWS = np.array([[1, 2, 3], [-4.5, 0, 1e6], [0.1, 0.2, 0.3]], np.float32)
+SCORES = (ROWS.astype(float) @ WEIGHTS.astype(float) + float(BIAS)).astype(np.float32).astype(float).tolist()
+CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+RECORDIO = "application/x-recordio-protobuf"
+
+
+def save(folder, weights=WEIGHTS, bias=BIAS):
+    artifact.write(folder / artifact.FILE_NAME, weights, bias, LOSSES["squared_loss"], 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model.load(save(tmp_path_factory.mktemp("model")))
+
+
+def sparse(rows):
+    out = io.BytesIO()
+    sdk.write_spmatrix_to_sparse_tensor(out, scipy.sparse.csr_matrix(rows))
+    return out.getvalue()
+
+
+def sdk_dense(rows):
+    out = io.BytesIO()
+    sdk.write_numpy_to_dense_tensor(out, rows)
+    return out.getvalue()
+
+
+LISTS = ROWS.tolist()
+LONG = [{"data": {"features": {"values": row}}} for row in LISTS]
+THIN = [{"data": {"features": {"keys": [0, 2], "shape": [3], "values": [row[0], row[2]]}}} for row in LISTS]
+REQUESTS = {
+    "csv": (CSV, "\n".join(",".join(map(repr, row)) for row in LISTS)),
+    "csv, crlf, blanks, final newline": (
+        "text/csv; charset=utf-8",
+        "\r\n".join(" , ".join(map(repr, row)) for row in LISTS) + "\r\n",
+    ),
+    "json": (JSON, json.dumps({"instances": [{"features": row} for row in LISTS]})),
+    "json, long form": ("Application/JSON", json.dumps({"instances": LONG})),
+    "json lines": (LINES, "\n".join(json.dumps({"features": row}) for row in LISTS) + "\n"),
+    "json lines, long form": (LINES, "\n\n".join(map(json.dumps, LONG))),
+    "recordio": (RECORDIO, write_features(ROWS)),
+    "recordio, float64": (RECORDIO, sdk_dense(ROWS.astype(float))),
+    "recordio with labels": (RECORDIO, write_features(ROWS, [1, 2, 3])),
+    "recordio, sparse": (RECORDIO, sparse(ROWS)),
+}
+
+
+def read(content_type, body):
+    if content_type == JSON:
+        answer = json.loads(body)
+        assert list(answer) == ["predictions"]
+        return [p["score"] for p in answer["predictions"] if list(p) == ["score"]]
+    if content_type == LINES:
+        return [json.loads(line)["score"] for line in body.decode().splitlines()]
+    if content_type == CSV:
+        return [float(line) for line in body.decode().splitlines()]
+    records = sdk.read_records(io.BytesIO(body))
+    return [record.label["score"].float32_tensor.values[0] for record in records]
+
+
+@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO, CSV])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_every_request_in_every_response_format(model, request_, accept):
+    content_type, body = REQUESTS[request_]
+    answer = model.invoke(body.encode() if isinstance(body, str) else body, content_type, accept)
+    assert (answer.status, answer.content_type, answer.log_line) == (200, accept, "")
+    assert read(accept, answer.body) == SCORES
+
+
+def test_sparse_json(model):
+    answer = model.invoke(json.dumps({"instances": THIN}).encode(), JSON, None)
+    expected = (ROWS * np.float32([1, 0, 1])).astype(float) @ WEIGHTS.astype(float) + float(BIAS)
+    assert read(JSON, answer.body) == pytest.approx(expected.tolist(), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (None, JSON),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("text/*", CSV),
+        ("application/json; verbose=true", JSON),
+        ("Text/CSV", CSV),
+        ("image/png, application/jsonlines;q=0.5, */*", LINES),
+    ],
+)
+def test_what_accept_asks_for(model, accept, content_type):
+    assert model.invoke(b"1,2,3", CSV, accept)[:2] == (200, content_type)
+
+
+def test_json_is_written_as_the_algorithm_writes_it(tmp_path):
+    model = Model.load(save(tmp_path, np.array([1], np.float32), np.float32(0)))
+    assert model.invoke(b"12.495479583740234\n110375.671875", CSV, JSON).body == (
+        b'{"predictions": [{"score": 12.495479583740234}, {"score": 110375.671875}]}'
+    )
+
+
+WIDTH = (
+    "The feature dimension of the input: {} does not match the feature dimension of the model: 3. "
+    "Please fix the input and try again."
+)
+BAD = {
+    "two columns": (CSV, b"1,2", WIDTH.format(2)),
+    "label left in": (CSV, b"9,1,2,3\n9,1,2,3", WIDTH.format(4)),
+    "json width": (JSON, b'{"instances": [{"features": [1]}]}', WIDTH.format(1)),
+    "recordio width": (RECORDIO, write_features([[1, 2]]), WIDTH.format(2)),
+    "empty": (CSV, b"", ""),
+    "blank": (CSV, b" \n ", ""),
+    "text": (CSV, b"a,b,c", ""),
+    "header": (CSV, b"a,b,c\n1,2,3", ""),
+    "ragged": (CSV, b"1,2,3\n1,2", ""),
+    "missing": (CSV, b"1,,3", ""),
+    "underscore": (CSV, b"1_0,2,3", ""),
+    "nan": (CSV, b"1,nan,3", "not a finite number"),
+    "infinity": (CSV, b"1,2,3\n1,-inf,3", "not a finite number"),
+    "too large": (CSV, b"1e300,2,3", ""),
+    "score too large": (CSV, b"3e38,0,0", "not a finite number"),
+    "bytes": (CSV, bytes(range(256)), ""),
+    "json empty": (JSON, b"", ""),
+    "json cut": (JSON, b'{"instances": [', ""),
+    "json list": (JSON, b"[[1, 2, 3]]", ""),
+    "json no instances": (JSON, b'{"instances": []}', ""),
+    "json ragged": (JSON, b'{"instances": [{"features": [1, 2, 3]}, {"features": [1, 2]}]}', ""),
+    "json text": (JSON, b'{"instances": [{"features": ["1", 2, 3]}]}', ""),
+    "json boolean": (JSON, b'{"instances": [{"features": [true, 2, 3]}]}', ""),
+    "json nested": (JSON, b'{"instances": [{"features": [[1], 2, 3]}]}', ""),
+    "json null": (JSON, b'{"instances": [{"features": null}]}', ""),
+    "json nan": (JSON, b'{"instances": [{"features": [NaN, 2, 3]}]}', ""),
+    "json huge integer": (JSON, b'{"instances": [{"features": [1' + b"0" * 400 + b", 2, 3]}]}", ""),
+    "json deep": (JSON, b"[" * 100_000, ""),
+    "json keys outside": (
+        JSON,
+        b'{"instances": [{"data": {"features": {"keys": [3], "shape": [3], "values": [1]}}}]}',
+        "",
+    ),
+    "json shape huge": (
+        JSON,
+        b'{"instances": [{"data": {"features": {"keys": [0], "shape": [1000000000000], "values": [1]}}}]}',
+        "",
+    ),
+    "json keys without shape": (
+        JSON,
+        b'{"instances": [{"data": {"features": {"keys": [0], "values": [1]}}}]}',
+        "",
+    ),
+    "json lines empty": (LINES, b"\n", ""),
+    "json lines garbage": (LINES, b'{"features": [1, 2, 3]}\nx', ""),
+    "recordio empty": (RECORDIO, b"", ""),
+    "recordio garbage": (RECORDIO, b"1,2,3,4,5,6", "magic number"),
+    "recordio cut": (RECORDIO, write_features(ROWS)[:-1], "record 3 is cut short"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.filterwarnings("error")
+def test_bad_payloads(model, case):
+    content_type, body, logged = BAD[case]
+    answer = model.invoke(body, content_type, None)
+    assert (answer.status, answer.body) == (400, b"unable to evaluate payload provided")
+    assert re.match(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d ERROR \d+\] Customer Error: \S", answer.log_line)
+    assert logged in answer.log_line
+    assert "\n" not in answer.log_line
+
+
+@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/octet-stream", "csv"])
+def test_unknown_content_types(model, content_type):
+    answer = model.invoke(b"1,2,3", content_type, None)
+    assert answer.status == 415
+    assert b"No iterator has been registered for ContentType" in answer.body
+    assert "Customer Error" in answer.log_line
+
+
+def test_unknown_accept(model):
+    answer = model.invoke(b"1,2,3", CSV, "image/png")
+    assert answer.status == 406 and "image/png" in answer.log_line
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([CSV, JSON, LINES, RECORDIO]), st.binary(max_size=60))
+def test_any_bytes_get_an_answer(content_type, body):
+    model = Model(WEIGHTS, BIAS)
+    assert model.invoke(body, content_type, None).status in (200, 400)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_one_row_at_a_time_or_all_at_once_is_the_same(rows):
+    model = Model(WEIGHTS, BIAS)
+    lines = [",".join(map(repr, row)) for row in rows]
+    together = read(JSON, model.invoke("\n".join(lines).encode(), CSV, None).body)
+    alone = [read(JSON, model.invoke(line.encode(), CSV, None).body)[0] for line in lines]
+    assert together == pytest.approx(alone, rel=2e-7, abs=1e-6)
+
+
+def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="the model archive has no file model_algo-1"):
+        Model.load(tmp_path)
+    path = tmp_path / artifact.FILE_NAME
+    path.write_bytes(b"xgboost")
+    with pytest.raises(ValueError, match="model_algo-1 is not a Linear Learner model"):
+        Model.load(tmp_path)
+    save(tmp_path)
+    good = path.read_bytes()
+    for damaged in (
+        good.replace(b"regressor", b"binary_cl"),
+        good.replace(b"arg:fc0_bias", b"arg:fc1_bias"),
+        good.replace(b"mx-mod-0000.params", b"mx-mod-0001.params"),
+        good[: len(good) // 2],
+    ):
+        assert damaged != good
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="model_algo-1"):
+            Model.load(tmp_path)

@@ -1,0 +1,1 @@
+"""Run the lessons without opening them: `python -m utils.lessons run | regenerate`."""

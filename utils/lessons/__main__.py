@@ -1,0 +1,76 @@
+"""python -m utils.lessons run [--series NAME] | regenerate"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from utils.course import CourseError
+from utils.lessons.play import ROOT, lessons
+from utils.local_aws.state import StateError
+
+
+def main() -> int:
+    """Do what the command line asks for: 0 all went well, 1 something failed or runs, 2 it cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m utils.lessons")
+    commands = parser.add_subparsers(dest="command", required=True)
+    course = commands.add_parser("run", help="run the lessons, write build/, show the scores")
+    course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
+    commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
+    options = parser.parse_args()
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        return run_course(options.series) if options.command == "run" else run_notebooks()
+    except (CourseError, StateError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def run_course(series: str | None) -> int:
+    """Run the lessons in the account that COURSE_AWS chooses, and see that nothing is left running."""
+    from utils.lessons.report import run
+    from utils.local_aws.client import connect
+    from utils.sweep import running_of_user
+
+    try:
+        paths = lessons(series)
+    except ValueError as error:
+        raise CourseError(str(error)) from None
+    if data := os.environ.get("COURSE_DATA"):  # relative to this folder; each kernel works in its notebook's
+        os.environ["COURSE_DATA"] = str(Path(data).expanduser().resolve())
+    if os.environ.get("COURSE_AWS") == "aws":
+        print("AWS account: yours (COURSE_AWS=aws). Training and hosting cost money.\n")
+    else:
+        print(f"AWS account: the embedded one, at {connect().url}\n")
+    try:
+        failed = run(paths)
+    except KeyboardInterrupt:
+        print("\n\nStopped. What still runs ends with notebooks/99_clean_up.ipynb:")
+        failed = 130
+    left = running_of_user()
+    print("\n".join(f"still running: {line}" for line in left) or "nothing is running")
+    return failed or int(bool(left))
+
+
+def run_notebooks() -> int:
+    """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here."""
+    from utils.lessons.regenerate import regenerate
+    from utils.local_aws import client
+
+    masks = (ROOT / "tests" / "nbval_sanitize.cfg").read_text("utf-8")
+    for name in ("COURSE_DATA", "MPLBACKEND"):
+        os.environ.pop(name, None)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=folder, IPYTHONDIR=f"{folder}/ipython")
+        try:
+            return regenerate(lessons(), masks)
+        finally:
+            client.stop(Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

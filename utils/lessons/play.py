@@ -1,0 +1,95 @@
+"""Which notebooks the course has, in which order, and how one of them is run."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_CELL = 1800  # seconds: twice the longest training job that a lesson allows
+
+
+class Failure(Exception):
+    """A lesson that did not run to its end; the message says in which cell, and why."""
+
+
+def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
+    """The notebooks in the course's order: 00, every series (or the one named), 99.
+
+    Raises ValueError, naming the known series, if there is no such series.
+    """
+    notebooks = root / "notebooks"
+    names = {path.parent.name for path in notebooks.glob("*/[0-9]*.ipynb")}
+    known = sorted(names, key=lambda name: (name != "salary", name))  # salary is the one to begin with
+    if series is not None and series not in known:
+        raise ValueError(f'There is no series "{series}". The series: {", ".join(known)}.')
+    chosen = [name for name in known if series in (None, name)]
+    patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), "9*.ipynb"]
+    return [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
+
+
+def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> None:
+    """Run every cell with `folder` as the working folder; the outputs go into `notebook`, old ones are lost.
+
+    Raises Failure at the first cell that fails, and KeyboardInterrupt on Ctrl-C, when the kernel has ended.
+    """
+    number, stopped = 0, False
+
+    def started(notebook: NotebookNode) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            task.cancel()
+
+        loop.add_signal_handler(signal.SIGINT, stop)
+
+    def begin(cell: NotebookNode, cell_index: int) -> None:
+        nonlocal number
+        number = cell_index + 1
+        say(f"cell {number} of {len(notebook.cells)}")
+
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    # Kernel folders are not searched: a "python3" that the reader registered is not this environment.
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    kernel.transport_encryption = "auto"
+    kernel.shutdown_wait_time = 30  # seconds: an interrupted cell may have an endpoint to delete
+    options = {"timeout": LONGEST_CELL, "coalesce_streams": True, "record_timing": False}
+    hooks = {"on_notebook_start": started, "on_cell_execute": begin}
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, km=kernel, resources=place, **options, **hooks)
+    try:
+        client.execute(cleanup_kc=True, stderr=subprocess.DEVNULL)  # of the kernel itself, not of the cells
+    except Exception as error:
+        if stopped:
+            raise KeyboardInterrupt from None
+        in_cell = isinstance(error, CellExecutionError)
+        text = error.traceback if in_cell else f"{type(error).__name__}: {error}"
+        text = re.sub(r"\x1b\[[\d;]*m", "", text)
+        last = [line for line in text.splitlines() if line.strip(" -")][-8:]
+        source = notebook.cells[number - 1].source.splitlines() if number else []
+        where = f"  cell {number} of {len(notebook.cells)}" if number else "  before the first cell"
+        raise Failure("\n".join([where, *(f"    {line}" for line in [*source, "-" * 40, *last])])) from None
+
+
+def progress(head: str) -> Callable[..., None]:
+    """A function that says how far a notebook is: on one line of a terminal; elsewhere only the last word."""
+    terminal = sys.stdout.isatty()
+
+    def say(text: str, last: bool = False) -> None:
+        if terminal or last:
+            print(f"\r\x1b[K{head}{text}" if terminal else f"{head}{text}", end="", flush=True)
+
+    return say

@@ -1,0 +1,91 @@
+"""`make notebooks`: the outputs that are committed with the notebooks, made again.
+
+A stored output stays, byte by byte, where the new one differs from it only by what tests/nbval_sanitize.cfg
+masks: a second run changes nothing.
+"""
+
+import base64
+import copy
+import io
+import json
+import re
+from pathlib import Path
+
+import nbformat
+from matplotlib.image import imread
+from nbformat import NotebookNode
+from nbval.plugin import get_sanitize_patterns
+
+from utils.lessons.play import ROOT, Failure, play, progress
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE_INFO = {  # without the version of Python, which would differ from one machine to the next
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "pygments_lexer": "ipython3",
+}
+
+
+def regenerate(paths: list[Path], masks: str, root: Path = ROOT) -> int:
+    """Run the notebooks and rewrite those whose outputs changed; 1 if a cell failed, else 0."""
+    failed = 0
+    for path in paths:
+        stored = nbformat.read(path, as_version=4)
+        notebook = copy.deepcopy(stored)
+        say = progress(f"{path.relative_to(root)!s:40}")
+        try:
+            play(notebook, path.parent, say)
+        except Failure as failure:
+            failed = 1
+            say(f"not written\n{failure}\n", last=True)
+            continue
+        settle(notebook, stored, masks)
+        text = nbformat.writes(notebook) + "\n"
+        same = text == path.read_text("utf-8")
+        if not same:
+            path.write_text(text, "utf-8", newline="\n")
+        say("unchanged\n" if same else "written\n", last=True)
+    return failed
+
+
+def settle(notebook: NotebookNode, stored: NotebookNode, masks: str) -> None:
+    """Make `notebook`, just run, as equal to `stored` as it truly is; `masks` is a sanitize file of nbval."""
+    patterns = dict(get_sanitize_patterns(masks))
+    for cell, old in zip(notebook.cells, stored.cells, strict=True):
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        for output in cell.outputs:
+            if output.output_type == "error":  # a traceback names folders of this machine
+                output.traceback = [f"{output.ename}: {output.evalue}"]
+        log = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        if _comparable(cell.outputs, patterns, log) == _comparable(old.outputs, patterns, log):
+            cell.outputs = old.outputs
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = cell.execution_count
+    notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
+
+
+def _comparable(value, patterns: dict[str, str], log: bool):
+    """What counts in outputs: texts as masked, pictures by their pixels, other floats to six digits.
+
+    In a `log` neither the order of the lines counts nor how often one comes: that is up to the polls.
+    """
+    if isinstance(value, list):
+        return [_comparable(part, patterns, log) for part in value]
+    if isinstance(value, str):
+        for pattern, replacement in patterns.items():
+            value = re.sub(pattern, replacement, value)
+        return sorted(set(value.splitlines())) if log else value
+    if not isinstance(value, dict):
+        return value
+    parts = {key: _comparable(part, patterns, log) for key, part in value.items() if key != "execution_count"}
+    if "image/png" in value and isinstance(value["image/png"], str):
+        picture = imread(io.BytesIO(base64.b64decode(value["image/png"])))
+        parts["image/png"] = picture.shape, picture.tobytes()
+    if "metadata" in value:
+        parts["metadata"] = json.loads(json.dumps(value["metadata"]), parse_float=lambda x: f"{float(x):.6g}")
+    return parts

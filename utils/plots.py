@@ -1,0 +1,68 @@
+"""The course's figures: axes with units, a caption that says what to see, colour-blind-safe colours."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import display
+
+from utils.tables import label
+
+BLUE, ORANGE, GREEN, GREY = (sns.color_palette("colorblind")[i] for i in (0, 1, 2, 7))
+
+
+def spread(values: pd.Series, caption: str) -> None:
+    """Draw every value of one column as a dot; the middle half is shaded, the median is a line."""
+    figure, axes = plt.subplots(figsize=(6.4, 1.9))
+    axes.axvspan(*values.quantile([0.25, 0.75]), color=GREY, alpha=0.25)
+    axes.axvline(values.median(), color=ORANGE)
+    sns.swarmplot(x=values, ax=axes, color=BLUE, size=5)
+    axes.set(xlabel=label(values.name), yticks=[])
+    _show(figure, caption)
+
+
+def scatter(x: pd.Series, y: pd.Series, caption: str, lines: dict | None = None, gaps: bool = False) -> None:
+    """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first."""
+    figure, axes = plt.subplots(figsize=(6.4, 4))
+    axes.scatter(x, y, color=BLUE, zorder=3)
+    ends = np.array([x.min(), x.max()])
+    for number, (name, (slope, intercept)) in enumerate((lines or {}).items()):
+        colour, dashes = ((ORANGE, ()), (GREEN, (4, 2)))[number]
+        axes.plot(ends, intercept + slope * ends, color=colour, dashes=dashes, label=name)
+        if gaps and number == 0:
+            axes.vlines(x, y, intercept + slope * x, color=GREY, linewidth=1)
+    axes.set(xlabel=label(x.name), ylabel=label(y.name))
+    if lines:
+        axes.legend()
+    _show(figure, caption)
+
+
+def residuals(x: pd.Series, residual: pd.Series, caption: str) -> None:
+    """Draw what a model leaves unexplained (true minus predicted, in y's unit) over x."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.scatter(x, residual, color=BLUE, zorder=3)
+    axes.set(xlabel=label(x.name), ylabel=f"true − predicted\n{label(residual.name)}")
+    _show(figure, caption)
+
+
+def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: str) -> None:
+    """Draw the true y over x beside what up to two models say: {name: predictions}."""
+    figure, axes = plt.subplots(figsize=(6.4, 4))
+    axes.scatter(x, y, color=BLUE, label="true", zorder=3)
+    for (name, guess), (colour, marker) in zip(guesses.items(), ((ORANGE, "X"), (GREEN, "^")), strict=False):
+        axes.scatter(x, guess, color=colour, marker=marker, label=name, alpha=0.85, zorder=2)
+    axes.set(xlabel=label(x.name), ylabel=label(y.name))
+    axes.legend()
+    _show(figure, caption)
+
+
+def _show(figure: plt.Figure, caption: str) -> None:
+    """Show the figure once, its caption above it and as its alternative text."""
+    axes = figure.axes[0]
+    axes.set_title(caption, fontsize=10, loc="left", wrap=True)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_major_formatter("{x:,g}")
+    figure.tight_layout()
+    display(figure, metadata={"image/png": {"alt": caption}})
+    plt.close(figure)

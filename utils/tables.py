@@ -1,0 +1,144 @@
+"""The course's tables: read, checked, and split the same way in every lesson."""
+
+import csv
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+FEWEST_ROWS = 10
+
+
+class Number(NamedTuple):
+    """A column of numbers: its unit, the range that is believed (both ends count), whole numbers or not."""
+
+    unit: str
+    low: float
+    high: float
+    whole: bool = False
+
+
+class Choice(NamedTuple):
+    """A column of words: the words it may hold."""
+
+    words: tuple[str, ...]
+
+
+TABLES: dict[str, dict[str, Number | Choice]] = {
+    "salary": {
+        "YearsExperience": Number("years", 0, 80),
+        "Salary": Number("dollars a year", 1, 10_000_000),
+    },
+    "insurance": {
+        "age": Number("years", 0, 120, whole=True),
+        "sex": Choice(("female", "male")),
+        "bmi": Number("kg/m²", 5, 150),
+        "children": Number("children", 0, 30, whole=True),
+        "smoker": Choice(("no", "yes")),
+        "region": Choice(("northeast", "northwest", "southeast", "southwest")),
+        "charges": Number("dollars a year", 0.01, 100_000_000),
+    },
+}
+
+
+class TableError(ValueError):
+    """A table the course cannot use. Its message is one sentence: where, what is there, what was expected."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"TableError: {self}"]  # IPython shows this in place of a traceback
+
+
+def load(name: str) -> pd.DataFrame:
+    """Read the table `name` ("salary" or "insurance"), check every value, return its columns in fixed order.
+
+    The file is `name`.csv in the folder COURSE_DATA, or, if that is not set, in the course's own data/.
+    Numbers come as float64 (whole ones as int64), words as strings; other columns are left out.
+    Raises TableError for a file, column or value that does not fit.
+    """
+    if name not in TABLES:
+        raise TableError(f"There is no table {name!r} in this course; there are {', '.join(TABLES)}.")
+    path = _folder() / f"{name}.csv"
+    header, rows = _read(path)
+    table = {}
+    for column, rule in TABLES[name].items():
+        if header.count(column) != 1:
+            found = "is missing" if column not in header else "appears more than once"
+            raise TableError(f"{path}: the column {column} {found}; the first line has {', '.join(header)}.")
+        at = header.index(column)
+        where = f"{path}, column {column}, line"
+        table[column] = [_value(row[at].strip(), rule, f"{where} {line}") for line, row in rows]
+    if len(rows) < FEWEST_ROWS:
+        raise TableError(f"{path} has {len(rows)} rows under its first line; {FEWEST_ROWS} are needed.")
+    return pd.DataFrame(table)
+
+
+def split(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
+    """Return X_train, X_test, y_train, y_test: the split that lesson 02 makes by hand.
+
+    A fifth of the rows, rounded up, is the test set; the seed 42 makes it the same fifth each time.
+    """
+    from sklearn.model_selection import train_test_split
+
+    features, wanted = table.drop(columns=target), table[target]
+    return tuple(train_test_split(features, wanted, test_size=0.2, random_state=42))
+
+
+def label(column: str) -> str:
+    """Return the column's name with its unit, for an axis: `label("Salary")` is "Salary (dollars a year)"."""
+    rule = next((columns[column] for columns in TABLES.values() if column in columns), None)
+    return f"{column} ({rule.unit})" if isinstance(rule, Number) else str(column)
+
+
+def _folder() -> Path:
+    """Where the tables are. A relative COURSE_DATA counts from the current folder, else from the checkout."""
+    asked = os.environ.get("COURSE_DATA", "")
+    if not asked:
+        return ROOT / "data"
+    folder = Path(asked).expanduser()
+    if not folder.is_dir() and (ROOT / folder).is_dir():
+        folder = ROOT / folder
+    if not folder.is_dir():
+        raise TableError(f"COURSE_DATA is {asked}, and {folder.absolute()} is not a folder.")
+    return folder.absolute()
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header and the rows that are not blank, each with its line number in the file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
+    except FileNotFoundError:
+        raise TableError(f"{path} does not exist; put the table there, or set COURSE_DATA.") from None
+    except UnicodeDecodeError:
+        raise TableError(f"{path} is not a CSV file in UTF-8.") from None
+    except (OSError, csv.Error) as error:
+        raise TableError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if not rows:
+        raise TableError(f"{path} is empty; its first line must name the columns.")
+    header = [field.strip() for field in rows[0][1]]
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            count = f"{len(row)} values where the first line names {len(header)} columns"
+            raise TableError(f"{path}, line {line}: {count}.")
+    return header, rows[1:]
+
+
+def _value(text: str, rule: Number | Choice, where: str) -> float | int | str:
+    """The checked value of one field."""
+    found = repr(text) if text else "nothing"
+    if isinstance(rule, Choice):
+        if text not in rule.words:
+            raise TableError(f"{where}: {found} where one of {', '.join(rule.words)} was expected.")
+        return text
+    kind = "a whole number" if rule.whole else "a number"
+    try:
+        value = float(text)
+    except ValueError:
+        raise TableError(f"{where}: {found} where {kind} ({rule.unit}) was expected.") from None
+    if not rule.low <= value <= rule.high or (rule.whole and value != int(value)):
+        believed = f"from {rule.low:,} to {rule.high:,} ({rule.unit})"
+        raise TableError(f"{where}: {found} where {kind} {believed} was expected.")
+    return int(value) if rule.whole else value
