@@ -13,7 +13,8 @@ import pytest
 STATE = Path(tempfile.mkdtemp(prefix="local-aws-test-"))
 # Set before anything is collected: the kernels that nbval starts inherit it.
 os.environ["LOCAL_AWS_STATE"] = str(STATE)
-os.environ.pop("COURSE_AWS", None)
+for name in ("COURSE_AWS", "COURSE_DATA"):
+    os.environ.pop(name, None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

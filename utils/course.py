@@ -107,7 +107,9 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
         raise CourseError(f"COURSE_AWS is '{where}'. It must be 'local' or 'aws'.")
     _check_sdk()
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
-    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
+    for name in ("sagemaker", "sagemaker.config", "botocore"):
+        # Their notices come or not with what the kernel has imported before, and tell nothing about the lesson.
+        logging.getLogger(name).setLevel(logging.WARNING)
     _keep_tracebacks()
     session, role = _local_session() if where == "local" else _aws_session()
     cost = jobs * JOB_MINUTES / 60 * PRICES["ml.m5.large for training"]

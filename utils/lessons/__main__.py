@@ -6,6 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from utils.course import CourseError
 from utils.lessons.play import ROOT, lessons
 from utils.local_aws.state import StateError
@@ -49,9 +51,12 @@ def run_course(series: str | None) -> int:
     try:
         failed = run(paths)
     except KeyboardInterrupt:
-        print("\n\nStopped. What still runs ends with notebooks/99_clean_up.ipynb:")
+        print("\n\nStopped. notebooks/99_clean_up.ipynb ends what still runs.")
         failed = 130
-    left = running_of_user()
+    try:
+        left = running_of_user()
+    except (BotoCoreError, ClientError) as error:
+        raise CourseError(f"The account does not say what still runs: {error}") from None
     print("\n".join(f"still running: {line}" for line in left) or "nothing is running")
     return failed or int(bool(left))
 
@@ -65,11 +70,12 @@ def run_notebooks() -> int:
     for name in ("COURSE_DATA", "MPLBACKEND"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=folder, IPYTHONDIR=f"{folder}/ipython")
+        state = Path(folder) / "account"
+        os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=str(state), IPYTHONDIR=f"{folder}/ipython")
         try:
             return regenerate(lessons(), masks)
         finally:
-            client.stop(Path(folder))
+            client.stop(state)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
     Raises ValueError, naming the known series, if there is no such series.
     """
     notebooks = root / "notebooks"
-    names = {path.parent.name for path in notebooks.glob("*/[0-9]*.ipynb")}
+    names = {path.parent.name for path in notebooks.glob("[!.]*/[0-9]*.ipynb")}  # not .ipynb_checkpoints
     known = sorted(names, key=lambda name: (name != "salary", name))  # salary is the one to begin with
     if series is not None and series not in known:
         raise ValueError(f'There is no series "{series}". The series: {", ".join(known)}.')

@@ -31,10 +31,11 @@ LANGUAGE_INFO = {  # without the version of Python, which would differ from one 
 def regenerate(paths: list[Path], masks: str, root: Path = ROOT) -> int:
     """Run the notebooks and rewrite those whose outputs changed; 1 if a cell failed, else 0."""
     failed = 0
+    width = max((len(str(path.relative_to(root))) for path in paths), default=0) + 2
     for path in paths:
         stored = nbformat.read(path, as_version=4)
         notebook = copy.deepcopy(stored)
-        say = progress(f"{path.relative_to(root)!s:40}")
+        say = progress(f"{path.relative_to(root)!s:{width}}")
         try:
             play(notebook, path.parent, say)
         except Failure as failure:

@@ -25,10 +25,11 @@ def run(paths: list[Path], root: Path = ROOT) -> int:
         shutil.rmtree(build / kind, ignore_errors=True)
     scores: dict[tuple[str, str], dict] = {}
     rows, failed = [], False
-    for path in paths:
-        name = path.relative_to(root / "notebooks").with_suffix("")
+    names = [path.relative_to(root / "notebooks").with_suffix("") for path in paths]
+    width = max((len(str(name)) for name in names), default=0) + 1
+    for path, name in zip(paths, names, strict=True):
         begun, problem, notebook = time.monotonic(), "", nbformat.v4.new_notebook()
-        say = progress(f"{name!s:28}")
+        say = progress(f"{name!s:{width}}")
         try:
             notebook = nbformat.read(path, as_version=4)
             play(notebook, path.parent, say)
@@ -44,10 +45,11 @@ def run(paths: list[Path], root: Path = ROOT) -> int:
             print(f"  What ran: {executed.relative_to(root)}\n")
         rows.append(f'<li><a href="{name}.html">{name}</a>, {seconds}{", failed" if problem else ""}</li>')
         scores.update({(score["series"], score["model"]): score for score in scores_in(notebook)})
-    table = [f"{'series':12}{'model':20}{'RMSE ($)':>12}{'MAE ($)':>12}{'R²':>9}   on the test set"]
+    wide = max((len(model) for _, model in scores), default=5) + 1
+    table = [f"{'series':12}{'model':{wide}}{'RMSE ($)':>10}{'MAE ($)':>10}{'R²':>8}   on the test set"]
     for (series, model), score in scores.items():
-        numbers = f"{score['rmse']:12,.0f}{score['mae']:12,.0f}{score['r2']:9.3f}"
-        table.append(f"{series:12}{model:20}{numbers}")
+        numbers = f"{score['rmse']:10,.0f}{score['mae']:10,.0f}{score['r2']:8.3f}"
+        table.append(f"{series:12}{model:{wide}}{numbers}")
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>The course, run</title>'
     body = f"<h1>The course, run</h1><ol>{''.join(rows)}</ol><pre>{html.escape(chr(10).join(table))}</pre>"
     (build / "html" / "index.html").write_text(f"{head}{body}</html>\n", "utf-8")

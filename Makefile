@@ -1,0 +1,99 @@
+# Targets of the course; `make` alone lists them. Paths are relative, so that the folder may have any name.
+
+PYTHON ?= python3
+ifneq ($(origin PYTHON),file)
+PYTHONS = "$(PYTHON)"
+else
+PYTHONS = python3 python3.13 python3.12 python3.11
+endif
+
+ENV = .venv/bin/python
+READY = .venv/ready
+TESTABLE = .venv/testable
+PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c requirements.lock
+
+# Another `utils` on the reader's path must not be taken for the course's.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup course lab test notebooks kernel lock clean moved
+
+help:
+	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
+	@echo 'make course     Runs every lesson in order, in about 2 minutes; series=salary runs one series.'
+	@echo 'make lab        Opens the lessons in JupyterLab.'
+	@echo 'make test       Runs every check: code, embedded account, notebooks, in a few minutes.'
+	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'
+	@echo 'make kernel     Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
+	@echo 'make lock       Solves requirements.lock again; upgrade=yes takes the newest versions.'
+	@echo 'make clean      Stops the embedded account; removes .venv and build, not what the account holds.'
+	@echo
+	@echo 'course, lab, test, notebooks and kernel make .venv first if it is missing or out of date.'
+
+setup: $(READY)
+	@echo 'The environment .venv is ready.'
+
+course: $(READY)
+	@$(ENV) -m utils.lessons run $(if $(series),--series "$(series)")
+
+lab: $(READY)
+	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
+	$(ENV) -m jupyterlab notebooks/00_start_here.ipynb
+
+# loadfile: the cells of a notebook belong to one worker, whose account they share.
+test: $(TESTABLE)
+	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --nbval --nbval-current-env \
+		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+notebooks: $(READY)
+	@$(ENV) -m utils.lessons regenerate
+
+kernel: $(READY)
+	@spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
+	if [ -e "$$spec" ] && ! grep -q 'SageMaker course' "$$spec"; then \
+		echo "You already have a kernel python3 of your own: $$spec. It was left as it is." >&2; exit 1; \
+	fi; \
+	$(ENV) -m ipykernel install --user --name python3 --display-name 'Python 3 (SageMaker course)' \
+	&& echo 'Undo with: jupyter kernelspec remove python3'
+
+lock:
+	$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
+		--no-emit-package regression-on-sagemaker --custom-compile-command 'make lock' \
+		--output-file requirements.lock requirements.txt requirements-test.txt
+
+clean:
+	-@if [ -x $(ENV) ]; then $(ENV) -m utils.local_aws stop; fi
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
+
+# .venv names this folder and the Python it was made with: it is made again if one of them is gone.
+ifneq ($(shell $(ENV) -c pass 2>/dev/null && cat $(READY) 2>/dev/null),$(shell pwd -P))
+$(READY): moved
+endif
+moved:
+
+$(READY): requirements.lock requirements.txt
+	@python=; \
+	for candidate in $(PYTHONS); do \
+		"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+		&& python=$$candidate && break; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo 'The course needs Python 3.11, 3.12 or 3.13; found none of them as:' $(PYTHONS). >&2; \
+		echo 'Install one, or name it: make setup PYTHON=/path/to/python3.12' >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$python comes without venv. On Debian and Ubuntu: sudo apt install $$("$$python" -c \
+		'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
+	"$$python" -m venv --clear .venv
+	@$(PIP) setuptools
+	@$(PIP) -r requirements.txt
+	@# JupyterLab would ask the network for news and for newer versions.
+	@$(ENV) -m jupyter labextension disable '@jupyterlab/apputils-extension:announcements' 2>/dev/null
+	@pwd -P > $(READY)
+
+$(TESTABLE): $(READY) requirements-test.txt
+	@$(PIP) -r requirements-test.txt
+	@touch $(TESTABLE)

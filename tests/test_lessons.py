@@ -1,0 +1,187 @@
+"""The runner behind `make course` and `make notebooks`, on notebooks made here."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from utils.lessons.play import ROOT, Failure, lessons, play
+from utils.lessons.regenerate import regenerate
+from utils.lessons.report import run, scores_in
+
+MASKS = "regex: \\d+ s\nreplace: SECONDS\n"
+FIGURE = "import matplotlib.pyplot as plt\n_ = plt.figure(figsize=(1, 1)).add_subplot().plot([1, {}])\nplt.show()"
+SCORE = (
+    "from IPython.display import display\n"
+    "course = dict(series='salary', model={!r}, rmse={}, mae=4000.5, r2=0.9567)\n"
+    "display('scores', metadata=dict(course=course))"
+)
+
+
+def notebook(*sources: str) -> NotebookNode:
+    cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def put(root: Path, name: str, *sources: str) -> Path:
+    path = root / "notebooks" / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook(*sources), path)
+    return path
+
+
+def quiet(text: str) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    root = tmp_path / "한 글"
+    put(root, ".ipynb_checkpoints/00_start_here-checkpoint", "1 / 0")
+    for name in ("99_clean_up", "00_start_here", "insurance/01_explore", "salary/02_split", "salary/01_explore"):
+        put(root, name, SCORE.format("scikit-learn", 5000) if name.startswith("salary") else "1")
+    return root
+
+
+def test_order(course: Path) -> None:
+    names = [path.stem for path in lessons(root=course)]
+    assert names == ["00_start_here", "01_explore", "02_split", "01_explore", "99_clean_up"]
+    assert [path.parent.name for path in lessons("insurance", course)] == ["notebooks", "insurance", "notebooks"]
+
+
+def test_unknown_series_names_the_known_ones() -> None:
+    command = [sys.executable, "-m", "utils.lessons", "run", "--series", "wages"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "wages" in done.stderr and "salary" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_play_runs_in_this_environment_in_the_notebooks_folder(tmp_path: Path) -> None:
+    made = notebook("import os, sys\nprint(sys.executable)", "print(os.getcwd())", "1 + 1")
+    play(made, tmp_path, quiet)
+    assert made.cells[0].outputs[0].text == f"{sys.executable}\n"
+    assert made.cells[1].outputs[0].text == f"{tmp_path.resolve()}\n"
+    assert [cell.execution_count for cell in made.cells] == [1, 2, 3]
+
+
+def test_play_names_the_cell_that_failed_and_keeps_no_old_output(tmp_path: Path) -> None:
+    made = notebook("x = 0", "y = 1 / x", "print('later')")
+    made.cells[2].outputs = [nbformat.v4.new_output("stream", text="of another run\n")]
+    with pytest.raises(Failure) as failure:
+        play(made, tmp_path, quiet)
+    told = str(failure.value)
+    assert "cell 2 of 3" in told and "y = 1 / x" in told and told.endswith("ZeroDivisionError: division by zero")
+    assert made.cells[2].outputs == []
+
+
+def test_play_says_that_the_kernel_died(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="(?s)cell 1 of 1.*DeadKernelError"):
+        play(notebook("import os\nos._exit(3)"), tmp_path, quiet)
+
+
+def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys: pytest.CaptureFixture) -> None:
+    put(course, "salary/02_split", SCORE.format("scikit-learn", 5266.2), SCORE.format("LinearLearner", 5300))
+    assert run(lessons(root=course), course) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith(" s")][1] == "salary/01_explore"
+    rows = [line.split() for line in lines if line.startswith("salary  ")]
+    assert rows[0] == ["salary", "scikit-learn", "5,266", "4,000", "0.957"]  # the later one of two
+    assert rows[1][1:3] == ["LinearLearner", "5,300"]
+    pages = sorted((course / "build" / "html").rglob("*.html"))
+    assert len(pages) == 6
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert "<script" not in text and "<link" not in text and 'src="http' not in text
+    assert "LinearLearner" in (course / "build" / "html" / "index.html").read_text("utf-8")
+    executed = nbformat.read(course / "build" / "notebooks" / "salary" / "02_split.ipynb", as_version=4)
+    assert [score["model"] for score in scores_in(executed)] == ["scikit-learn", "LinearLearner"]
+
+
+def test_run_goes_on_after_a_failure_and_says_so(course: Path, capsys: pytest.CaptureFixture) -> None:
+    put(course, "salary/01_explore", "raise ValueError('no such column')")
+    (course / "notebooks" / "insurance" / "01_explore.ipynb").write_text("not a notebook")
+    assert run(lessons(root=course), course) == 1
+    out = capsys.readouterr().out
+    assert "no such column" in out and "build/notebooks/salary/01_explore.ipynb" in out
+    assert out.count("FAILED") == 2 and "99_clean_up" in out and "scikit-learn" in out
+
+
+def test_run_without_any_score_is_a_failure(course: Path) -> None:
+    assert run([course / "notebooks" / "00_start_here.ipynb"], course) == 1
+
+
+def test_regenerate_keeps_what_only_the_clock_changed(tmp_path: Path) -> None:
+    sources = ["import time\nprint(f'{time.time_ns()} s')", FIGURE.format(2), "40 + 2"]
+    path = put(tmp_path, "00_start_here", *sources)
+    assert regenerate([path], MASKS, tmp_path) == 0
+    first = path.read_text("utf-8")
+    assert json.loads(first)["metadata"]["language_info"].get("version") is None
+    assert regenerate([path], MASKS, tmp_path) == 0
+    assert path.read_text("utf-8") == first
+    assert regenerate([path], "", tmp_path) == 0
+    assert path.read_text("utf-8") != first
+
+
+def test_regenerate_takes_a_picture_whose_pixels_changed_and_no_other(tmp_path: Path) -> None:
+    path = put(tmp_path, "00_start_here", FIGURE.format(2))
+    regenerate([path], MASKS, tmp_path)
+    stored = nbformat.read(path, as_version=4)
+    data = stored.cells[0].outputs[0].data
+    picture = base64.b64decode(data["image/png"])
+    note = b"tEXtWriter\x00another one"  # the same pixels with another note, after the header's 33 bytes
+    chunk = (len(note) - 4).to_bytes(4, "big") + note + zlib.crc32(note).to_bytes(4, "big")
+    data["image/png"] = base64.b64encode(picture[:33] + chunk + picture[33:]).decode() + "\n"
+    nbformat.write(stored, path)
+    regenerate([path], MASKS, tmp_path)
+    assert nbformat.read(path, as_version=4).cells[0].outputs[0].data == data
+    stored.cells[0].source = FIGURE.format(3)
+    nbformat.write(stored, path)
+    regenerate([path], MASKS, tmp_path)
+    assert nbformat.read(path, as_version=4).cells[0].outputs[0].data != data
+
+
+def test_regenerate_does_not_write_a_notebook_with_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = put(tmp_path, "00_start_here", "x = 1", "1 / 0")
+    before = path.read_bytes()
+    assert regenerate([path], MASKS, tmp_path) == 1
+    assert path.read_bytes() == before and "cell 2 of 2" in capsys.readouterr().out
+
+
+def test_regenerate_stores_an_expected_error_without_folders(tmp_path: Path) -> None:
+    path = put(tmp_path, "00_start_here", "1 / 0")
+    stored = nbformat.read(path, as_version=4)
+    stored.cells[0].metadata.tags = ["raises-exception"]
+    nbformat.write(stored, path)
+    assert regenerate([path], MASKS, tmp_path) == 0
+    output = nbformat.read(path, as_version=4).cells[0].outputs[0]
+    assert output.traceback == ["ZeroDivisionError: division by zero"]
+
+
+def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path) -> None:
+    source = f"import pathlib, time\nbegun = pathlib.Path({str(tmp_path / 'begun')!r})\nbegun.touch()\n"
+    source += "try:\n    time.sleep(600)\nfinally:\n    begun.with_name('ended').touch()"
+    path = put(tmp_path, "00_start_here", source)
+    program = (
+        "import nbformat, pathlib, sys; from utils.lessons.play import play\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "try: play(nbformat.read(path, as_version=4), path.parent, print)\n"
+        "except KeyboardInterrupt: sys.exit(130)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT)
+    until = time.monotonic() + 60
+    while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert (tmp_path / "ended").exists()
