@@ -31,5 +31,6 @@ def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = T
         row = {"RMSE": f"${rmse:,.0f}", "MAE": f"${mae:,.0f}", "R²": f"{r2:.3f}"}
         exact = {"rmse": round(rmse, 1), "mae": round(mae, 1), "r2": round(r2, 4)}
         metadata = {"course": {"series": series, "model": model, **exact}} if series else None
-        display(pd.DataFrame(row, index=[model]), metadata=metadata)
+        with pd.option_context("display.html.use_mathjax", False):  # a dollar sign begins no formula here
+            display(pd.DataFrame(row, index=[model]), metadata=metadata)
     return result

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import redirect_stdout
 
 from botocore.exceptions import ClientError
 
 COURSE = "regression-on-sagemaker"
-ENDED = ("Completed", "Failed", "Stopped")
+POLL = 2  # seconds
 # What costs money as long as it exists comes first; an endpoint is deleted before what it is made of.
 KINDS = {
     "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
@@ -24,7 +25,7 @@ def tagged(client, kind: str, tags: list[dict]) -> list[str]:
         each[f"{prefix}Name"]
         for page in client.get_paginator(operation).paginate()
         for each in page[listed]
-        if _has(client, each[f"{prefix}Arn"], tags)
+        if each.get("EndpointStatus") != "Deleting" and _has(client, each[f"{prefix}Arn"], tags)
     ]
 
 
@@ -56,12 +57,16 @@ def clean_up(course) -> None:
     """
     client, tags = course.session.sagemaker_client, user_tags(course)
     for name in _jobs(client, tags):
-        client.stop_training_job(TrainingJobName=name)
-        print(f"stopped the training job {name}")
+        try:
+            client.stop_training_job(TrainingJobName=name)
+            print(f"stopped the training job {name}")
+        except ClientError as error:
+            if "is in status" not in str(error):  # it has ended, or is stopping already
+                raise
     for kind, (_, _, prefix) in KINDS.items():
         delete = getattr(client, "delete" + re.sub("([A-Z])", r"_\1", prefix).lower())
         for name in tagged(client, kind, tags):
-            delete(**{f"{prefix}Name": name})
+            _delete(delete, f"{prefix}Name", name)
             print(f"deleted the {kind} {name}")
     show(running(client, tags))
 
@@ -73,16 +78,22 @@ def user_tags(course) -> list[dict]:
 
 def delete_endpoint(client, name: str, model: str) -> None:
     """Delete an endpoint, its configuration (of the same name) and its model, as far as they were made."""
-    for delete, member, value in (
-        (client.delete_endpoint, "EndpointName", name),
-        (client.delete_endpoint_config, "EndpointConfigName", name),
-        (client.delete_model, "ModelName", model),
-    ):
+    _delete(client.delete_endpoint, "EndpointName", name)
+    _delete(client.delete_endpoint_config, "EndpointConfigName", name)
+    _delete(client.delete_model, "ModelName", model)
+
+
+def _delete(delete, member: str, name: str) -> None:
+    while True:
         try:
-            delete(**{member: value})
+            delete(**{member: name})
+            return
         except ClientError as error:
-            if "Could not find" not in str(error):
+            if "Could not find" in str(error):
+                return
+            if "in-progress" not in str(error):
                 raise
+        time.sleep(POLL)  # an endpoint that is being made cannot be deleted before it is
 
 
 def _jobs(client, tags: list[dict]) -> list[str]:
