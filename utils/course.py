@@ -110,8 +110,8 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
     for name in ("sagemaker", "sagemaker.config", "botocore"):
         # Their notices come or not with what the kernel has imported before, and tell nothing about the lesson.
         logging.getLogger(name).setLevel(logging.WARNING)
-    _keep_tracebacks()
-    session, role = _local_session() if where == "local" else _aws_session()
+    with _own_tracebacks():
+        session, role = _local_session() if where == "local" else _aws_session()
     cost = jobs * JOB_MINUTES / 60 * PRICES["ml.m5.large for training"]
     cost += endpoint_minutes / 60 * PRICES["ml.t2.medium for hosting"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
@@ -139,15 +139,20 @@ def _check_sdk() -> None:
         )
 
 
-def _keep_tracebacks() -> None:
-    """Import the SDK, and keep the notebook's own form of errors, which it replaces by coloured boxes."""
-    hook = sys.excepthook
-    import sagemaker  # noqa: F401
+@contextmanager
+def _own_tracebacks():
+    """Keep the notebook's own form of errors, which the SDK's first import replaces by coloured boxes.
 
-    sys.excepthook = hook
-    shell = get_ipython()
-    for name in ("showtraceback", "_showtraceback", "showsyntaxerror") if shell else ():
-        vars(shell).pop(name, None)
+    The SDK is imported within, once the account is chosen: its import already looks for credentials.
+    """
+    hook = sys.excepthook
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        shell = get_ipython()
+        for name in ("showtraceback", "_showtraceback", "showsyntaxerror") if shell else ():
+            vars(shell).pop(name, None)
 
 
 def _local_session():

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
+import signal
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
-    except StateError as error:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except (StateError, OSError) as error:
         print(f"local_aws: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -102,23 +105,20 @@ def env(_: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    if not argv:
+    if not argv or not argv[0]:
         print("local_aws: run needs a command: python -m utils.local_aws run -- COMMAND …", file=sys.stderr)
         return 2
     connection = client.connect()
-    variables = dict(os.environ)
-    client.apply(connection.environment(), variables)
+    client.apply(connection.environment(), os.environ)
+    client.keep_through_exec(connection)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them; the command need not
     try:
-        process = subprocess.Popen(argv, env=variables)
+        # This process becomes the command: its signals, its exit code and its end are the command's own.
+        os.execvp(argv[0], argv)
     except OSError as error:
         print(f"local_aws: {argv[0]}: {error.strerror}", file=sys.stderr)
         return 127 if isinstance(error, FileNotFoundError) else 126
-    while True:
-        try:
-            code = process.wait()
-            return code if code >= 0 else 128 - code  # a signal's number, as shells report it
-        except KeyboardInterrupt:
-            continue  # the command got it too, and decides
 
 
 def logs(options: argparse.Namespace) -> int:

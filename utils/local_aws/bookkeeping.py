@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
@@ -27,6 +28,8 @@ from .state import ROLE_NAME, ROLE_PATH, Account
 from .store import open_database
 
 SERVICES = ("iam", "sts", "ecr")
+# moto takes any proof of identity for a good one, and would leave a key that is switched off in use.
+UNPROVEN = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey")
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 TRUST = {
     "Version": "2012-10-17",
@@ -55,6 +58,10 @@ class Keys:
         rows = self.database.read("select * from keys where access_key_id = ?", (access_key_id,))
         return Key(*rows[0]) if rows else None
 
+    def remove(self, access_key_id: str) -> None:
+        with self.database.write() as cursor:
+            cursor.execute("delete from keys where access_key_id = ?", (access_key_id,))
+
     def add(self, key: Key) -> None:
         with self.database.write() as cursor:
             cursor.execute(
@@ -70,11 +77,13 @@ class Bookkeeping:
         self.account = account
         self.keys = keys
         self._lock = threading.Lock()
+        self._dispatcher: Callable | None = None
         self._application: WSGIMiddleware | None = None
 
     async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
         """Answer a request whose signature has been checked."""
-        action = _form_value(body, "Action")
+        form = parse_qs(body.decode(errors="replace") or request.url.query)
+        action = form.get("Action", [""])[0]
         if service == "sts" and action == "GetCallerIdentity":
             # Ours, not moto's: it must know whose keys have signed.
             result = {
@@ -84,13 +93,21 @@ class Bookkeeping:
             }
             return query_response(action, STS_NAMESPACE, result)
         application = await run_in_threadpool(self._mounted)
-        response = await _call(application, request.scope, body)
+        if action == "AssumeRole":
+            await run_in_threadpool(self._check_role, form.get("RoleArn", [""])[0], key)
+        elif action in UNPROVEN:
+            raise not_implemented(f"{service.upper()}'s operation {action}")
+        missing = not_implemented(f"{service.upper()}'s operation {action or request.headers.get('x-amz-target')}")
+        try:
+            response = await _call(application, request.scope, body)
+        except NotImplementedError:
+            raise missing from None
         if b"<!doctype html" in response.body[:200].lower() or response.status_code >= 500:
-            raise not_implemented(
-                f"{service.upper()}'s operation {action or request.headers.get('x-amz-target', '')}"
-            )
-        if service != "ecr":
-            self._remember(response.body.decode(), action)
+            raise missing
+        if action == "DeleteAccessKey" and response.status_code in (200, 404):
+            self.keys.remove(form.get("AccessKeyId", [""])[0])
+        elif service != "ecr":
+            self._remember(response.body.decode(), key)
         return response
 
     def _mounted(self) -> WSGIMiddleware:
@@ -100,25 +117,23 @@ class Bookkeeping:
                 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
                 dispatcher = DomainDispatcherApplication(create_backend_app)
-                self._make_role(dispatcher)
+                # The account's execution role, which every notebook's ``get_execution_role()`` asks for.
+                trust = json.dumps(TRUST)
+                self._ask(
+                    dispatcher, "CreateRole", RoleName=ROLE_NAME, Path=ROLE_PATH, AssumeRolePolicyDocument=trust
+                )
+                self._dispatcher = dispatcher
                 self._application = WSGIMiddleware(dispatcher, workers=4)
             return self._application
 
-    def _make_role(self, dispatcher) -> None:
-        """Enter the account's execution role, which every notebook's ``get_execution_role()`` asks for."""
+    def _ask(self, dispatcher: Callable, action: str, **form: str) -> int:
+        """Ask moto's IAM itself; the answer's status."""
         from werkzeug.test import Client  # moto brings it, and is not loaded before it is needed
 
-        form = {
-            "Action": "CreateRole",
-            "Version": "2010-05-08",
-            "RoleName": ROLE_NAME,
-            "Path": ROLE_PATH,
-            "AssumeRolePolicyDocument": json.dumps(TRUST),
-        }
         day = time.strftime("%Y%m%d", time.gmtime())
-        Client(dispatcher).post(
+        answer = Client(dispatcher).post(
             "/",
-            data=urlencode(form),
+            data=urlencode({"Action": action, "Version": "2010-05-08", **form}),
             headers={
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Authorization": f"AWS4-HMAC-SHA256 Credential={self.account.access_key_id}/{day}/"
@@ -126,16 +141,27 @@ class Bookkeeping:
                 "Host": "iam.amazonaws.com",
             },
         )
+        return answer.status_code
 
-    def _remember(self, answer: str, action: str) -> None:
-        """Enter the keys that an answer of STS or IAM gives out."""
+    def _check_role(self, arn: str, key: Key) -> None:
+        """Refuse to assume a role that is not there: moto itself would not."""
+        name = arn.rpartition("/")[2]
+        known = arn.startswith(f"arn:aws:iam::{self.account.account_id}:role/")
+        if not known or self._ask(self._dispatcher, "GetRole", RoleName=name) != 200:
+            text = f"User: {key.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise AwsError("AccessDenied", text, 403)
+
+    def _remember(self, answer: str, caller: Key) -> None:
+        """Enter the keys that an answer of STS or IAM gives out: an assumed role's, a user's, else the caller's."""
         found = {
             name: re.search(f"<{name}>([^<]+)</{name}>", answer)
             for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Arn", "UserName")
         }
         values = {name: match.group(1) for name, match in found.items() if match}
         if {"AccessKeyId", "SecretAccessKey"} <= values.keys():
-            who = f"arn:aws:iam::{self.account.account_id}:user/{values.get('UserName', action)}"
+            who = caller.arn
+            if "UserName" in values:
+                who = f"arn:aws:iam::{self.account.account_id}:user/{values['UserName']}"
             self.keys.add(
                 Key(
                     values["AccessKeyId"],
@@ -173,7 +199,3 @@ async def _call(application: WSGIMiddleware, scope: dict, body: bytes) -> Respon
         (name, value) for name, value in start["headers"] if name.lower() not in (b"server", b"date")
     ]
     return response
-
-
-def _form_value(body: bytes, name: str) -> str:
-    return parse_qs(body.decode(errors="replace")).get(name, [""])[0]

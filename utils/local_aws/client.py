@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import leases
-from .state import CHECKOUT, Account, StateError, open_account, state_folder
+from .state import CHECKOUT, Account, StateError, holds_other_things, open_account, state_folder
 
 SHIM = Path(__file__).resolve().parent / "shim"
 START_SECONDS = 60
@@ -102,6 +102,11 @@ def connect(folder: Path | None = None) -> Connection:
     )
 
 
+def keep_through_exec(connection: Connection) -> None:
+    """Let the program that this process becomes by ``exec`` hold its place in the account."""
+    os.set_inheritable(_held[connection.folder], True)
+
+
 def find(folder: Path, account: Account) -> Connection | None:
     """The running account of ``folder``, None if no process is it."""
     if not leases.is_held(folder / "server.lock"):
@@ -114,13 +119,14 @@ def find(folder: Path, account: Account) -> Connection | None:
 
 def stop(folder: Path) -> bool:
     """End the account's process; its data stays.  False if none ran."""
-    record = leases.read_record(folder / "server.json")
-    if not leases.is_held(folder / "server.lock") or not record:
+    if not leases.is_held(folder / "server.lock"):
         return False
     until = time.monotonic() + STOP_SECONDS
     number = signal.SIGTERM
     while leases.is_held(folder / "server.lock"):
-        if _alive(record["pid"]):
+        # Read each time: a process that is just starting has not yet said who it is.
+        record = leases.read_record(folder / "server.json")
+        if record and _alive(record["pid"]):
             os.kill(record["pid"], number)
         time.sleep(0.1)
         if time.monotonic() > until:
@@ -129,9 +135,18 @@ def stop(folder: Path) -> bool:
 
 
 def reset(folder: Path) -> None:
-    """End the account's process and delete all that the account holds."""
+    """End the account's process and delete all that the account holds.
+
+    Raises StateError, and deletes nothing, if the folder is not an account's.
+    """
+    if not folder.exists():
+        return
+    identity = folder / "account.json"
+    if not folder.is_dir() or not identity.exists() and holds_other_things(folder):
+        raise StateError(folder, "this is not the folder of an embedded account; nothing was deleted.")
     stop(folder)
-    for entry in folder.iterdir() if folder.exists() else ():
+    # Its identity last: a reset that was cut short can be made again.
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry == identity):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:

@@ -111,7 +111,10 @@ class Hosting:
             raise not_implemented("A multi-model container (Mode)")
         if not params.get("ExecutionRoleArn"):
             raise AwsError("ValidationException", "ExecutionRoleArn is required for a model.")
-        find_image(primary.get("Image", ""))
+        self.resources.check_role(params["ExecutionRoleArn"])
+        if not primary.get("Image"):
+            raise AwsError("ValidationException", "Image is required for a model's container.")
+        find_image(primary["Image"])
         url = primary.get("ModelDataUrl")
         if url:
             try:
@@ -252,11 +255,13 @@ class Hosting:
             variant = described["VariantName"]
             stream = f"{variant}/i-{secrets.token_hex(8)}"
             self._log(name, stream, "loading model...")
+            folder = self.folder / name / variant
             try:
                 image = find_image(described["DeployedImages"][0]["SpecifiedImage"])
-                model = image.load(self.folder / name / variant)
-            except (AwsError, ValueError, OSError) as error:
-                self._log(name, stream, f"The model cannot be loaded: {error}")
+                model = image.load(folder)
+            except Exception as error:  # an artifact may hold anything
+                why = str(error).replace(str(folder), "/opt/ml/model")
+                self._log(name, stream, f"The model cannot be loaded: {why}")
                 return self._fail(
                     name,
                     f"The primary container for production variant {variant} did not pass the ping health check. "
@@ -309,8 +314,11 @@ class Hosting:
             raise self._model_error(name, variant, answer.status, answer.body.decode(errors="replace"))
         return Response(
             answer.body,
-            media_type=answer.content_type,
-            headers={"x-Amzn-Invoked-Production-Variant": variant.name, "x-amzn-RequestId": request_id()},
+            headers={
+                "Content-Type": answer.content_type,
+                "x-Amzn-Invoked-Production-Variant": variant.name,
+                "x-amzn-RequestId": request_id(),
+            },
         )
 
     def _choose(self, name: str, variants: list[Variant], wanted: str | None) -> Variant:

@@ -36,7 +36,7 @@ def is_held(path: Path) -> bool:
     """Whether a living process holds the file."""
     try:
         descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -70,8 +70,9 @@ def living(folder: Path) -> int:
 
 
 def read_record(path: Path) -> dict:
-    """What the account's process wrote of itself (pid, port, started); empty if there is no such file."""
+    """What the account's process wrote of itself (pid, port, started); empty if it cannot be read."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        record = json.loads(path.read_text())
+        return record if 0 < int(record["port"]) < 65536 and int(record["pid"]) > 0 else {}
+    except (OSError, ValueError, TypeError, LookupError):
         return {}

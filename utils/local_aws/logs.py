@@ -184,7 +184,7 @@ class Logs:
         where, args = "log_group = ? and stream = ?", [group, stream]
         if token:
             direction, _, position = token.partition("/")
-            if direction not in ("f", "b") or not position.isdigit():
+            if direction not in ("f", "b") or not position.isdecimal():
                 raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
             forward = direction == "f"
             where += f" and id {'>' if forward else '<'} ?"
@@ -201,7 +201,8 @@ class Logs:
             ends = f"f/{rows[-1]['id']:056d}", f"b/{rows[0]['id']:056d}"
         elif token:
             # At the end AWS gives the caller's own token back: this is how a client knows.
-            ends = (token, token)
+            back = f"{'b' if forward else 'f'}/{max(int(position) + (1 if forward else -1), 0):056d}"
+            ends = (token, back) if forward else (back, token)
         else:
             ends = (f"f/{0:056d}", f"b/{0:056d}")
         return {
@@ -294,7 +295,7 @@ def _page(rows: list) -> list:
 def _offset(token: str | None) -> int:
     if token is None:
         return 0
-    if not token.isdigit():
+    if not token.isdecimal():
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
     return int(token)
 
@@ -310,7 +311,9 @@ def _pattern(text: str):
     try:
         terms = shlex.split(re.sub(r"([?-])\"", r'"\1', text))
     except ValueError:
-        raise AwsError("InvalidParameterException", "Invalid filter pattern") from None
+        terms = [""]
+    if not all(term.lstrip("?-") for term in terms):
+        raise AwsError("InvalidParameterException", "Invalid filter pattern")
     required = [term for term in terms if term[0] not in "?-"]
     excluded = [term[1:] for term in terms if term[0] == "-"]
     optional = [term[1:] for term in terms if term[0] == "?"]

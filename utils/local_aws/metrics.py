@@ -6,9 +6,10 @@ Reference: the CloudWatch API reference, version 2010-08-01.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import AwsError
@@ -59,6 +60,7 @@ class Metrics:
     def put_metric_data(self, params: dict) -> None:
         if params.get("EntityMetricData"):
             raise not_implemented("CloudWatch's EntityMetricData")
+        data = []
         for datum in params.get("MetricData", []):
             if datum.get("StatisticValues") or datum.get("Counts"):
                 raise not_implemented("CloudWatch's statistic sets (StatisticValues, Counts)")
@@ -67,13 +69,16 @@ class Metrics:
                     "InvalidParameterCombination", "The parameters Value and Values are mutually exclusive."
                 )
             at = _seconds(datum.get("Timestamp", time.time()))
-            values = datum.get("Values", [datum.get("Value", 0.0)])
-            self.write(
-                params["Namespace"],
-                _dimensions(datum),
-                [(datum["MetricName"], at, value) for value in values],
-                datum.get("Unit", "None"),
-            )
+            values = datum["Values"] if "Values" in datum else [datum["Value"]] if "Value" in datum else []
+            if not values:
+                raise AwsError("MissingParameter", "One of the parameters Value and Values must be given.")
+            for value in values:
+                if not math.isfinite(value):
+                    raise AwsError("InvalidParameterValue", f"The value {value} for parameter Value is invalid.")
+            points = [(datum["MetricName"], at, value) for value in values]
+            data.append((params["Namespace"], _dimensions(datum), points, datum.get("Unit", "None")))
+        for each in data:  # all of a request, or none
+            self.write(*each)
 
     def list_metrics(self, params: dict) -> dict:
         rows = self.database.read("select distinct namespace, name, dimensions from points order by 1, 2, 3")
@@ -92,7 +97,10 @@ class Metrics:
             ):
                 listed = [{"Name": name, "Value": value} for name, value in dimensions.items()]
                 found.append({"Namespace": row["namespace"], "MetricName": row["name"], "Dimensions": listed})
-        start = int(params.get("NextToken") or 0)
+        token = params.get("NextToken") or "0"
+        if not token.isdecimal():
+            raise AwsError("InvalidParameterValue", "Invalid nextToken")
+        start = int(token)
         following = str(start + 500) if len(found) > start + 500 else None
         return {"Metrics": found[start : start + 500], "NextToken": following}
 
@@ -104,23 +112,19 @@ class Metrics:
                 "InvalidParameterCombination",
                 "At least one of Statistics and ExtendedStatistics must be given.",
             )
-        buckets, unit = self._buckets(
-            params["Namespace"],
-            params["MetricName"],
-            _dimensions(params),
-            *_span(params),
-            params["Period"],
-            params.get("Unit"),
-        )
-        if len(buckets) > MAX_POINTS:
+        start, end = _span(params)
+        asked = math.ceil((end - start) / params["Period"])
+        if asked > MAX_POINTS:
             raise AwsError(
                 "InvalidParameterCombination",
-                f"You have requested up to {len(buckets)} datapoints, which exceeds the limit of {MAX_POINTS}.",
+                f"You have requested up to {asked:,} datapoints, which exceeds the limit of {MAX_POINTS:,}. "
+                "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
             )
+        buckets = self._buckets(params, params, start, end)
         points = [
             {"Timestamp": at, "Unit": unit}
             | {name: float(STATISTICS[name](values)) for name in params["Statistics"]}
-            for at, values in buckets.items()
+            for (at, unit), values in buckets.items()
         ]
         return {"Label": params["MetricName"], "Datapoints": points}
 
@@ -131,22 +135,18 @@ class Metrics:
             if not stat or stat["Stat"] not in STATISTICS:
                 raise not_implemented("CloudWatch's metric math and percentiles")
             metric = stat["Metric"]
-            buckets, _ = self._buckets(
-                metric["Namespace"],
-                metric["MetricName"],
-                _dimensions(metric),
-                *_span(params),
-                stat["Period"],
-                stat.get("Unit"),
-            )
+            for member in ("Namespace", "MetricName"):
+                if not metric.get(member):
+                    raise AwsError("MissingParameter", f"The parameter Metric.{member} must be given.")
             items = sorted(
-                buckets.items(), reverse=params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+                self._buckets(metric, stat, *_span(params)).items(),
+                reverse=params.get("ScanBy", "TimestampDescending") == "TimestampDescending",
             )
             results.append(
                 {
                     "Id": query["Id"],
                     "Label": query.get("Label", metric["MetricName"]),
-                    "Timestamps": [at for at, _ in items],
+                    "Timestamps": [at for (at, _), _ in items],
                     "Values": [float(STATISTICS[stat["Stat"]](values)) for _, values in items],
                     "StatusCode": "Complete",
                 }
@@ -154,27 +154,22 @@ class Metrics:
         return {"MetricDataResults": results, "Messages": []}
 
     def _buckets(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: dict,
-        start: float,
-        end: float,
-        period: int,
-        unit: str | None,
-    ) -> tuple[dict[float, list[float]], str]:
-        """Values by period, each known by its beginning; and the unit they were given in."""
+        self, metric: dict, wanted: dict, start: float, end: float
+    ) -> dict[tuple[float, str], list[float]]:
+        """A metric's values by period, known by its beginning, and by the unit they were given in."""
+        period, unit = wanted["Period"], wanted.get("Unit")
+        place = json.dumps(_dimensions(metric), sort_keys=True)
         rows = self.database.read(
             "select timestamp, value, unit from points where namespace = ? and name = ? and dimensions = ? "
             "and timestamp >= ? and timestamp < ? order by timestamp",
-            (namespace, name, json.dumps(dimensions, sort_keys=True), start - start % period, end),
+            (metric["Namespace"], metric["MetricName"], place, start - start % period, end),
         )
-        buckets: dict[float, list[float]] = {}
+        buckets: dict[tuple[float, str], list[float]] = {}
         for row in rows:
             if unit in (None, row["unit"]):
                 at = row["timestamp"] - row["timestamp"] % period
-                buckets.setdefault(at, []).append(row["value"])
-        return buckets, rows[0]["unit"] if rows else "None"
+                buckets.setdefault((at, row["unit"]), []).append(row["value"])
+        return buckets
 
 
 def _dimensions(source: dict) -> dict[str, str]:
@@ -191,7 +186,10 @@ def _span(params: dict) -> tuple[float, float]:
 def _seconds(value: float | str) -> float:
     if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value).timestamp()
+            at = datetime.fromisoformat(value)
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         except ValueError:
             raise AwsError("InvalidParameterValue", f"{value!r} is not a time.") from None
+    if not math.isfinite(value):
+        raise AwsError("InvalidParameterValue", f"{value} is not a time.")
     return float(value)

@@ -67,7 +67,7 @@ class JsonService:
 
     def _params(self, name: str, body: bytes) -> dict:
         try:
-            params = json.loads(body or b"{}")
+            params = json.loads(body or b"{}", parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise AwsError("SerializationException", "The request's body is not JSON.") from None
         if not isinstance(params, dict):
@@ -76,6 +76,10 @@ class JsonService:
         if shape is not None:
             validate(params, shape)
         return params
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def json_response(answer: dict, content_type: str, status: int = 200) -> Response:
@@ -127,8 +131,10 @@ def query_response(action: str, namespace: str, result: dict[str, str]) -> Respo
 
 
 def query_error(error: AwsError) -> Response:
+    # The names that all services share are written without suffix in this protocol.
+    code = "ValidationError" if error.code == "ValidationException" else error.code.removesuffix("Exception")
     body = (
-        f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>"
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code>"
         f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id()}</RequestId></ErrorResponse>"
     )
     return Response(body, error.status, media_type="text/xml")

@@ -34,7 +34,6 @@ TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
-KINDS = {kind.name: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)}
 
 
 def now() -> float:
@@ -52,6 +51,16 @@ class Resources:
     def arn(self, kind: Kind, name: str) -> str:
         # SageMaker's ARNs are in lower case, whatever the name's case.
         return f"arn:aws:sagemaker:{self.account.region}:{self.account.account_id}:{kind.arn}/{name.lower()}"
+
+    def check_role(self, arn: str) -> None:
+        """Refuse a role that this account cannot assume, in AWS's words."""
+        owner = arn.split(":")[4] if arn.count(":") >= 5 else ""
+        if owner != self.account.account_id:
+            raise AwsError(
+                "ValidationException",
+                f"RoleArn: Cross-account pass role is not allowed. (The role is of account {owner or '(none)'}; "
+                f"sagemaker.get_execution_role() gives this account's: {self.account.role_arn})",
+            )
 
     def add(self, kind: Kind, name: str, body: dict, tags: list[dict] | None) -> str:
         """Make a resource known and return its ARN; its name and ARN are put into the body."""
@@ -106,6 +115,9 @@ class Resources:
         order: str = "Descending",
     ) -> tuple[list[dict], str | None]:
         """One page of a List operation: the summaries that pass its filters, and its NextToken."""
+        for member, value in params.items():
+            if "Time" in member and isinstance(value, str):
+                raise AwsError("SerializationException", f"{member} must be a number of seconds, not '{value}'.")
         name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
         found = [body for body, _ in self.all(kind) if _listed(body, params, name_of, status_of)]
         sort_by = params.get("SortBy", "CreationTime")
@@ -117,14 +129,16 @@ class Resources:
         descending = params.get("SortOrder", order) == "Descending"
         if params.get("NextToken"):
             # The token is the place of the last one shown, which may have left the list since.
-            after = _position(params["NextToken"], list)
             try:
+                after = json.loads(base64.urlsafe_b64decode(params["NextToken"]))
                 found = [body for body in found if (key(body) < after if descending else key(body) > after)]
-            except TypeError:
+            except (ValueError, RecursionError, TypeError):
                 raise _invalid_token() from None
         found.sort(key=key, reverse=descending)
         size = params.get("MaxResults", 10)
-        token = _token(key(found[size - 1])) if len(found) > size else None
+        token = None
+        if len(found) > size:
+            token = base64.urlsafe_b64encode(json.dumps(key(found[size - 1])).encode()).decode()
         return [summary(body) for body in found[:size]], token
 
     def tags(self, arn: str) -> dict[str, str]:
@@ -145,11 +159,9 @@ class Resources:
         )
 
     def list_tags(self, params: dict) -> dict:
-        tags = as_list(self.tags(params["ResourceArn"]))
-        start = _position(params["NextToken"], int) if params.get("NextToken") else 0
-        size = params.get("MaxResults", MAX_TAGS)
-        token = _token(start + size) if len(tags) > start + size else None
-        return {"Tags": tags[start : start + size], "NextToken": token}
+        if params.get("NextToken"):
+            raise _invalid_token()  # none is ever given: a page holds at least as many as a resource can have
+        return {"Tags": as_list(self.tags(params["ResourceArn"]))}
 
     def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
         with self.database.write() as cursor:
@@ -182,20 +194,6 @@ def _listed(body: dict, params: dict, name_of: str, status_of: str) -> bool:
         and params.get("LastModifiedTimeAfter", 0) <= modified
         and modified <= params.get("LastModifiedTimeBefore", float("inf"))
     )
-
-
-def _token(position: list | int) -> str:
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
-
-
-def _position(token: str, kind: type):
-    try:
-        position = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, RecursionError):
-        raise _invalid_token() from None
-    if not isinstance(position, kind):
-        raise _invalid_token()
-    return position
 
 
 def _invalid_token() -> AwsError:

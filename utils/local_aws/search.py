@@ -5,28 +5,40 @@ Reference: the API reference of Search and of Filter, whose operators and proper
 
 from __future__ import annotations
 
-from .errors import AwsError
-from .protocols import not_implemented
-from .resources import KINDS, Resources, as_list
+import math
+from datetime import UTC, datetime
 
+from botocore.model import Shape
+
+from .errors import AwsError
+from .protocols import not_implemented, service_model
+from .resources import ENDPOINT, TRAINING_JOB, Resources, as_list
+
+SEARCHED = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT)}
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
 def search(resources: Resources, params: dict) -> dict:
-    """Answer a Search for one of the kinds that the account keeps."""
+    """Answer a Search for training jobs or endpoints."""
     name = params["Resource"]
-    if name not in KINDS:
+    if name not in SEARCHED:
         raise not_implemented(f"Search for {name}")
-    expression = params.get("SearchExpression", {})
+    for member in ("CrossAccountFilterOption", "VisibilityConditions"):
+        if params.get(member):
+            raise not_implemented(f"Search's {member}")
+    expression, shape = params.get("SearchExpression", {}), service_model("sagemaker").shape_for(name)
+    sort_by = params.get("SortBy", "LastModifiedTime")
+    _check_names(expression, shape)
+    _check_name(sort_by, shape)
     found = []
-    for body, tags in resources.all(KINDS[name]):
+    for body, tags in resources.all(SEARCHED[name]):
         properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
+        for metric in body.get("FinalMetricDataList", []):
+            properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
         if _matches(expression, properties):
             found.append((properties, body | {"Tags": as_list(tags)}))
-    sort_by = params.get("SortBy", "LastModifiedTime")
-    fallback = "CreationTime"
     found.sort(
-        key=lambda each: _comparable(each[0].get(sort_by, each[0].get(fallback))),
+        key=lambda each: _comparable(each[0].get(sort_by, each[0]["CreationTime"])),
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
     start, size = _start(params.get("NextToken")), params.get("MaxResults", MAX_RESULTS)
@@ -49,9 +61,29 @@ def _flat(body: dict, prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _matches(expression: dict, properties: dict[str, object]) -> bool:
+def _check_names(expression: dict, shape: Shape) -> None:
+    """Refuse what names no property: it would match nothing, and look like an answer."""
     if expression.get("NestedFilters"):
         raise not_implemented("Search's NestedFilters")
+    for condition in expression.get("Filters", []):
+        _check_name(condition["Name"], shape)
+    for each in expression.get("SubExpressions", []):
+        _check_names(each, shape)
+
+
+def _check_name(name: str, shape: Shape) -> None:
+    first, _, rest = name.partition(".")
+    if first in ("Tags", "Metrics") and rest:
+        return
+    for member in name.split("."):
+        if shape.type_name == "map":
+            return
+        if shape.type_name != "structure" or member not in shape.members:
+            raise AwsError("ValidationException", f"Unknown property name: {name}")
+        shape = shape.members[member]
+
+
+def _matches(expression: dict, properties: dict[str, object]) -> bool:
     results = [_passes(each, properties) for each in expression.get("Filters", [])]
     results += [_matches(each, properties) for each in expression.get("SubExpressions", [])]
     if not results:
@@ -70,21 +102,19 @@ def _passes(condition: dict, properties: dict[str, object]) -> bool:
     if not there:
         return operator == "NotEquals"
     actual = properties[name]
-    if operator == "Equals":
-        return str(actual) == value
-    if operator == "NotEquals":
-        return str(actual) != value
     if operator == "Contains":
-        return value in str(actual)
+        return value in _text(actual)
     if operator == "In":
-        return str(actual) in [each.strip() for each in value.split(",")]
-    try:
-        left, right = float(actual), float(value)
-    except (TypeError, ValueError):
+        return _text(actual) in [each.strip() for each in value.split(",")]
+    numbers = _numbers(name, actual, value)
+    if operator in ("Equals", "NotEquals"):
+        same = numbers[0] == numbers[1] if numbers else _text(actual) == value
+        return same == (operator == "Equals")
+    if numbers is None:
         raise AwsError(
-            "ValidationException",
-            f"Search filter for '{name}': operator {operator} compares numbers and times only.",
-        ) from None
+            "ValidationException", f"Search filter for '{name}': '{value}' and operator {operator} do not fit it."
+        )
+    left, right = numbers
     return {
         "GreaterThan": left > right,
         "GreaterThanOrEqualTo": left >= right,
@@ -93,13 +123,39 @@ def _passes(condition: dict, properties: dict[str, object]) -> bool:
     }[operator]
 
 
+def _numbers(name: str, actual: object, value: str) -> tuple[float, float] | None:
+    """Both sides of a comparison, if the property is a number or a time and ``value`` one too.
+
+    Hyperparameters are text that may be a number; one that is not (``auto``) is nan, which passes no comparison.
+    """
+    try:
+        if name.startswith("HyperParameters."):
+            right = float(value)
+            try:
+                return float(actual), right
+            except ValueError:
+                return math.nan, right
+        if isinstance(actual, bool) or not isinstance(actual, (int, float)):
+            return None
+        if name.endswith("Time"):
+            at = datetime.fromisoformat(value)
+            return actual, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        return actual, float(value)
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _comparable(value: object) -> tuple:
-    return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value or ""))
+    return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value))
 
 
 def _start(token: str | None) -> int:
     if token is None:
         return 0
-    if not token.isdigit():
+    if not token.isdecimal():
         raise AwsError("ValidationException", "Invalid NextToken.")
     return int(token)

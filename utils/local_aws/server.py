@@ -12,11 +12,13 @@ import hashlib
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import uvicorn
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +42,9 @@ from .training import TrainingJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
 IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
+# Services that write their errors in XML whatever a request looks like.
+WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express")
+FORM = "application/x-www-form-urlencoded"
 TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "monitoring"}
 
 log = logging.getLogger("local_aws")
@@ -114,7 +119,7 @@ class Application:
             return await self.s3.handle(request)
         body = await _read(request)
         key = signer.check(key, hashlib.sha256(body).hexdigest())
-        if service == "runtime":
+        if service == "runtime" and signer.service == "sagemaker":
             if request.method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
                 raise not_implemented(f"The SageMaker runtime's {request.method} {path}")
             if len(body) > IN_LOOP:
@@ -136,20 +141,18 @@ class Application:
 
 
 def _apparent_service(request: Request) -> str:
-    """Which family of protocols a request is of: known before, and even without, its signature."""
-    headers, path = request.headers, request.url.path
-    if "X-Amz-Signature" in request.query_params or "AWSAccessKeyId" in request.query_params:
-        return "s3"  # presigned: whatever content type the sender's program gives it
+    """Which family of protocols a request is of: known before its signature is checked, and even without one."""
+    headers, query = request.headers, request.scope["query_string"].decode("latin-1")
     target = headers.get("x-amz-target", "").partition(".")[0]
     if target:
         return TARGETS.get(target, "json")
-    if path.startswith("/endpoints/") and "s3/aws4_request" not in headers.get("authorization", ""):
-        return "runtime"
-    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    scope = re.search(r"([\w-]+)/aws4_request", headers.get("authorization", "") or unquote(query))
+    service = scope[1] if scope else "s3" if "AWSAccessKeyId=" in query else ""
+    if service == "s3":
+        return "s3"
+    if service in WRITES_XML or headers.get("content-type", "").startswith(FORM):
         return "query"
-    if "/sagemaker/aws4_request" in headers.get("authorization", ""):
-        return "runtime"
-    return "s3"
+    return "runtime" if service or request.url.path.startswith("/endpoints/") else "s3"
 
 
 def _error(service: str, request: Request, error: AwsError) -> Response:
@@ -183,8 +186,9 @@ def serve(folder: Path) -> int:
     0 also if another process already is this account.
     """
     account = open_account(folder)
-    lock = leases.hold(folder / "server.lock", patience=1.0)
-    if lock is None:
+    idle = _idle_seconds()
+    # Held to this process's very end: who finds it free must find all files closed.
+    if leases.hold(folder / "server.lock", patience=1.0) is None:
         return 0
     record = folder / "server.json"
     before = leases.read_record(record)
@@ -204,18 +208,18 @@ def serve(folder: Path) -> int:
     )
     server = uvicorn.Server(configuration)
     replace_file(record, json.dumps({"pid": os.getpid(), "port": port, "started": time.time()}))
+    # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        asyncio.run(_serve_until_idle(server, listener, application, folder))
+        asyncio.run(_serve_until_idle(server, listener, application, folder, idle))
     finally:
         application.training.shut_down()
-        os.close(lock)
     return 0
 
 
 async def _serve_until_idle(
-    server: uvicorn.Server, listener: socket.socket, application: Application, folder: Path
+    server: uvicorn.Server, listener: socket.socket, application: Application, folder: Path, idle: float
 ) -> None:
-    idle = float(os.environ.get("LOCAL_AWS_IDLE_SECONDS", IDLE_SECONDS))
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not serving.done():
         await asyncio.wait([serving], timeout=min(5.0, idle / 4))
@@ -227,10 +231,18 @@ async def _serve_until_idle(
     await serving
 
 
+def _idle_seconds() -> float:
+    named = os.environ.get("LOCAL_AWS_IDLE_SECONDS") or IDLE_SECONDS
+    try:
+        return max(float(named), 0.0)
+    except ValueError:
+        raise StateError(Path("LOCAL_AWS_IDLE_SECONDS"), f"must be a number of seconds, not '{named}'.") from None
+
+
 def _listen(last_port: int) -> socket.socket:
     """A socket on loopback: on ``LOCAL_AWS_PORT``, else on the last port if it is free, else on any."""
     named = os.environ.get("LOCAL_AWS_PORT")
-    if named and not named.isdigit():
+    if named and not (re.fullmatch("[0-9]{1,5}", named) and int(named) < 65536):
         raise StateError(Path("LOCAL_AWS_PORT"), f"must be a port's number, not '{named}'.")
     ports = [int(named)] if named else [last_port, 0]
     for port in ports:
@@ -247,7 +259,8 @@ def _listen(last_port: int) -> socket.socket:
         return listener
     raise StateError(
         Path("LOCAL_AWS_PORT"),
-        f"the port {ports[0]} is taken by another program. Name another one, or unset it to have one chosen.",
+        f"the port {ports[0]} cannot be used: another program has it, or it is the system's. "
+        "Name another one, or unset it to have one chosen.",
     )
 
 

@@ -68,7 +68,7 @@ class Claim:
         """
         now = time.time() if now is None else now
         s3, xml = self.service == "s3", self.service in ("s3", "iam", "sts")
-        if key is None:
+        if key is None or (s3 and key.session_token and not self.token):
             if s3:
                 raise AwsError(
                     "InvalidAccessKeyId",
@@ -205,6 +205,10 @@ def _version_4_claim(
             403,
         ) from None
     names = signed.split(";")
+    if service == "s3" and any(name.startswith("x-amz-") and name not in names for name in headers):
+        raise AwsError("AccessDenied", "There were headers present in the request which were not signed", 403)
+    if "host" not in names:
+        raise AwsError("IncompleteSignatureException", "'Host' must be a 'SignedHeader' in the signature.", 403)
     canonical_path = path if service == "s3" else quote(path or "/", safe="/~")
     canonical_query = "&".join(
         f"{name}={value}" for name, value in sorted((_encode(n), _encode(v)) for n, v in pairs)
@@ -223,14 +227,12 @@ def _version_4_claim(
 
 
 def _version_2_claim(method: str, path: str, headers: dict[str, str], given: dict[str, str]) -> Claim:
-    try:
-        expires = float(given["Expires"])
-    except (KeyError, ValueError):
+    if not re.fullmatch("[0-9]{1,11}", given.get("Expires", "")):
         raise AwsError(
             "AccessDenied",
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
             403,
-        ) from None
+        )
     amazon = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     amazon |= {name.lower(): value for name, value in given.items() if name.lower().startswith("x-amz-")}
     resource = path
@@ -246,6 +248,7 @@ def _version_2_claim(method: str, path: str, headers: dict[str, str], given: dic
         return base64.b64encode(digest).decode()
 
     token = amazon.get("x-amz-security-token")
+    expires = float(given["Expires"])
     return Claim(given["AWSAccessKeyId"], "s3", "", 0.0, expires, token, UNSIGNED, sign, given["Signature"])
 
 

@@ -62,10 +62,14 @@ def open_account(folder: Path) -> Account:
     """
     path = folder / "account.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")
+        folder.mkdir(0o700, parents=True, exist_ok=True)  # the keys that the account gives out lie in it
         if not path.exists():
+            if holds_other_things(folder):
+                raise StateError(
+                    folder, "this folder holds other things. Name a new or an empty one in LOCAL_AWS_STATE."
+                )
             write_once(path, json.dumps(asdict(_new_account())))
+        (folder / ".gitignore").write_text("*\n")
         return Account(**json.loads(path.read_text()))
     except OSError as error:
         raise StateError(
@@ -81,9 +85,17 @@ def open_account(folder: Path) -> Account:
         ) from error
 
 
+def holds_other_things(folder: Path) -> bool:
+    """Whether there is anything in ``folder`` but what an account begins with.
+
+    An account lies in a folder of its own, since ``reset`` deletes all that is in it.
+    """
+    return any(not entry.name.startswith((".gitignore", "account.json")) for entry in folder.iterdir())
+
+
 def write_once(path: Path, text: str) -> None:
     """Write a private file whole, leaving an existing one as it is: of two writers the first wins."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "w") as file:
         file.write(text)
         file.flush()

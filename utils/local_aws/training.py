@@ -123,11 +123,13 @@ class TrainingJobs:
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
         image = find_image(spec["TrainingImage"])
-        _check_role(params["RoleArn"], self.account)
+        self.resources.check_role(params["RoleArn"])
         cluster = params.get("ResourceConfig", {})
         for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
             if member not in cluster:
                 raise AwsError("ValidationException", f"ResourceConfig.{member} is required for a training job.")
+        if cluster["InstanceCount"] < 1:
+            raise AwsError("ValidationException", "ResourceConfig.InstanceCount must be at least 1.")
         if cluster["InstanceCount"] > 1:
             raise not_implemented("A training job on more than one instance (ResourceConfig.InstanceCount)")
         if self.resources.find(TRAINING_JOB, name):
@@ -137,7 +139,9 @@ class TrainingJobs:
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
         channels = self._channels(params)
-        split_uri(params["OutputDataConfig"]["S3OutputPath"])
+        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
+        split_uri(output["S3OutputPath"])
+        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
         if spec.get("MetricDefinitions"):
             raise AwsError(
                 "ValidationException",
@@ -152,7 +156,11 @@ class TrainingJobs:
                 **spec,
                 "MetricDefinitions": image.metric_definitions,
             },
-            "OutputDataConfig": {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]},
+            "OutputDataConfig": output,
+            # Where the artifact will lie; a job that fails has the address too, and nothing is there.
+            "ModelArtifacts": {
+                "S3ModelArtifacts": f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{artifact}"
+            },
             "StoppingCondition": {
                 "MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME,
                 **params.get("StoppingCondition", {}),
@@ -479,14 +487,13 @@ class TrainingRun(threading.Thread):
 
     def _upload(self, body: dict) -> str | None:
         """Put the artifact (and ``output/data``, if any) into S3; a FailureReason if that cannot be done."""
-        bucket, prefix = split_uri(body["OutputDataConfig"]["S3OutputPath"])
-        prefix = f"{prefix.rstrip('/')}/" if prefix else ""
-        prefix += f"{self.job}/output/"
-        kinds = [("model.tar.gz", self.base / "model")]
-        if any((self.base / "output" / "data").iterdir()):
-            kinds.append(("output.tar.gz", self.base / "output" / "data"))
+        bucket, key = split_uri(body["ModelArtifacts"]["S3ModelArtifacts"])
+        prefix = key.removesuffix("model.tar.gz").removesuffix("model/")
+        kinds = [("model.tar.gz", self.base / "model"), ("output.tar.gz", self.base / "output" / "data")]
         try:
             for name, folder in kinds:
+                if not any(folder.iterdir()):
+                    continue
                 if body["OutputDataConfig"]["CompressionType"] == "NONE":
                     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                         relative = path.relative_to(folder).as_posix()
@@ -497,10 +504,6 @@ class TrainingRun(threading.Thread):
                     self.jobs.objects.put_file(bucket, prefix + name, archive)
         except AwsError as error:
             return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
-        last = "model/" if body["OutputDataConfig"]["CompressionType"] == "NONE" else "model.tar.gz"
-        self.jobs.resources.update(
-            TRAINING_JOB, self.job, ModelArtifacts={"S3ModelArtifacts": f"s3://{bucket}/{prefix}{last}"}
-        )
         return None
 
     def _message(self, message: str) -> None:
@@ -579,17 +582,6 @@ def _next_phase(body: dict, status: str, message: str | None) -> list[dict]:
     at = now()
     transitions[-1]["EndTime"] = at
     return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]
-
-
-def _check_role(arn: str, account: Account) -> None:
-    """Refuse a role that this account cannot assume, in AWS's words."""
-    owner = arn.split(":")[4] if arn.count(":") >= 5 else ""
-    if owner != account.account_id:
-        raise AwsError(
-            "ValidationException",
-            f"RoleArn: Cross-account pass role is not allowed. (The role is of account {owner or '(none)'}; "
-            f"sagemaker.get_execution_role() gives this account's: {account.role_arn})",
-        )
 
 
 def _value_at(params: dict, path: str):

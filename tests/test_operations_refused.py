@@ -1,0 +1,162 @@
+"""What the account cannot do is refused in the protocol of who asked, by name, and never seems to succeed."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from wire import call, send, signed
+
+# What is done of SageMaker.  Everything else that botocore knows must be refused.
+DONE = set(
+    "AddTags DeleteTags ListTags Search "
+    "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob "
+    "CreateModel DescribeModel ListModels DeleteModel "
+    "CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig "
+    "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint".split()
+)
+UNCHECKED = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+REFUSED = "is not implemented in the embedded AWS account"
+
+
+def test_every_operation_of_sagemaker_is_done_or_refused_by_name(account, sagemaker):
+    names = sagemaker.meta.service_model.operation_names
+    assert set(names) > DONE
+    for name in names:
+        answer = call(account, "sagemaker", name, {})
+        assert answer.headers["content-type"] == "application/x-amz-json-1.1", name
+        refused = answer.status == 400 and f"SageMaker's operation {name} {REFUSED}" in answer.json["message"]
+        assert refused == (name not in DONE), (name, answer)
+        if refused:
+            assert answer.json["__type"] == "ValidationException"
+
+
+@pytest.mark.parametrize("service", ["sagemaker", "logs"])
+@pytest.mark.parametrize("name", ["ListNonsense", "", "__init__", "listModels", "List Models", "A" * 2000])
+def test_an_operation_that_aws_does_not_have(account, service, name):
+    answer = call(account, service, name, {})
+    assert (answer.status, answer.json["__type"]) == (400, "UnknownOperationException")
+    assert f"'{name}'" in answer.json["message"]
+
+
+def test_an_operation_of_another_service(account):
+    headers = {"X-Amz-Target": "SageMaker.ListModels"}
+    answer = send(account, "POST", "/", signed(account, "logs", headers=headers, body=b"{}"), b"{}")
+    assert (answer.status, answer.json["__type"]) == (400, "UnknownOperationException")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("dynamodb", "list_tables", {}),  # JSON
+        ("kms", "list_keys", {}),
+        ("lambda", "list_functions", {}),  # REST, JSON
+        ("bedrock-runtime", "invoke_model", {"modelId": "m", "body": b"{}"}),
+        ("ec2", "describe_instances", {}),  # XML
+        ("rds", "describe_db_instances", {}),
+        ("route53", "list_hosted_zones", {}),  # REST, XML
+        ("s3", "list_directory_buckets", {}),
+    ],
+)
+def test_a_service_that_is_not_there(account, service, operation, params):
+    with pytest.raises(ClientError) as raised:
+        getattr(boto3.client(service, config=UNCHECKED), operation)(**params)
+    error = raised.value.response
+    assert error["Error"]["Code"] in ("ValidationException", "ValidationError")
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert error["Error"]["Message"].startswith("The service '") and REFUSED in error["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "name"),
+    [
+        ("iam", "simulate_principal_policy", {"PolicySourceArn": "a", "ActionNames": ["b"]}, "SimulatePrincipalPolicy"),
+        ("sts", "decode_authorization_message", {"EncodedMessage": "m"}, "DecodeAuthorizationMessage"),
+        ("ecr", "start_lifecycle_policy_preview", {"repositoryName": "r"}, "StartLifecyclePolicyPreview"),
+        ("cloudwatch", "describe_alarms", {}, "DescribeAlarms"),
+        ("logs", "start_query", {}, "StartQuery"),
+        ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://a/b"}, "POST /end"),
+        ("sagemaker-featurestore-runtime", "get_record", {"FeatureGroupName": "f"}, "GET /FeatureGroup"),
+    ],
+)
+def test_an_operation_that_a_service_of_the_account_lacks(account, service, operation, params, name):
+    with pytest.raises(ClientError) as raised:
+        getattr(boto3.client(service, config=UNCHECKED), operation)(**params)
+    message = raised.value.response["Error"]["Message"]
+    assert name in message and REFUSED in message and "<" not in message
+
+
+@pytest.mark.parametrize("name", ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"])
+def test_a_proof_of_identity_that_nobody_checks_is_not_taken(account, name):
+    form, body = {"Content-Type": "application/x-www-form-urlencoded"}, f"Action={name}&RoleArn=a".encode()
+    answer = send(account, "POST", "/", signed(account, "sts", headers=form, body=body), body)
+    assert answer.status == 400 and f"STS's operation {name} {REFUSED}" in answer.xml["Message"]
+    assert send(account, "POST", "/", form, body).status == 403
+
+
+def test_a_request_of_no_service_at_all(account):
+    for method, path, headers in (
+        ("GET", "/", {}),
+        ("PUT", "/endpoints/none/invocations", {}),
+        ("POST", "/endpoints/none/more/invocations", {}),
+        ("DELETE", "/x", {"Content-Type": "application/x-www-form-urlencoded"}),
+        ("GET", "/moto-api/data.json", {}),
+    ):
+        answer = send(account, method, path, signed(account, "sagemaker", method, path, headers))
+        assert answer.status == 400 and b"html" not in answer.body.lower()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"[]", b"[{}]", b"null", b"5", b'"text"', b"\xff\xfe", b"\x00", b"a=b&c=d", b"<xml/>", b"{}{}",
+        b"[" * 100_000, b'{"a":' * 100_000, b"1" * 10_000, b'{"MaxResults": NaN}', b'{"MaxResults": Infinity}',
+    ],
+    ids=lambda body: repr(body[:18]),
+)  # fmt: skip
+def test_a_body_that_is_no_json_object(account, body):
+    for service, operation in (("sagemaker", "ListModels"), ("logs", "DescribeLogGroups")):
+        answer = call(account, service, operation, body)
+        assert (answer.status, answer.json["__type"]) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("TrainingJobName", 5),
+        ("TrainingJobName", ["a"]),
+        ("TrainingJobName", {"a": "b"}),
+        ("TrainingJobName", True),
+        ("ResourceConfig", []),
+        ("ResourceConfig", "ml.m5.large"),
+        ("StoppingCondition", {"MaxRuntimeInSeconds": "60"}),
+        ("StoppingCondition", {"MaxRuntimeInSeconds": 1.5}),
+        ("StoppingCondition", {"MaxRuntimeInSeconds": True}),
+        ("EnableNetworkIsolation", "yes"),
+        ("EnableNetworkIsolation", 1),
+        ("Tags", {"Key": "a", "Value": "b"}),
+        ("Tags", ["a"]),
+        ("HyperParameters", [["epochs", "1"]]),
+        ("HyperParameters", {"epochs": 1}),
+    ],
+)
+def test_values_of_wrong_types(account, member, value):
+    answer = call(account, "sagemaker", "CreateTrainingJob", {member: value})
+    assert (answer.status, answer.json["__type"]) == (400, "SerializationException")
+    assert member[0].lower() + member[1:] in answer.json["message"]
+
+
+def test_thirty_megabytes_are_refused_and_the_account_goes_on(account):
+    body = b" " * 30_000_000
+    answer = call(account, "sagemaker", "ListModels", body)
+    assert (answer.status, answer.json["__type"]) == (413, "RequestEntityTooLargeException")
+    path = "/endpoints/none/invocations"
+    answer = send(account, "POST", path, signed(account, "sagemaker", path=path, body=body), body)
+    assert answer.status == 413 and answer.headers["x-amzn-errortype"]
+    assert call(account, "sagemaker", "ListModels", {}).status == 200
+
+
+def test_members_that_aws_does_not_know_are_passed_over(account):
+    assert call(account, "sagemaker", "ListModels", {"Nonsense": {"a": [1]}}).status == 200
+    assert "Models" in call(account, "sagemaker", "ListModels", b"").json  # no body is an empty object
