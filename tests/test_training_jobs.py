@@ -504,7 +504,7 @@ def test_times_that_are_none(many, sagemaker):
         code, message = refusal(sagemaker.list_training_jobs, CreationTimeAfter=at)
     finally:
         sagemaker.meta.events.unregister("before-call.sagemaker.ListTrainingJobs", as_text)
-    assert code == "SerializationException" and "CreationTimeAfter" in message
+    assert code == "SerializationException" and "creationTimeAfter" in message
 
 
 def test_what_a_list_cannot(sagemaker):

@@ -9,7 +9,6 @@ import json
 import math
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import AwsError
@@ -183,13 +182,7 @@ def _span(params: dict) -> tuple[float, float]:
     return start, end
 
 
-def _seconds(value: float | str) -> float:
-    if isinstance(value, str):
-        try:
-            at = datetime.fromisoformat(value)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        except ValueError:
-            raise AwsError("InvalidParameterValue", f"{value!r} is not a time.") from None
+def _seconds(value: float) -> float:
     if not math.isfinite(value):
         raise AwsError("InvalidParameterValue", f"{value} is not a time.")
     return float(value)

@@ -115,9 +115,6 @@ class Resources:
         order: str = "Descending",
     ) -> tuple[list[dict], str | None]:
         """One page of a List operation: the summaries that pass its filters, and its NextToken."""
-        for member, value in params.items():
-            if "Time" in member and isinstance(value, str):
-                raise AwsError("SerializationException", f"{member} must be a number of seconds, not '{value}'.")
         name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
         found = [body for body, _ in self.all(kind) if _listed(body, params, name_of, status_of)]
         sort_by = params.get("SortBy", "CreationTime")

@@ -24,7 +24,7 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "long": (int,),
     "float": (int, float),
     "double": (int, float),
-    "timestamp": (int, float, str),
+    "timestamp": (int, float),
     "blob": (str,),
 }
 

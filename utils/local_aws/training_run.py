@@ -1,0 +1,345 @@
+"""One training job at work: input laid out, the container watched, output kept, the artifact uploaded.
+
+Reference: the developer guide, "How Amazon SageMaker Provides Training Information" and "How Amazon
+SageMaker Processes Training Output".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+import shutil
+import tarfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .containers import Container
+from .errors import AwsError
+from .resources import TRAINING_JOB, Resources, now
+from .s3 import S3Object
+from .uris import split_uri
+
+if TYPE_CHECKING:
+    from .training import TrainingJobs
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, AWS's own
+MAX_REASON = 1024  # characters of a FailureReason
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
+LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
+BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
+
+log = logging.getLogger("local_aws")
+
+
+class TrainingRun(threading.Thread):
+    """One training job at work."""
+
+    def __init__(
+        self,
+        jobs: TrainingJobs,
+        name: str,
+        command: tuple[str, ...],
+        channels: dict[str, list[tuple[S3Object, str]]],
+    ) -> None:
+        super().__init__(name=f"training job {name}", daemon=True)
+        self.jobs = jobs
+        self.job = name
+        self.command = command
+        self.channels = channels
+        self.root = jobs.folder / name
+        self.base = self.root / "opt" / "ml"
+        body = jobs.resources.get(TRAINING_JOB, name)
+        self.limit = body["StoppingCondition"]["MaxRuntimeInSeconds"]
+        self.patterns = [
+            (each["Name"], re.compile(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
+        ]
+        self.final_metrics: dict[str, tuple[float, float]] = {}
+        self._stop_wanted = threading.Event()
+        # Held from reading the job's state to writing it: StopTrainingJob comes from another thread.
+        self._state = threading.Lock()
+        self._abandoned = False
+        self._container: Container | None = None
+
+    def stop(self) -> str:
+        """Ask the job to stop, as StopTrainingJob does: it becomes Stopping now and Stopped in a while.
+
+        Returns the status it was in; one that was not InProgress is left as it is.
+        """
+        with self._state:
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            if body["TrainingJobStatus"] == "InProgress":
+                self._stop_wanted.set()
+                self.jobs.resources.update(
+                    TRAINING_JOB,
+                    self.job,
+                    TrainingJobStatus="Stopping",
+                    SecondaryStatus="Stopping",
+                    SecondaryStatusTransitions=_next_phase(body, "Stopping", "Stopping the training job"),
+                    LastModifiedTime=now(),
+                )
+        return body["TrainingJobStatus"]
+
+    def abandon(self) -> None:
+        """Kill the job's program without a word of it: the account is going down."""
+        self._abandoned = True
+        if self._container:
+            self._container.stop(0)
+
+    def run(self) -> None:
+        try:
+            self._live()
+        except Exception:  # the job must end, whatever went wrong
+            if not self._abandoned:
+                log.exception("training job %s", self.job)
+                self._end("Failed", "Failed", BROKEN)
+        finally:
+            self.jobs.running.pop(self.job, None)
+            if not self._abandoned:
+                shutil.rmtree(self.root, ignore_errors=True)
+
+    def _live(self) -> None:
+        self._message("Preparing the instances for training")
+        while not self.jobs.instances.acquire(timeout=0.1):
+            if self._stop_wanted.is_set():
+                return self._end("Stopped", "Stopped", None)
+        try:
+            body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
+            self._enter("Downloading", "Downloading input data")
+            try:
+                self._lay_out(body)
+            except ValueError as error:
+                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
+            self._message("Downloading the training image")
+            if self._stop_wanted.is_set():
+                return self._end("Stopped", "Stopped", None)
+            self._enter("Training", "Training image download completed. Training in progress.")
+            status, secondary, reason = self._train(body)
+            if self._abandoned:
+                return
+            # A stopped job keeps what it had saved, as on AWS.
+            saved = any((self.base / "model").iterdir())
+            if status == "Completed" or (status == "Stopped" and saved):
+                self._enter("Uploading", "Uploading generated training model")
+                failure = self._upload(body)
+                if failure:
+                    status, secondary, reason = "Failed", "Failed", failure
+            self._end(status, secondary, reason)
+        finally:
+            self.jobs.instances.release()
+
+    def _lay_out(self, body: dict) -> None:
+        for folder in ("input/config", "input/data", "model", "output/data"):
+            (self.base / folder).mkdir(parents=True)
+        configuration = {
+            "hyperparameters": body.get("HyperParameters", {}),
+            "inputdataconfig": {
+                channel["ChannelName"]: {
+                    "TrainingInputMode": "File",
+                    "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                        "S3DataDistributionType", "FullyReplicated"
+                    ),
+                    "RecordWrapperType": "None",
+                    **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
+                }
+                for channel in body.get("InputDataConfig", [])
+            },
+            "resourceconfig": {
+                "current_host": "algo-1",
+                "current_instance_type": body["ResourceConfig"]["InstanceType"],
+                "current_group_name": "homogeneousCluster",
+                "hosts": ["algo-1"],
+                "instance_groups": [
+                    {
+                        "instance_group_name": "homogeneousCluster",
+                        "instance_type": body["ResourceConfig"]["InstanceType"],
+                        "hosts": ["algo-1"],
+                    }
+                ],
+                "network_interface_name": "eth0",
+            },
+        }
+        for name, content in configuration.items():
+            (self.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+        for channel, files in self.channels.items():
+            folder = self.base / "input" / "data" / channel
+            folder.mkdir(parents=True)
+            for each, name in files:
+                place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
+                target = Path(os.path.normpath(folder / name.lstrip("/")))
+                if folder not in target.parents:
+                    raise ValueError(f"{place}: its file would lie outside the channel's folder.")
+                try:
+                    self.jobs.objects.link(each, target)
+                except (OSError, AwsError) as error:
+                    raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+
+    def _train(self, body: dict) -> tuple[str, str, str | None]:
+        """Run the container; the job's status, secondary status and FailureReason."""
+        stream = f"{self.job}/algo-1-{int(time.time())}"
+
+        def keep(lines: list[tuple[float, str]]) -> None:
+            self.jobs.logs.write(LOG_GROUP, stream, lines)
+            self._read_metrics(lines)
+
+        self._container = Container(
+            self.command,
+            self.root,
+            {
+                **body.get("Environment", {}),
+                "SAGEMAKER_BASE_DIR": str(self.base),
+                "AWS_REGION": self.jobs.account.region,
+                "TRAINING_JOB_NAME": self.job,
+                "TRAINING_JOB_ARN": body["TrainingJobArn"],
+            },
+            keep,
+        )
+        deadline = time.monotonic() + self.limit
+        while (code := self._container.wait(0.05)) is None:
+            if self._stop_wanted.is_set():
+                self._container.stop(STOP_GRACE)
+                return "Stopped", "Stopped", None
+            if time.monotonic() > deadline:
+                self._container.stop(STOP_GRACE)
+                return "Stopped", "MaxRuntimeExceeded", None
+        if code == 0:
+            return "Completed", "Completed", None
+        failure = self.base / "output" / "failure"
+        if failure.is_file():
+            return "Failed", "Failed", failure.read_text(errors="replace")
+        how = f"exit code: {code}" if code > 0 else f"signal {-code}"
+        return (
+            "Failed",
+            "Failed",
+            f"AlgorithmError: The algorithm's process ended with {how}; its log says why.",
+        )
+
+    def _read_metrics(self, lines: list[tuple[float, str]]) -> None:
+        points = []
+        for at, line in lines:
+            for name, pattern in self.patterns:
+                found = pattern.search(line)
+                try:
+                    value = float(found.group(1)) if found else math.nan
+                except ValueError:
+                    continue
+                if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
+                    points.append((name, at, value))
+        if points:
+            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
+            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": "algo-1"}, points)
+            self.final_metrics |= {name: (value, at) for name, at, value in points}
+
+    def _upload(self, body: dict) -> str | None:
+        """Put the artifact (and ``output/data``, if any) into S3; a FailureReason if that cannot be done."""
+        bucket, key = split_uri(body["ModelArtifacts"]["S3ModelArtifacts"])
+        prefix = key.removesuffix("model.tar.gz").removesuffix("model/")
+        kinds = [("model.tar.gz", self.base / "model"), ("output.tar.gz", self.base / "output" / "data")]
+        try:
+            for name, folder in kinds:
+                if not any(folder.iterdir()):
+                    continue
+                if body["OutputDataConfig"]["CompressionType"] == "NONE":
+                    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                        relative = path.relative_to(folder).as_posix()
+                        self.jobs.objects.put_file(bucket, f"{prefix}{name.partition('.')[0]}/{relative}", path)
+                else:
+                    archive = self.root / name
+                    _pack(folder, archive)
+                    self.jobs.objects.put_file(bucket, prefix + name, archive)
+        except AwsError as error:
+            return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
+        return None
+
+    def _message(self, message: str) -> None:
+        """Replace the message of the phase that the job is in."""
+        with self._state:
+            if self._stop_wanted.is_set():
+                return
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            body["SecondaryStatusTransitions"][-1]["StatusMessage"] = message
+            self.jobs.resources.update(
+                TRAINING_JOB, self.job, SecondaryStatusTransitions=body["SecondaryStatusTransitions"]
+            )
+
+    def _enter(self, status: str, message: str) -> None:
+        """Let the job enter its next phase; a job that is Stopping enters Uploading only."""
+        with self._state:
+            if self._stop_wanted.is_set() and status != "Uploading":
+                return
+            body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            changes = {
+                "SecondaryStatusTransitions": _next_phase(body, status, message),
+                "LastModifiedTime": now(),
+            }
+            if not self._stop_wanted.is_set():
+                changes["SecondaryStatus"] = status
+            self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
+
+    def _end(self, status: str, secondary: str, reason: str | None) -> None:
+        metrics = [
+            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.final_metrics.items()
+        ]
+        with self._state:
+            if status == "Completed" and self._stop_wanted.is_set():
+                status = secondary = "Stopped"
+            finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
+
+
+def finish(resources: Resources, name: str, status: str, secondary: str, reason: str | None, **changes: object) -> None:
+    """Give a job its last state, with the times and seconds that AWS bills by."""
+    body = resources.get(TRAINING_JOB, name)
+    ended = now()
+    reason = reason[:MAX_REASON] if reason else None
+    message = {
+        "Completed": "Training job completed",
+        "Stopped": "Training job stopped",
+        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    }.get(secondary, reason)
+    started = body.get("TrainingStartTime")
+    if started is not None:
+        # Whole seconds, and at least one: no job of AWS's is free.
+        seconds = max(1, round(ended - started))
+        changes |= {
+            "TrainingEndTime": ended,
+            "TrainingTimeInSeconds": seconds,
+            "BillableTimeInSeconds": seconds,
+        }
+    transitions = _next_phase(body, secondary, message)
+    transitions[-1]["EndTime"] = ended
+    resources.update(
+        TRAINING_JOB,
+        name,
+        TrainingJobStatus=status,
+        SecondaryStatus=secondary,
+        SecondaryStatusTransitions=transitions,
+        FailureReason=reason,
+        LastModifiedTime=ended,
+        **changes,
+    )
+
+
+def _next_phase(body: dict, status: str, message: str | None) -> list[dict]:
+    transitions = body["SecondaryStatusTransitions"]
+    at = now()
+    transitions[-1]["EndTime"] = at
+    return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """A gzipped tar of a folder's content as AWS makes it: relative names, owner root."""
+
+    def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
+        for path in sorted(folder.iterdir()):
+            tar.add(path, path.name, filter=as_root)
