@@ -39,9 +39,10 @@ lab: $(READY)
 	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
 	$(ENV) -m jupyterlab notebooks/00_start_here.ipynb
 
-# loadfile: the cells of a notebook belong to one worker, whose account they share.
+# loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
+# names the files with long waits do not come last, as they would by their number of tests.
 test: $(TESTABLE)
-	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --nbval --nbval-current-env \
+	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 notebooks: $(READY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import shlex
 import signal
 import socket
 import subprocess
@@ -107,7 +108,7 @@ def test_reset_deletes_only_an_account(place):
 def test_env_speaks_to_a_shell(shared):
     lines = shared.command("env", AWS_ENDPOINT_URL_S3="http://127.0.0.1:9", AWS_PROFILE="mine").stdout
     assert "unset AWS_ENDPOINT_URL_S3\n" in lines and "unset AWS_PROFILE\n" in lines
-    script = f"{lines}\n{sys.executable} -c '{WHO}'"
+    script = f"{lines}\n{shlex.quote(sys.executable)} -c '{WHO}'"
     done = subprocess.run(["sh", "-c", script], env=shared.environment, capture_output=True, text=True, check=True)
     assert done.stdout == shared.running().account.identity_arn + "\n"
 
