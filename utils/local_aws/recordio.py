@@ -67,9 +67,18 @@ def write_features(features: ArrayLike, labels: ArrayLike | None = None) -> byte
     return _write(parts)
 
 
-def write_scores(scores: ArrayLike) -> bytes:
-    """Encode scores (n,) as an endpoint answers them: one record each, ``label["score"]``, no features."""
-    return _write([(_LABEL, "score", np.ascontiguousarray(scores, dtype="<f4").reshape(-1, 1))])
+def write_scores(scores: ArrayLike, predicted_labels: ArrayLike | None = None) -> bytes:
+    """Encode scores (n,) or (n, k) as an endpoint answers them: one record each, no features.
+
+    ``label["score"]`` holds the k scores of a record; ``label["predicted_label"]``, before
+    it, its label (n,) if there are any.
+    """
+    block = np.ascontiguousarray(scores, dtype="<f4")
+    parts = [(_LABEL, "score", block.reshape(len(block), -1))]
+    if predicted_labels is not None:
+        labels = np.ascontiguousarray(predicted_labels, dtype="<f4").reshape(-1, 1)
+        parts.insert(0, (_LABEL, "predicted_label", labels))
+    return _write(parts)
 
 
 def _write(parts: list[tuple[int, str, NDArray[np.float32]]]) -> bytes:

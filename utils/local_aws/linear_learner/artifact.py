@@ -12,10 +12,12 @@ import json
 import struct
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .hyperparameters import LOSS_OF, MULTICLASS, REGRESSOR, Hyperparameters
 from .losses import Loss
 
 FILE_NAME = "model_algo-1"
@@ -23,26 +25,41 @@ _FILE_MAGIC, _ARRAY_MAGIC = 0x112, 0xF993FAC9
 _MANIFEST = {"mx-mod": "mxnet_module", "additional-params.json": "json", "version": 1}
 _NAMES = ("arg:fc0_weight", "arg:fc0_bias")
 _FLOAT32 = 0
+_BIAS_LR_MULT = 10.0
 
 
-def write(path: Path, weights: NDArray[np.float32], bias: np.float32, loss: Loss, top_k: int) -> None:
-    """Write weights (d,) and bias, both for raw features and labels, to ``path``."""
+class Artifact(NamedTuple):
+    """What a model file says: weights (d, outputs), bias (outputs,), and how outputs become answers."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    predictor_type: str
+    loss: str
+    threshold: float
+
+
+def write(
+    path: Path,
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    loss: Loss,
+    threshold: float,
+    hp: Hyperparameters,
+) -> None:
+    """Write weights (d, outputs) and bias (outputs,), both for raw features and labels, to ``path``."""
     members = {
-        "additional-params.json": _json(_additional(loss, top_k)),
+        "additional-params.json": _json(_additional(loss, threshold, hp)),
         "manifest.json": _json(_MANIFEST),
-        "mx-mod-symbol.json": json.dumps(_graph(len(weights), loss), indent=2).encode(),
-        "mx-mod-0000.params": _write_arrays((weights.reshape(-1, 1), np.full((1, 1), bias, np.float32))),
+        "mx-mod-symbol.json": json.dumps(_graph(weights.shape, loss, hp), indent=2).encode(),
+        "mx-mod-0000.params": _write_arrays((weights, bias.reshape(1, -1))),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, body in members.items():
             archive.writestr(zipfile.ZipInfo(name), body)
 
 
-def read(path: Path) -> tuple[NDArray[np.float32], np.float32, dict[str, object]]:
-    """Weights (d,), bias and additional parameters of a model file.
-
-    Raises ValueError, with a sentence for the endpoint's log, if it is anything else.
-    """
+def read(path: Path) -> Artifact:
+    """The model in a file.  Raises ValueError, with a sentence for the endpoint's log, if it is anything else."""
     try:
         with zipfile.ZipFile(path) as archive:
             body = archive.read("mx-mod-0000.params")
@@ -53,38 +70,44 @@ def read(path: Path) -> tuple[NDArray[np.float32], np.float32, dict[str, object]
         raise ValueError(f"{path.name} is not a Linear Learner model: {error}") from None
     arrays = _read_arrays(body, path.name)
     weights, bias = (arrays.get(name) for name in _NAMES)
-    if weights is None or bias is None or weights.shape != (weights.size, 1) or bias.shape != (1, 1):
-        raise ValueError(f"{path.name} does not hold the weights (d, 1) and the bias (1, 1) of a regressor")
-    if not isinstance(additional, dict) or additional.get("predictor_type") != "regressor":
-        raise ValueError(
-            f"{path.name} is not a regressor, and nothing else is implemented in the embedded account"
-        )
-    return weights[:, 0], bias[0, 0], additional
+    if weights is None or bias is None or weights.ndim != 2 or bias.shape != (1, weights.shape[1]):
+        raise ValueError(f"{path.name} does not hold the weights (d, k) and the bias (1, k) of a linear model")
+    if not isinstance(additional, dict):
+        additional = {}
+    kind, loss, threshold = (additional.get(name) for name in ("predictor_type", "loss_type", "threshold"))
+    if kind not in LOSS_OF or loss not in LOSS_OF[kind] or type(threshold) not in (int, float):
+        raise ValueError(f"{path.name}: its additional-params.json describes no model of Linear Learner")
+    if (weights.shape[1] > 1) != (kind == MULTICLASS):
+        raise ValueError(f"{path.name} holds {weights.shape[1]} linear functions, which no {kind} has")
+    return Artifact(weights, bias[0], kind, loss, float(threshold))
 
 
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _additional(loss: Loss, top_k: int) -> dict[str, object]:
-    absent = ("quantile", "huber_delta", "margin", "loss_insensitivity", "eps_insensitive_loss_type")
+def _additional(loss: Loss, threshold: float, hp: Hyperparameters) -> dict[str, object]:
+    settings = ("quantile", "huber_delta", "margin", "loss_insensitivity", "eps_insensitive_loss_type")
     return {
-        "threshold": 0.5,
+        "threshold": threshold,
         "loss_type": loss.name,
-        "predictor_type": "regressor",
-        "metrics_params": dict.fromkeys(absent)
+        "predictor_type": hp.predictor_type,
+        "metrics_params": dict.fromkeys(settings)
         | {
-            "accuracy_top_k": top_k,
-            "f_beta": None,
+            "accuracy_top_k": hp.accuracy_top_k,
+            "f_beta": None if hp.predictor_type == REGRESSOR else hp.f_beta,
             "positive_example_weight_mult": 1.0,
             "class_weights": None,
-            "threshold": 0.5,
-        },
+            "threshold": threshold,
+        }
+        | loss.parameters(),
     }
 
 
-def _graph(features: int, loss: Loss) -> dict[str, object]:
+def _graph(shape: tuple[int, ...], loss: Loss, hp: Hyperparameters) -> dict[str, object]:
     """MXNet 1.3.1's description of ``output(dot(data, fc0_weight) + fc0_bias, out_label)``."""
+    features, outputs = shape
+    bias_rate = _BIAS_LR_MULT if hp.bias_lr_mult is None else hp.bias_lr_mult
 
     def variable(name: str, **attrs: str) -> dict[str, object]:
         return {"op": "null", "name": name, **({"attrs": attrs} if attrs else {}), "inputs": []}
@@ -95,9 +118,9 @@ def _graph(features: int, loss: Loss) -> dict[str, object]:
     return {
         "nodes": [
             variable("data"),
-            variable("fc0_weight", __shape__=f"({features}, 1)"),
+            variable("fc0_weight", __shape__=f"({features}, {outputs})"),
             operator("dot", "dot47", 0, 1),
-            variable("fc0_bias", __lr_mult__="10.0", __shape__="(1, 1)"),
+            variable("fc0_bias", __lr_mult__=str(bias_rate), __shape__=f"(1, {outputs})"),
             operator("broadcast_add", "broadcast_plus47", 2, 3),
             variable("out_label"),
             operator(loss.mxnet_output, f"{loss.mxnet_output.lower()}47", 4, 5),

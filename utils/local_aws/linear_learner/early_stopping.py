@@ -16,12 +16,15 @@ class Verdict(Enum):
 
 @dataclass
 class EarlyStopping:
-    """The rule that reproduces the published logs; losses only, lower is better.
+    """The rule that reproduces the published logs.  Lower is better: a score comes negated.
 
     An epoch has improved if it is the first, or lower than the lowest of all before it by
     more than ``tolerance`` (relative).  If it has not, but is that much lower than the
     lowest of the ``patience`` epochs before it, waiting begins anew; else it goes on, and
     training stops after more than ``patience`` epochs of it.
+
+    A negated score improves as long as it is not worse by more than the tolerance, since
+    the bar then lies above the best of the scores.
     """
 
     patience: int

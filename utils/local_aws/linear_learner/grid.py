@@ -1,76 +1,72 @@
-"""The models that train side by side: their settings and their first weights.
+"""The models that train side by side: their settings.
 
-With everything on ``auto`` a regressor trains 32 models, every combination of four weight
-decays, two learning rates, two floors of the learning rate and two schedules.  Nothing
-in it is random from job to job: the first weights are what MXNet draws when nobody has
-given it a seed.
+With everything on ``auto`` a regressor or a binary classifier trains 32 models, every
+combination of four weight decays, two learning rates, two floors of the learning rate and
+two schedules.  A multiclass classifier trains 28, drawn at random around the first one by a
+generator that is seeded with 0.  So the same job has the same models every time.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .hyperparameters import Hyperparameters
+from .hyperparameters import MULTICLASS, Hyperparameters
 
-LARGEST = 32
 _WD = (1e-4, 0.01, 1, 100)
 _LEARNING_RATE = (0.005, 0.1)
 _MINIMUM_LR = (1e-5, 1e-4)
 _STEP = (10, 100)
 _FACTOR = 0.99
 _L1 = 0.0
+_BIAS_LR_MULT = 10.0
+_DRAWN = 27
+_DRAWN_OPTIMIZERS = ("adam", "rmsprop")
+_DRAWN_BIAS_LR_MULTS = (1.0, 10.0)
+
+
+def largest(hp: Hyperparameters) -> int:
+    """How many models there are with ``num_models=auto``, and at most."""
+    return 1 + _DRAWN if hp.predictor_type == MULTICLASS else 32
 
 
 @dataclass(frozen=True)
 class Grid:
     """One entry per model in every column."""
 
+    optimizer: tuple[str, ...]
     learning_rate: tuple[float, ...]
-    wd: tuple[float, ...]
     l1: tuple[float, ...]
+    wd: tuple[float, ...]
     step: tuple[int, ...]
     factor: tuple[float, ...]
     minimum_lr: tuple[float, ...]
+    bias_lr_mult: tuple[float, ...]
+    # The image prints l1 before wd for models of one origin, wd before l1 for those of the other.
+    wd_first: tuple[bool, ...]
 
     @classmethod
     def build(cls, hp: Hyperparameters) -> Grid:
-        """The grid's first ``num_models`` models; a value that the job gives replaces that column.
+        """The first ``num_models`` models; a job of automatic model tuning trains one.
 
         AWS says no more of given values than that one model follows them and the others
-        are close to them, so their place in the other 31 models is a guess.  A job of
-        automatic model tuning trains one model.
+        are close to them.
         """
-        count = 1 if hp.tuned else min(hp.num_models or LARGEST, LARGEST)
-        models = range(count)
-
-        def column(given: float | None, values: tuple[float, ...], divisor: int = 1) -> tuple[float, ...]:
-            if given is not None:
-                return (given,) * count
-            return tuple(values[m // divisor % len(values)] for m in models)
-
-        return cls(
-            wd=column(hp.wd, _WD, 8),
-            learning_rate=column(hp.learning_rate, _LEARNING_RATE, 4),
-            minimum_lr=column(hp.lr_scheduler_minimum_lr, _MINIMUM_LR, 2),
-            step=column(hp.lr_scheduler_step, _STEP),
-            factor=column(hp.lr_scheduler_factor, (_FACTOR,)),
-            l1=column(hp.l1, (_L1,)),
-        )
+        grid = _drawn(hp) if hp.predictor_type == MULTICLASS else _combinations(hp)
+        count = 1 if hp.tuned else min(hp.num_models or len(grid), len(grid))
+        return cls(**{column.name: getattr(grid, column.name)[:count] for column in fields(cls)})
 
     def __len__(self) -> int:
         return len(self.wd)
 
     def describe(self, model: int) -> str:
-        """The winner's settings as JSON; the order of keys is the image's, another one for model 0."""
-        rate = {"optimizer": "adam", "learning_rate": self.learning_rate[model]}
+        """The winner's settings as JSON, with the keys in the image's order."""
+        rate = {"optimizer": self.optimizer[model], "learning_rate": self.learning_rate[model]}
         penalty = {"l1": self.l1[model], "wd": self.wd[model]}
-        if model:
+        if self.wd_first[model]:
             penalty = dict(reversed(penalty.items()))
         schedule = {
             "lr_scheduler_step": self.step[model],
@@ -80,59 +76,80 @@ class Grid:
         return json.dumps(rate | penalty | schedule)
 
 
-def first_weights(features: int, models: int, hp: Hyperparameters) -> NDArray[np.float64]:
-    """Weights (features, models) as MXNet draws them, array by array in the string order of their names.
+def _combinations(hp: Hyperparameters) -> Grid:
+    """Every combination of the values for a regressor or a binary classifier.
 
-    ``fc0_weight, fc10_weight, …, fc19_weight, fc1_weight, fc20_weight, …``: the underscore
-    sorts after the digits.
+    A value that the job gives takes that column in all models: how it is on AWS is not known.
     """
-    streams = _Streams()
-    weights = np.empty((features, models))
-    for model in sorted(range(models), key=lambda m: f"fc{m}_weight"):
-        if hp.init_method == "uniform":
-            low, high = np.float32(-hp.init_scale), np.float32(hp.init_scale)
-            weights[:, model] = low + (high - low) * streams.draw(features, _Stream.uniform)
-        else:
-            weights[:, model] = np.float32(hp.init_sigma) * streams.draw(features, _Stream.normal)
-    return weights
+    count = largest(hp)
+
+    def column(given: float | None, values: tuple[float, ...], divisor: int = 1) -> tuple[float, ...]:
+        if given is not None:
+            return (given,) * count
+        return tuple(values[m // divisor % len(values)] for m in range(count))
+
+    return Grid(
+        optimizer=(hp.optimizer or "adam",) * count,
+        learning_rate=column(hp.learning_rate, _LEARNING_RATE, 4),
+        l1=column(hp.l1, (_L1,)),
+        wd=column(hp.wd, _WD, 8),
+        step=column(hp.lr_scheduler_step, _STEP),
+        factor=column(hp.lr_scheduler_factor, (_FACTOR,)),
+        minimum_lr=column(hp.lr_scheduler_minimum_lr, _MINIMUM_LR, 2),
+        bias_lr_mult=column(hp.bias_lr_mult, (_BIAS_LR_MULT,)),
+        wd_first=tuple(model > 0 for model in range(count)),
+    )
 
 
-class _Stream:
-    """One of MXNet's generators: a 32-bit Mersenne twister and the C++ distributions on top of it."""
-
-    def __init__(self, seed: int) -> None:
-        self._twister = np.random.RandomState(seed)
-
-    def uniform(self, count: int) -> NDArray[np.float32]:
-        """``std::uniform_real_distribution<float>``: in [0, 1)."""
-        words = np.frombuffer(self._twister.bytes(4 * count), "<u4")
-        return np.minimum(words.astype(np.float32) / np.float32(2**32), np.float32(1 - 2**-24))
-
-    def normal(self, count: int) -> NDArray[np.float32]:
-        """``std::normal_distribution<float>`` of libstdc++: the polar method, a new one for every number."""
-        out = np.empty(count, np.float32)
-        for i in range(count):
-            square = 0.0
-            while not 0 < square <= 1:
-                x, y = 2 * self.uniform(2) - 1
-                square = x * x + y * y
-            out[i] = y * np.float32(math.sqrt(-2 * math.log(square) / square))
-        return out
+def _given(value: float | None, auto: float) -> float:
+    return auto if value is None else value
 
 
-class _Streams:
-    """MXNet's parallel generator: an array is cut into pieces of at least 64 numbers, one stream for each."""
+def _drawn(hp: Hyperparameters) -> Grid:
+    """A multiclass classifier's models: the first as given, the others drawn log-uniformly around it.
 
-    _PIECE, _MOST = 64, 1024
+    The order of the draws is the generator's, two of them being for nothing that can be
+    seen from outside.  What the job gives moves the ranges; a given optimizer or
+    ``bias_lr_mult`` is everybody's.
+    """
+    rate, l1, wd = _given(hp.learning_rate, 0.02), _given(hp.l1, 0.02), _given(hp.wd, 0.02)
+    step, factor = int(_given(hp.lr_scheduler_step, 10)), _given(hp.lr_scheduler_factor, 0.98)
+    floor = _given(hp.lr_scheduler_minimum_lr, 1e-5)
+    random = np.random.RandomState(0)
 
-    def __init__(self) -> None:
-        self._streams: list[_Stream] = []
+    def around(center: float, below: float, above: float) -> np.ndarray:
+        """Numbers from ``center / below`` to ``center * above``; around 0 there is only 0."""
+        share = random.uniform(size=_DRAWN)
+        if not center:
+            return np.zeros(_DRAWN)
+        low, high = np.log(center / below), np.log(center * above)
+        return np.exp(low + (high - low) * share)
 
-    def draw(self, count: int, kind: Callable[[_Stream, int], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """``count`` numbers of one ``kind``; the streams go on where the array before left them."""
-        pieces = min(math.ceil(count / self._PIECE), self._MOST)
-        size = math.ceil(count / pieces)
-        while len(self._streams) < pieces:
-            self._streams.append(_Stream(len(self._streams)))
-        spans = [(start, min(start + size, count)) for start in range(0, count, size)]
-        return np.concatenate([kind(self._streams[i], stop - start) for i, (start, stop) in enumerate(spans)])
+    def column(first: float, others: np.ndarray, kind: Callable[[float], float] = float) -> tuple:
+        return (first, *(kind(value) for value in others))
+
+    rates = column(rate, around(rate, 8, 8))
+    l1s = column(l1, around(l1, 20, 20))
+    wds = column(wd, around(wd, 20, 20))
+    steps = column(step, np.rint(around(step, 1, 100)), int)
+    factors = column(factor, np.maximum(1 - around(1 - factor, 5, 5), 0))
+    random.random_sample()
+    floors = column(floor, around(floor, 10, 100))
+    random.random_sample()
+    optimizers = [_DRAWN_OPTIMIZERS[bit] for bit in random.randint(0, 2, _DRAWN)]
+    bias_lr_mults = [_DRAWN_BIAS_LR_MULTS[bit] for bit in random.randint(0, 2, _DRAWN)]
+    if hp.optimizer:
+        optimizers = [hp.optimizer] * _DRAWN
+    if hp.bias_lr_mult is not None:
+        bias_lr_mults = [hp.bias_lr_mult] * _DRAWN
+    return Grid(
+        optimizer=(hp.optimizer or "adam", *optimizers),
+        learning_rate=rates,
+        l1=l1s,
+        wd=wds,
+        step=steps,
+        factor=factors,
+        minimum_lr=floors,
+        bias_lr_mult=(_given(hp.bias_lr_mult, _BIAS_LR_MULT), *bias_lr_mults),
+        wd_first=(False,) * (1 + _DRAWN),
+    )

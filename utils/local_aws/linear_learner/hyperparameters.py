@@ -76,10 +76,13 @@ def _number(default: str, *words: str, **bounds: float) -> _Rule:
     return _Rule(default, words=words, number=True, **bounds)
 
 
-_LOSS_OF = {
-    "binary_classifier": ("logistic", "hinge_loss"),
-    "multiclass_classifier": ("softmax_loss",),
-    "regressor": (
+REGRESSOR, BINARY, MULTICLASS = "regressor", "binary_classifier", "multiclass_classifier"
+_CALIBRATION_SAMPLES = 10_000_000
+# The losses of each predictor type; the first is what ``auto`` means.
+LOSS_OF = {
+    BINARY: ("logistic", "hinge_loss"),
+    MULTICLASS: ("softmax_loss",),
+    REGRESSOR: (
         "squared_loss",
         "absolute_loss",
         "eps_insensitive_squared_loss",
@@ -97,6 +100,7 @@ _CRITERIA = (
     "cross_entropy_loss",
     "loss_function",
 )
+_SAME_CRITERION = {"f1": "f_beta", "cross_entropy_loss": "loss_function"}
 
 RULES: dict[str, _Rule] = {
     "mini_batch_size": _integer("1000"),
@@ -108,13 +112,13 @@ RULES: dict[str, _Rule] = {
     "target_recall": _number("0.8", minimum=0, maximum=1),
     "target_precision": _number("0.8", minimum=0, maximum=1),
     "num_models": _integer("auto", "auto"),
-    "num_calibration_samples": _integer("10000000", "auto"),
+    "num_calibration_samples": _integer(str(_CALIBRATION_SAMPLES), "auto"),
     "init_method": _choice("uniform", "uniform", "normal"),
     "init_scale": _number("0.07", above=0),
     "init_sigma": _number("0.01", above=0),
     "init_bias": _number("0.0"),
     "optimizer": _choice("auto", "auto", "sgd", "adam", "rmsprop"),
-    "loss": _choice("auto", "auto", *(loss for losses in _LOSS_OF.values() for loss in losses)),
+    "loss": _choice("auto", "auto", *(loss for losses in LOSS_OF.values() for loss in losses)),
     "margin": _number("1.0", minimum=0),
     "quantile": _number("0.5", above=0, below=1),
     "loss_insensitivity": _number("0.01", above=0),
@@ -148,7 +152,7 @@ RULES: dict[str, _Rule] = {
     "early_stopping_patience": _integer("3"),
     "early_stopping_tolerance": _number("0.001", above=0),
     "_enable_profiler": _choice("false", "false", "False"),
-    "predictor_type": _choice(None, *_LOSS_OF),
+    "predictor_type": _choice(None, *LOSS_OF),
 }
 DEFAULTS = {name: rule.default for name, rule in RULES.items() if rule.default is not None}
 
@@ -160,9 +164,20 @@ def merge(given: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What the job trains with. None stands for ``auto`` where the grid of models decides."""
+    """What the job trains with. None stands for ``auto`` where the grid of models or the data decide.
 
+    ``classes`` is 1 for a regressor, 2 for a binary classifier.
+    """
+
+    predictor_type: str
+    classes: int
     loss: str
+    quantile: float
+    huber_delta: float
+    loss_insensitivity: float
+    margin: float
+    positive_weight: float | None
+    balance_multiclass_weights: bool
     feature_dim: int | None
     mini_batch_size: int
     epochs: int
@@ -172,12 +187,14 @@ class Hyperparameters:
     init_scale: float
     init_sigma: float
     init_bias: float
+    optimizer: str | None
+    momentum: float
     learning_rate: float | None
     wd: float | None
     l1: float | None
     beta_1: float
     beta_2: float
-    bias_lr_mult: float
+    bias_lr_mult: float | None
     bias_wd_mult: float
     use_lr_scheduler: bool
     lr_scheduler_step: int | None
@@ -190,30 +207,39 @@ class Hyperparameters:
     num_point_for_scaler: int
     early_stopping_patience: int
     early_stopping_tolerance: float
+    criterion: str
+    target_recall: float
+    target_precision: float
+    num_calibration_samples: int
+    f_beta: float
     accuracy_top_k: int
     tuned: bool
+
+    @property
+    def outputs(self) -> int:
+        """The number of linear functions in a model: one, or one for each class."""
+        return self.classes if self.predictor_type == MULTICLASS else 1
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Hyperparameters:
         """Check every name and value of a job's hyperparameters and resolve ``auto``.
 
         Raises CustomerError for the first thing that is wrong, in the words of the JSON
-        schema that the image checks against, or that the embedded account cannot train yet.
+        schema that the image checks against.
         """
         _check(given)
         text = merge(given)
         predictor, loss = text["predictor_type"], text["loss"]
-        if loss != "auto" and loss not in _LOSS_OF[predictor]:
+        if loss != "auto" and loss not in LOSS_OF[predictor]:
             raise CustomerError(
                 f"Loss {loss} cannot be used with predictor_type {predictor}. "
-                f"Use one of: {', '.join(('auto', *_LOSS_OF[predictor]))}"
+                f"Use one of: {', '.join(('auto', *LOSS_OF[predictor]))}"
             )
-        if predictor == "multiclass_classifier" and int(text["num_classes"]) < 3:
+        if predictor == MULTICLASS and int(text["num_classes"]) < 3:
             raise CustomerError(
                 "num_classes must be from 3 to 1000000 when predictor_type is multiclass_classifier, "
                 f"but it is {text['num_classes']}"
             )
-        _refuse_unimplemented(predictor, loss, text["optimizer"])
 
         def integer(name: str) -> int | None:
             return None if text[name] == "auto" else int(text[name])
@@ -224,9 +250,19 @@ class Hyperparameters:
         def boolean(name: str, auto: bool = True) -> bool:
             return _BOOLEANS.get(text[name], auto)
 
-        use_bias = boolean("use_bias")
+        use_bias, regressor = boolean("use_bias"), predictor == REGRESSOR
+        weight = text["positive_example_weight_mult"]
+        criterion = text["binary_classifier_model_selection_criteria"]
         return cls(
-            loss="squared_loss" if loss == "auto" else loss,
+            predictor_type=predictor,
+            classes={REGRESSOR: 1, BINARY: 2}.get(predictor, int(text["num_classes"])),
+            loss=LOSS_OF[predictor][0] if loss == "auto" else loss,
+            quantile=float(text["quantile"]),
+            huber_delta=float(text["huber_delta"]),
+            loss_insensitivity=float(text["loss_insensitivity"]),
+            margin=float(text["margin"]),
+            positive_weight=None if weight in ("balanced", "auto") else float(weight),
+            balance_multiclass_weights=boolean("balance_multiclass_weights"),
             feature_dim=integer("feature_dim"),
             mini_batch_size=int(text["mini_batch_size"]),
             epochs=int(text["epochs"]),
@@ -236,24 +272,32 @@ class Hyperparameters:
             init_scale=float(text["init_scale"]),
             init_sigma=float(text["init_sigma"]),
             init_bias=float(text["init_bias"]),
+            optimizer=None if text["optimizer"] == "auto" else text["optimizer"],
+            momentum=number("momentum", 0.0),
             learning_rate=number("learning_rate"),
             wd=number("wd"),
             l1=number("l1"),
             beta_1=number("beta_1", 0.9),
             beta_2=number("beta_2", 0.999),
-            bias_lr_mult=number("bias_lr_mult", 10.0),
+            bias_lr_mult=number("bias_lr_mult"),
             bias_wd_mult=number("bias_wd_mult", 0.0),
             use_lr_scheduler=boolean("use_lr_scheduler"),
             lr_scheduler_step=integer("lr_scheduler_step"),
             lr_scheduler_factor=number("lr_scheduler_factor"),
             lr_scheduler_minimum_lr=number("lr_scheduler_minimum_lr"),
             normalize_data=boolean("normalize_data"),
-            normalize_label=boolean("normalize_label"),
+            # The label of a classifier is a class: what the job says of its scale is passed over.
+            normalize_label=regressor and boolean("normalize_label"),
             unbias_data=boolean("unbias_data", auto=use_bias),
-            unbias_label=boolean("unbias_label", auto=use_bias),
+            unbias_label=regressor and boolean("unbias_label", auto=use_bias),
             num_point_for_scaler=int(text["num_point_for_scaler"]),
             early_stopping_patience=int(text["early_stopping_patience"]),
             early_stopping_tolerance=float(text["early_stopping_tolerance"]),
+            criterion=_SAME_CRITERION.get(criterion, criterion),
+            target_recall=float(text["target_recall"]),
+            target_precision=float(text["target_precision"]),
+            num_calibration_samples=integer("num_calibration_samples") or _CALIBRATION_SAMPLES,
+            f_beta=1.0 if criterion == "f1" else float(text["f_beta"]),
             accuracy_top_k=int(text["accuracy_top_k"]),
             tuned=text["_tuning_objective_metric"] != "",
         )
@@ -291,11 +335,3 @@ def _check(given: Mapping[str, str]) -> None:
             f"On instance[{name!r}]:\n    {value!r}",
         )
 
-
-def _refuse_unimplemented(predictor: str, loss: str, optimizer: str) -> None:
-    if predictor != "regressor":
-        raise not_implemented(f"predictor_type={predictor}", "It trains predictor_type=regressor.")
-    if loss not in ("auto", "squared_loss", "absolute_loss"):
-        raise not_implemented(f"loss={loss}", "It trains loss=squared_loss (auto) and absolute_loss.")
-    if optimizer not in ("auto", "adam"):
-        raise not_implemented(f"optimizer={optimizer}", "It trains with optimizer=adam (auto).")

@@ -60,10 +60,12 @@ class Log:
         }
         self.plain(f"#metrics {json.dumps(record)}")
 
-    def quality(self, channel: str, name: str, value: float, epoch: int | None = None) -> None:
-        """A ``#quality_metric`` line, the source of the job's metrics."""
+    def quality(
+        self, channel: str, name: str, value: float, epoch: int | None = None, kind: str = "loss"
+    ) -> None:
+        """A ``#quality_metric`` line, the source of the job's metrics; ``kind`` is ``loss`` or ``score``."""
         at = "" if epoch is None else f"epoch={epoch}, "
-        self.info(f"#quality_metric: host=algo-1, {at}{channel} {name} <loss>={value!r}")
+        self.info(f"#quality_metric: host=algo-1, {at}{channel} {name} <{kind}>={value!r}")
 
     def flush(self) -> None:
         """Hand everything written so far to the reader."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .hyperparameters import Hyperparameters
+from .hyperparameters import REGRESSOR, Hyperparameters
 
 
 def whole_batches(rows: int, batch: int, points: int) -> int:
@@ -21,12 +21,16 @@ def whole_batches(rows: int, batch: int, points: int) -> int:
 
 @dataclass(frozen=True)
 class Scaler:
-    """``(value - mean) / deviation`` for features (d,) and label; a mean of 0 or deviation of 1 is off."""
+    """``(value - mean) / deviation`` for features (d,) and label; a mean of 0 or deviation of 1 is off.
+
+    ``classes`` says that the labels are classes, which have no scale.
+    """
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     label_mean: float
     label_deviation: float
+    classes: bool
 
     @classmethod
     def fit(cls, features: NDArray[np.float32], labels: NDArray[np.float32], hp: Hyperparameters) -> Scaler:
@@ -38,6 +42,7 @@ class Scaler:
             deviation=_deviation(x) if hp.normalize_data else on,
             label_mean=float(y.mean()) if hp.unbias_label else 0.0,
             label_deviation=float(_deviation(y[:, None])[0]) if hp.normalize_label else 1.0,
+            classes=hp.predictor_type != REGRESSOR,
         )
 
     def features(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -48,21 +53,33 @@ class Scaler:
         """Labels (n,) on the scale that the model is trained on."""
         return (values.astype(np.float64) - self.label_mean) / self.label_deviation
 
-    def raw_units(self, weights: NDArray[np.float64], bias: float) -> tuple[NDArray[np.float64], float]:
-        """The same linear function for raw features and labels: weights (d,) and bias."""
-        raw = weights * self.label_deviation / self.deviation
-        return raw, float(self.label_mean + self.label_deviation * bias - raw @ self.mean)
+    def raw_outputs(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What models say of labels on their own scale, in the label's unit."""
+        return outputs * self.label_deviation + self.label_mean
+
+    def raw_units(
+        self, weights: NDArray[np.float64], bias: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same linear functions for raw features and labels: weights (d, outputs), bias (outputs,)."""
+        raw = weights * self.label_deviation / self.deviation[:, None]
+        return raw, self.label_mean + self.label_deviation * bias - self.mean @ raw
 
     def describe(self) -> str:
-        """The statistics as the log shows them: MXNet's print of float32 arrays."""
+        """The statistics as the log shows them: MXNet's print of float32 arrays, None for classes."""
         parts = {
-            "stdev_label": [self.label_deviation],
+            "stdev_label": None if self.classes else [self.label_deviation],
             "stdev_weight": self.deviation,
-            "mean_label": [self.label_mean],
+            "mean_label": None if self.classes else [self.label_mean],
             "mean_weight": self.mean,
         }
-        arrays = {name: np.asarray(value, np.float32) for name, value in parts.items()}
-        return "{" + ", ".join(f"'{n}': \n{a}\n<NDArray {a.size} @cpu(0)>" for n, a in arrays.items()) + "}"
+        return "{" + ", ".join(f"'{name}': {_mxnet_print(value)}" for name, value in parts.items()) + "}"
+
+
+def _mxnet_print(values: ArrayLike | None) -> str:
+    if values is None:
+        return "None"
+    array = np.asarray(values, np.float32)
+    return f"\n{array}\n<NDArray {array.size} @cpu(0)>"
 
 
 def _deviation(columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..recordio import read_records, write_scores
-from . import artifact
+from .artifact import FILE_NAME, Artifact, read
+from .hyperparameters import BINARY, REGRESSOR
+from .losses import sigmoid, softmax
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"
 RECORDIO, CSV = "application/x-recordio-protobuf", "text/csv"
@@ -38,19 +40,26 @@ class _Bad(Exception):
     """A payload that cannot be evaluated; the message is for the log."""
 
 
-class Model:
-    """A regressor ready to score."""
+class _Predictions(NamedTuple):
+    """Scores (n, k), float32 as the algorithm's, and a classifier's labels (n,)."""
 
-    def __init__(self, weights: NDArray[np.float32], bias: np.float32) -> None:
-        self._weights = weights.astype(np.float64)
-        self._bias = float(bias)
-        self.feature_dim = len(weights)
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64] | None
+
+
+class Model:
+    """A model ready to score."""
+
+    def __init__(self, model: Artifact) -> None:
+        self._weights, self._bias = model.weights.astype(np.float64), model.bias.astype(np.float64)
+        self._type, self._threshold = model.predictor_type, model.threshold
+        self._link = {"logistic": sigmoid, "softmax_loss": softmax}.get(model.loss)
+        self.feature_dim = len(model.weights)
 
     @classmethod
     def load(cls, folder: Path) -> Model:
         """Load ``model_algo-1`` from an extracted ``model.tar.gz``; ValueError says what is wrong with it."""
-        weights, bias, _ = artifact.read(Path(folder) / artifact.FILE_NAME)
-        return cls(weights, bias)
+        return cls(read(Path(folder) / FILE_NAME))
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
         """Answer one request: 200 with scores, 400 for a bad payload, 415 or 406 for an unknown format."""
@@ -64,23 +73,28 @@ class Model:
         try:
             # What overflows becomes infinite, and is refused for that.
             with np.errstate(over="ignore", invalid="ignore"):
-                scores = self._score(decode(body))
+                predictions = self._predict(decode(body))
         except _Bad as error:
             return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
-        return Answer(200, encoding, _ENCODERS[encoding](scores), "")
+        return Answer(200, encoding, _ENCODERS[encoding](predictions), "")
 
-    def _score(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (n,) of rows (n, d): float32, as the algorithm's."""
+    def _predict(self, rows: NDArray[np.float32]) -> _Predictions:
+        """Scores and labels for rows (n, d)."""
         if rows.shape[1] != self.feature_dim:
             raise _Bad(
                 f"The feature dimension of the input: {rows.shape[1]} does not match the feature dimension "
                 f"of the model: {self.feature_dim}. Please fix the input and try again."
             )
-        scores = (rows @ self._weights + self._bias).astype(np.float32)
+        outputs = rows @ self._weights + self._bias
         # A sum is finite only if all its parts are: one look at it instead of one per feature.
-        if not math.isfinite(scores.sum(dtype=np.float64)):
+        if not math.isfinite(outputs.astype(np.float32).sum(dtype=np.float64)):
             raise _Bad("The input or the score of a record is not a finite number.")
-        return scores
+        scores = (self._link(outputs) if self._link else outputs).astype(np.float32)
+        if self._type == REGRESSOR:
+            return _Predictions(scores, None)
+        if self._type == BINARY:
+            return _Predictions(scores, (scores[:, 0] >= self._threshold).astype(np.int64))
+        return _Predictions(scores, scores.argmax(axis=1))
 
 
 def _media_type(header: str | None) -> str:
@@ -192,17 +206,44 @@ def _decode_recordio(body: bytes) -> NDArray[np.float32]:
         raise _Bad(f"The input is not recordio-protobuf: {error}.") from None
 
 
-def _encode_json(scores: NDArray[np.float32]) -> bytes:
-    each = ", ".join(['{"score": %r}'] * len(scores))
-    return (f'{{"predictions": [{each}]}}' % tuple(scores.tolist())).encode()
+def _values(predictions: _Predictions) -> tuple[str, list]:
+    """A ``%`` pattern for the JSON of one record, and what goes into it for all records.
+
+    The scores of several classes are written as a list, as Python and JSON both do.
+    """
+    scores = predictions.scores.tolist()
+    if predictions.scores.shape[1] == 1:
+        scores = [score for (score,) in scores]
+    if predictions.labels is None:
+        return '{"score": %r}', scores
+    pairs = zip(scores, predictions.labels.tolist(), strict=True)
+    return '{"score": %r, "predicted_label": %r}', [value for pair in pairs for value in pair]
 
 
-def _encode_json_lines(scores: NDArray[np.float32]) -> bytes:
-    return ('{"score": %r}\n' * len(scores) % tuple(scores.tolist())).encode()
+def _encode_json(predictions: _Predictions) -> bytes:
+    pattern, values = _values(predictions)
+    each = ", ".join([pattern] * len(predictions.scores))
+    return (f'{{"predictions": [{each}]}}' % tuple(values)).encode()
 
 
-def _encode_csv(scores: NDArray[np.float32]) -> bytes:
-    return ("%r\n" * len(scores) % tuple(scores.tolist())).encode()
+def _encode_json_lines(predictions: _Predictions) -> bytes:
+    pattern, values = _values(predictions)
+    return (f"{pattern}\n" * len(predictions.scores) % tuple(values)).encode()
+
+
+def _encode_csv(predictions: _Predictions) -> bytes:
+    """A record a line: its label, if it has one, then its scores."""
+    columns = ["%r"] * predictions.scores.shape[1]
+    rows = predictions.scores.tolist()
+    if predictions.labels is not None:
+        columns.insert(0, "%r")
+        rows = [[label, *row] for label, row in zip(predictions.labels.tolist(), rows, strict=True)]
+    line = ",".join(columns) + "\n"
+    return (line * len(rows) % tuple(value for row in rows for value in row)).encode()
+
+
+def _encode_recordio(predictions: _Predictions) -> bytes:
+    return write_scores(predictions.scores, predictions.labels)
 
 
 _DECODERS: dict[str, Callable[[bytes], NDArray[np.float32]]] = {
@@ -211,9 +252,9 @@ _DECODERS: dict[str, Callable[[bytes], NDArray[np.float32]]] = {
     JSON_LINES: _decode_json_lines,
     RECORDIO: _decode_recordio,
 }
-_ENCODERS: dict[str, Callable[[NDArray[np.float32]], bytes]] = {
+_ENCODERS: dict[str, Callable[[_Predictions], bytes]] = {
     JSON: _encode_json,
     JSON_LINES: _encode_json_lines,
-    RECORDIO: write_scores,
+    RECORDIO: _encode_recordio,
     CSV: _encode_csv,
 }

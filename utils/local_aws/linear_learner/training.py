@@ -9,27 +9,28 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import artifact
 from .channels import EMPTY, RECORDIO, Channel, read_channels
+from .classes import check_labels, weigh_classes
 from .early_stopping import EarlyStopping, Verdict
+from .ensemble import Ensemble, LinearModel
 from .errors import CustomerError, not_implemented
 from .evaluation import final_metrics
-from .grid import LARGEST, Grid, first_weights
+from .grid import Grid, largest
 from .hyperparameters import DEFAULTS, Hyperparameters, merge
 from .log import Log
-from .losses import LOSSES, Loss
-from .optimizer import Adam
+from .losses import build_loss
 from .scaler import Scaler, whole_batches
+from .selection import DEFAULT_THRESHOLD, Calibration, calibrate, decision_criterion
 
 _RESOURCES = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
 _PROVIDED = "/opt/ml/input/config/hyperparameters.json"
-_CHUNK = 65_536
 _NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not running distributed"
 
 
@@ -75,13 +76,23 @@ def _print_configuration(given: Mapping[str, str], log: Log) -> None:
         log.warning("Loggers have already been setup.")
 
 
-@dataclass
-class _Snapshot:
+class _Epoch(NamedTuple):
+    """What is known of the models after an epoch: a criterion for each, lower being better."""
+
+    criteria: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+    @property
+    def best(self) -> int:
+        return int(np.argmin(self.criteria))
+
+
+class _Snapshot(NamedTuple):
     """The best model of the last epoch that improved."""
 
-    model: int
-    weights: NDArray[np.float64]
-    bias: float
+    number: int
+    model: LinearModel
+    threshold: float
 
 
 class _Job:
@@ -91,7 +102,6 @@ class _Job:
         self._hp, self._log = hp, log
         self._train = train = channels["train"]
         self._validation, self._test = channels.get("validation"), channels.get("test")
-        self._loss: Loss = LOSSES[hp.loss]
         self._began = time.time()
         self._rows, self._batch = train.features.shape[0], hp.mini_batch_size
         width = train.features.shape[1]
@@ -112,16 +122,20 @@ class _Job:
         if train.content_type == RECORDIO:
             peeked = min(self._batch, self._rows)
             log.data_pass("train", 0, train.seconds, 1, train.size * peeked // self._rows)
-        if (hp.num_models or 0) > LARGEST and not hp.tuned:
+        if (hp.num_models or 0) > largest(hp) and not hp.tuned:
             for _ in range(15):
-                log.warning(f"Setting num_models to {LARGEST}.")
+                log.warning(f"Setting num_models to {largest(hp)}.")
+        for channel in channels.values():
+            check_labels(channel, hp)
+        sample = self._batch * whole_batches(self._rows, self._batch, hp.num_point_for_scaler)
+        self._loss = weigh_classes(build_loss(hp), train.labels, sample, hp)
+        # Without validation data the training objective decides, whatever the job asked for.
+        self._criterion = decision_criterion(hp)
+        self._decide = self._criterion if self._validation else None
         log.info("Create Store: local")
-        self._scale()
+        self._scale(sample)
         self._grid = Grid.build(hp)
-        models = len(self._grid)
-        self._parameters = np.full((width + hp.use_bias, models), hp.init_bias)
-        self._parameters[:width] = first_weights(width, models, hp)
-        self._adam = Adam(self._grid, hp, width)
+        self._ensemble = Ensemble(self._grid, hp, width, self._loss)
 
     def run(self, folder: Path) -> dict[str, list[float] | float]:
         """Train, evaluate and save; the milliseconds of each phase for the log's last line."""
@@ -133,14 +147,18 @@ class _Job:
         stopping = EarlyStopping(hp.early_stopping_patience, hp.early_stopping_tolerance)
         for epoch in range(hp.epochs):
             start = time.time()
-            criteria = self._epoch(epoch)
-            best = int(np.argmin(criteria))
+            result = self._epoch(epoch)
             checked = time.perf_counter()
-            self._print_criterion(epoch, float(criteria[best]))
-            verdict = stopping.judge(float(criteria[best]))
+            value = float(result.criteria[result.best])
+            self._print_criterion(epoch, value)
+            verdict = stopping.judge(value)
             if verdict is Verdict.IMPROVED:
                 log.info(f"Epoch {epoch}: Loss improved. Updating best model")
-                self._best = self._snapshot(best)
+                self._best = _Snapshot(
+                    result.best,
+                    self._ensemble.model(result.best, self._scaler),
+                    float(result.thresholds[result.best]),
+                )
                 log.info(f"Saving model for epoch: {epoch}")
                 self._print_saved()
             elif verdict is Verdict.WAIT:
@@ -164,17 +182,18 @@ class _Job:
         log.warning(_NO_SYNC)
         log.warning(_NO_SYNC)
         if self._validation:
-            self._print_criterion(epoch, float(criteria[best]))
+            # The last epoch is judged once more; a score that stays the same counts as improved.
+            self._print_criterion(epoch, value)
+            if stopping.judge(value) is Verdict.IMPROVED:
+                log.info(f"Epoch {epoch}: Loss improved. Updating best model")
         checks.append((time.perf_counter() - start_of_end) * 1000)
         self._finish(folder)
         times |= {"check_early_stopping.time": checks, "update.time": updates}
         times["finalize.time"] = (time.perf_counter() - start_of_end) * 1000
         return times
 
-    def _scale(self) -> None:
+    def _scale(self, used: int) -> None:
         hp, log, train = self._hp, self._log, self._train
-        batches = whole_batches(self._rows, self._batch, hp.num_point_for_scaler)
-        used = batches * self._batch
         scaler = self._scaler = Scaler.fit(train.features[:used], train.labels[:used], hp)
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
@@ -187,76 +206,78 @@ class _Job:
         log.info("nvidia-smi identified 0 GPUs.")
         log.info("Number of GPUs being used: 0")
         start = time.time()
-        width = train.features.shape[1]
         ones = [np.ones((self._rows, 1))] if hp.use_bias else []
         self._inputs = np.concatenate([scaler.features(train.features), *ones], axis=1)
-        self._targets = scaler.labels(train.labels)[:, None]
+        self._targets = scaler.labels(train.labels)
         if self._validation:
             self._validation_inputs = scaler.features(self._validation.features)
-            self._validation_targets = scaler.labels(self._validation.labels)[:, None]
-        self._weights = slice(0, width)
         self._print_data_iterator("init_train_data_iter", start)
         log.flush()
 
-    def _epoch(self, epoch: int) -> NDArray[np.float64]:
-        """One pass over the whole mini-batches; the criterion of each model."""
+    def _epoch(self, epoch: int) -> _Epoch:
+        """One pass over the training data and, if there are any, the validation data."""
         start = time.time()
-        parameters, loss, batch = self._parameters, self._loss, self._batch
-        errors = np.empty((batch, parameters.shape[1]))
-        slope, gradient = np.empty_like(errors), np.empty_like(parameters)
-        total = np.zeros(parameters.shape[1])
+        thresholds = np.full(len(self._grid), DEFAULT_THRESHOLD)
         with np.errstate(over="ignore", invalid="ignore"):
-            for first in range(0, self._batches * batch, batch):
-                inputs = self._inputs[first : first + batch]
-                np.matmul(inputs, parameters, out=errors)
-                errors -= self._targets[first : first + batch]
-                total += loss.mean(errors)
-                np.matmul(inputs.T, loss.slope(errors, slope), out=gradient)
-                gradient /= batch
-                self._adam.update(parameters, gradient)
-            objective = total / self._batches
+            objective = self._ensemble.train(self._inputs, self._targets)
             if self._train.content_type == RECORDIO:
                 seconds = time.time() - start
                 self._log.data_pass("train", 2 * epoch + 3, seconds, self._read_batches(), self._train.size)
             self._print_objectives("train", epoch, objective)
+            criteria = objective
             if self._validation:
-                objective = self._validate()
+                criteria = objective = self._validate()
                 self._print_objectives("validation", epoch, objective)
-        if not np.isfinite(objective).any():
-            raise CustomerError(
-                "Training has diverged: the objective of no model is a finite number",
-                "FloatingPointError",
-                "the features or labels are too large, or the learning rate is too high",
-            )
-        return np.where(np.isfinite(objective), objective, np.inf)
+            if not np.isfinite(objective).any():
+                raise CustomerError(
+                    "Training has diverged: the objective of no model is a finite number",
+                    "FloatingPointError",
+                    "the features or labels are too large, or the learning rate is too high",
+                )
+            if self._decide:
+                found = self._calibrate_all()
+                thresholds = np.array([calibration.threshold for calibration in found])
+                criteria = -np.array([calibration.value for calibration in found])
+        return _Epoch(np.where(np.isfinite(objective), criteria, np.inf), thresholds)
 
     def _validate(self) -> NDArray[np.float64]:
         """Mean loss of each model on the validation channel, in the label's unit."""
-        rows = len(self._validation_inputs)
+        labels = self._validation.labels.astype(np.float64)
         total = np.zeros(len(self._grid))
-        for first in range(0, rows, _CHUNK):
-            errors = self._validation_inputs[first : first + _CHUNK] @ self._parameters[self._weights]
-            if self._hp.use_bias:
-                errors += self._parameters[-1]
-            errors -= self._validation_targets[first : first + _CHUNK]
-            total += self._loss.mean(errors) * len(errors)
-        return total / rows * self._scaler.label_deviation**self._loss.degree
+        for rows, outputs in self._ensemble.outputs(self._validation_inputs):
+            losses = self._loss.mean(self._scaler.raw_outputs(outputs), labels[rows])
+            total += losses * (rows.stop - rows.start)
+        return total / len(labels)
 
-    def _snapshot(self, model: int) -> _Snapshot:
-        bias = float(self._parameters[-1, model]) if self._hp.use_bias else 0.0
-        return _Snapshot(model, *self._scaler.raw_units(self._parameters[self._weights, model], bias))
+    def _calibrate_all(self) -> list[Calibration]:
+        """Each model's threshold on the first ``num_calibration_samples`` records of the validation channel."""
+        most = self._hp.num_calibration_samples
+        parts = [outputs for _, outputs in self._ensemble.outputs(self._validation_inputs[:most])]
+        scores = self._loss.scores(np.concatenate(parts)).astype(np.float32)
+        labels = self._validation.labels[:most]
+        return [calibrate(column, labels, self._decide) for column in scores.T]
+
+    def _calibrate_on_training_data(self) -> None:
+        """The threshold of a model that the training objective has chosen."""
+        most = self._hp.num_calibration_samples
+        scores = self._loss.scores(self._best.model.outputs(self._train.features[:most]))[:, 0]
+        found = calibrate(scores.astype(np.float32), self._train.labels[:most], self._criterion)
+        self._best = self._best._replace(threshold=found.threshold)
 
     def _finish(self, folder: Path) -> None:
         """Score the snapshot on all records, tail included, and write it."""
-        log, best = self._log, self._best
+        log = self._log
+        if self._criterion and not self._decide:
+            self._calibrate_on_training_data()
+        best = self._best
         self._print_scores(self._validation or self._train)
-        log.info(f"Best model found for hyperparameters: {self._grid.describe(best.model)}")
+        log.info(f"Best model found for hyperparameters: {self._grid.describe(best.number)}")
         with np.errstate(over="ignore"):
-            weights, bias = best.weights.astype(np.float32), np.float32(best.bias)
-        if not (np.isfinite(weights).all() and math.isfinite(bias)):
+            weights, bias = (part.astype(np.float32) for part in best.model)
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise CustomerError("The weights are too large for float32: scale the features or the label")
         folder.mkdir(parents=True, exist_ok=True)
-        artifact.write(folder / artifact.FILE_NAME, weights, bias, self._loss, self._hp.accuracy_top_k)
+        artifact.write(folder / artifact.FILE_NAME, weights, bias, self._loss, best.threshold, self._hp)
         self._print_saved()
         if self._test is None:
             log.info("Test data is not provided.")
@@ -270,12 +291,13 @@ class _Job:
         return math.ceil(self._rows / self._batch)
 
     def _print_scores(self, channel: Channel) -> None:
-        scores = channel.features.astype(np.float64) @ self._best.weights + self._best.bias
-        values = final_metrics(scores, channel.labels, self._loss)
-        for item in values.items():
+        outputs = self._best.model.outputs(channel.features)
+        metrics = final_metrics(outputs, channel.labels, self._loss, self._best.threshold, self._hp)
+        for item in (metrics.losses | metrics.scores).items():
             self._log.info(f"#{channel.name}_score (algo-1) : {item}")
-        for name, value in values.items():
-            self._log.quality(channel.name, name, value)
+        for kind, values in (("loss", metrics.losses), ("score", metrics.scores)):
+            for name, value in values.items():
+                self._log.quality(channel.name, name, value, kind=kind)
 
     def _print_objectives(self, channel: str, epoch: int, objective: NDArray[np.float64]) -> None:
         name = self._loss.objective
@@ -284,9 +306,11 @@ class _Job:
         self._log.quality(channel, name, float(objective[0]), epoch)
 
     def _print_criterion(self, epoch: int, value: float) -> None:
+        name, shown = self._loss.objective, value
+        if self._decide:
+            name, shown = self._decide.name, -value
         self._log.info(
-            f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, "
-            f"criteria={self._loss.objective}, value={value!r}"
+            f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}"
         )
 
     def _print_saved(self) -> None:

@@ -1,0 +1,171 @@
+"""The optimizers and the learning-rate schedule as MXNet 1.x computes them, for all models at once.
+
+Parameters are a matrix (rows, models · outputs): one row per feature, and a last one for the
+biases if the models have any; the outputs of a model stand side by side.  Weight decay and l1
+enter the gradient before anything else is made of it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .grid import Grid
+from .hyperparameters import Hyperparameters
+
+Matrix = NDArray[np.float64]
+_EPSILON = 1e-8
+
+
+def _float32(decay: float) -> tuple[float, float]:
+    """``decay`` and ``1 - decay`` as a kernel with float32 settings has them."""
+    return float(np.float32(decay)), float(np.float32(1) - np.float32(decay))
+
+
+class Schedule:
+    """MXNet's FactorScheduler, one per model: every ``step`` updates the rate is multiplied by ``factor``."""
+
+    def __init__(self, grid: Grid, enabled: bool) -> None:
+        self._rate = np.array(grid.learning_rate)
+        self._step = np.array(grid.step)
+        self._factor = np.array(grid.factor)
+        self._floor = np.array(grid.minimum_lr)
+        self._next = self._step + 1 if enabled else np.full(len(grid), np.inf)
+
+    def rates(self, update: int) -> NDArray[np.float64]:
+        """Learning rates (models,) of an update; the first update is 1, and they must be asked in order."""
+        due = update >= self._next
+        if due.any():
+            self._next = np.where(due, self._next + self._step, self._next)
+            self._rate = np.where(due, np.maximum(self._rate * self._factor, self._floor), self._rate)
+        return self._rate
+
+
+class _Rule(ABC):
+    """What one kind of optimizer makes of a gradient.
+
+    Within a rule all arrays have the shape of the parameters that it moves; ``scratch``
+    belongs to whoever is at work.
+    """
+
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
+        self.scratch = np.empty(shape)
+
+    @abstractmethod
+    def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
+        """What to subtract from the parameters; uses up ``gradient``.
+
+        ``rates`` are the learning rates as they act on weights and biases, ``update``
+        counts from 1.
+        """
+
+
+class _Adam(_Rule):
+    """Kingma and Ba 2015.
+
+    The decay constants are float32 numbers, as in MXNet's kernel, while the bias
+    corrections are computed in double precision, as in its Python code.
+    """
+
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
+        super().__init__(hp, shape)
+        self._betas = hp.beta_1, hp.beta_2
+        self._keep, self._take = zip(*map(_float32, self._betas), strict=True)
+        self._mean, self._square, self._root = np.zeros(shape), np.zeros(shape), np.empty(shape)
+
+    def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
+        step, root = self.scratch, self._root
+        self._mean *= self._keep[0]
+        self._mean += np.multiply(gradient, self._take[0], out=step)
+        np.multiply(gradient, gradient, out=gradient)
+        gradient *= self._take[1]
+        self._square *= self._keep[1]
+        self._square += gradient
+        np.sqrt(self._square, out=root)
+        root += _EPSILON
+        np.divide(self._mean, root, out=step)
+        step *= rates
+        step *= math.sqrt(1 - self._betas[1] ** update) / (1 - self._betas[0] ** update)
+        return step
+
+
+class _RmsProp(_Rule):
+    """Tieleman and Hinton 2012, not centred, with epsilon inside the root."""
+
+    _keep, _take = _float32(0.9)
+
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
+        super().__init__(hp, shape)
+        self._square = np.zeros(shape)
+
+    def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
+        step = self.scratch
+        self._square *= self._keep
+        np.multiply(gradient, gradient, out=step)
+        step *= self._take
+        self._square += step
+        np.sqrt(np.add(self._square, _EPSILON, out=step), out=step)
+        np.divide(gradient, step, out=step)
+        step *= rates
+        return step
+
+
+class _Sgd(_Rule):
+    """Stochastic gradient descent, with momentum if it is not 0."""
+
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
+        super().__init__(hp, shape)
+        self._momentum = float(np.float32(hp.momentum))
+        self._moving = np.zeros(shape)
+
+    def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
+        self._moving *= self._momentum
+        self._moving += np.multiply(gradient, rates, out=gradient)
+        return self._moving
+
+
+_RULES: dict[str, type[_Rule]] = {"adam": _Adam, "rmsprop": _RmsProp, "sgd": _Sgd}
+
+
+class Optimizer:
+    """Moves the parameters of all models, each by the optimizer that the grid names for it."""
+
+    def __init__(self, grid: Grid, hp: Hyperparameters, features: int) -> None:
+        rows, columns = features + hp.use_bias, len(grid) * hp.outputs
+        self._outputs, self._weights = hp.outputs, slice(0, features)
+        self._bias_factor = self._each(grid.bias_lr_mult) if hp.use_bias else None
+        self._decay = np.tile(self._each(grid.wd), (rows, 1))
+        if hp.use_bias:
+            self._decay[-1] *= hp.bias_wd_mult
+        self._l1 = self._each(grid.l1) / hp.mini_batch_size
+        self._schedule = Schedule(grid, hp.use_lr_scheduler)
+        self._updates = 0
+        self._rates, self._scratch = np.empty((rows, columns)), np.empty((rows, columns))
+        kinds = self._each(grid.optimizer)
+        self._rules: list[tuple[slice | NDArray[np.intp], _Rule]] = []
+        for kind in dict.fromkeys(grid.optimizer):
+            # With one optimizer for all there is nothing to pick out, and nothing to copy.
+            alone = len(set(grid.optimizer)) == 1
+            own = slice(None) if alone else np.flatnonzero(kinds == kind)
+            size = columns if alone else len(own)
+            self._rules.append((own, _RULES[kind](hp, (rows, size))))
+
+    def update(self, parameters: Matrix, gradient: Matrix) -> None:
+        """One step: changes ``parameters`` in place; ``gradient`` (mean over the batch) is used up."""
+        self._updates += 1
+        weights = self._weights
+        gradient += np.multiply(self._decay, parameters, out=self._scratch)
+        if self._l1.any():
+            gradient[weights] += self._l1 * np.sign(parameters[weights])
+        self._rates[:] = self._each(self._schedule.rates(self._updates))
+        if self._bias_factor is not None:
+            self._rates[-1] *= self._bias_factor
+        for own, rule in self._rules:
+            parameters[:, own] -= rule.step(gradient[:, own], self._rates[:, own], self._updates)
+
+    def _each(self, values: tuple | NDArray) -> NDArray:
+        """One value per model becomes one per column."""
+        return np.repeat(np.asarray(values), self._outputs)
