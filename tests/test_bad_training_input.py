@@ -287,7 +287,6 @@ SOURCE = "InputDataConfig__DataSource__S3DataSource__"
         ({"AlgorithmSpecification__TrainingInputMode": "Pipe"}, ["Pipe"]),
         ({"AlgorithmSpecification__TrainingInputMode": "FastFile"}, ["FastFile"]),
         ({"InputDataConfig__InputMode": "Pipe"}, ["Pipe", "'train'"]),
-        ({"InputDataConfig__CompressionType": "Gzip"}, ["CompressionType", "'train'"]),
         ({"InputDataConfig__RecordWrapperType": "RecordIO"}, ["RecordWrapperType"]),
         ({"InputDataConfig__ShuffleConfig": {"Seed": 1}}, ["ShuffleConfig"]),
         ({SOURCE + "S3DataType": "AugmentedManifestFile"}, ["AugmentedManifestFile"]),

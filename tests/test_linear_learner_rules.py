@@ -1,4 +1,4 @@
-"""The rules inside Linear Learner: hyperparameters, grid, first weights, schedule, losses, early stopping."""
+"""The rules inside Linear Learner: hyperparameters, grid, first weights, optimizers, early stopping."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,19 @@ from sagemaker.amazon.linear_learner import LinearLearner
 
 from utils.local_aws.linear_learner.early_stopping import EarlyStopping, Verdict
 from utils.local_aws.linear_learner.errors import CustomerError
-from utils.local_aws.linear_learner.grid import Grid, first_weights
+from utils.local_aws.linear_learner.first_weights import first_weights
+from utils.local_aws.linear_learner.grid import Grid
 from utils.local_aws.linear_learner.hyperparameters import DEFAULTS, RULES, Hyperparameters
-from utils.local_aws.linear_learner.losses import LOSSES
-from utils.local_aws.linear_learner.optimizer import Adam, Schedule
+from utils.local_aws.linear_learner.optimizers import Optimizer, Schedule
 from utils.local_aws.linear_learner.scaler import whole_batches
 
 
 def parse(**given):
     return Hyperparameters.parse({"predictor_type": "regressor"} | given)
+
+
+def multiclass(**given):
+    return parse(predictor_type="multiclass_classifier", **{"num_classes": "3"} | given)
 
 
 COUNT = ("1 7 1000000", "0 -1 1.5 abc 1e3 007 1_0")
@@ -38,8 +42,12 @@ VALUES = {
     "mini_batch_size": COUNT,
     "epochs": COUNT,
     "use_bias": SWITCH,
-    "loss": ("auto squared_loss absolute_loss", "mse Squared_loss logloss 1"),
-    "optimizer": ("auto adam", "adagrad Adam 1"),
+    "loss": (
+        "auto squared_loss absolute_loss eps_insensitive_squared_loss eps_insensitive_absolute_loss "
+        "quantile_loss huber_loss",
+        "mse Squared_loss logloss 1",
+    ),
+    "optimizer": ("auto adam sgd rmsprop", "adagrad Adam 1"),
     "learning_rate": POSITIVE_OR_AUTO,
     "wd": NOT_NEGATIVE_OR_AUTO,
     "l1": NOT_NEGATIVE_OR_AUTO,
@@ -120,7 +128,8 @@ def test_every_default_may_be_given():
 def test_what_the_defaults_mean():
     hp = parse()
     assert (hp.loss, hp.mini_batch_size, hp.epochs, hp.num_point_for_scaler) == ("squared_loss", 1000, 15, 10000)
-    assert (hp.beta_1, hp.beta_2, hp.bias_lr_mult, hp.bias_wd_mult) == (0.9, 0.999, 10, 0)
+    assert (hp.beta_1, hp.beta_2, hp.bias_wd_mult) == (0.9, 0.999, 0)
+    assert set(Grid.build(hp).bias_lr_mult) == {10}
     assert hp.normalize_data and hp.normalize_label and hp.unbias_data and hp.unbias_label
     hp = parse(use_bias="False")
     assert not (hp.unbias_data or hp.unbias_label)
@@ -128,25 +137,44 @@ def test_what_the_defaults_mean():
     assert hp.unbias_data and not hp.unbias_label
 
 
+def test_what_the_defaults_mean_for_classifiers():
+    hp = parse(predictor_type="binary_classifier")
+    assert (hp.loss, hp.criterion, hp.positive_weight, hp.outputs) == ("logistic", "accuracy", 1, 1)
+    assert (hp.num_calibration_samples, hp.momentum, hp.f_beta) == (10_000_000, 0, 1)
+    hp = multiclass(num_classes="7")
+    assert (hp.loss, hp.classes, hp.outputs) == ("softmax_loss", 7, 7)
+    # A class has no scale, whatever the job says of it.
+    hp = multiclass(normalize_label="true", unbias_label="true")
+    assert hp.normalize_data and hp.unbias_data and not hp.normalize_label and not hp.unbias_label
+    # These count for one type only.
+    assert parse(num_classes="9").outputs == parse(predictor_type="binary_classifier", num_classes="9").outputs == 1
+    assert parse(positive_example_weight_mult="balanced").positive_weight is None
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"loss": "quantile_loss"}, "loss=quantile_loss is not implemented in the embedded account"),
-        ({"loss": "huber_loss"}, "loss=huber_loss is not implemented"),
-        ({"loss": "eps_insensitive_squared_loss"}, "not implemented"),
-        ({"loss": "eps_insensitive_absolute_loss"}, "not implemented"),
-        ({"optimizer": "sgd"}, "optimizer=sgd is not implemented"),
-        ({"optimizer": "rmsprop"}, "optimizer=rmsprop is not implemented"),
-        ({"predictor_type": "binary_classifier"}, "predictor_type=binary_classifier is not implemented"),
-        ({"predictor_type": "multiclass_classifier", "num_classes": "3"}, "not implemented"),
+        ({"predictor_type": "classifier"}, "'classifier' is not one of"),
         ({"predictor_type": "multiclass_classifier"}, "num_classes must be from 3"),
+        ({"predictor_type": "multiclass_classifier", "num_classes": "2"}, "num_classes must be from 3 .* it is 2"),
         ({"loss": "logistic"}, "Loss logistic cannot be used with predictor_type regressor"),
+        ({"predictor_type": "binary_classifier", "loss": "huber_loss"}, "Use one of: auto, logistic, hinge_loss"),
+        ({"predictor_type": "binary_classifier", "loss": "softmax_loss"}, "cannot be used with"),
+        (
+            {"predictor_type": "multiclass_classifier", "num_classes": "3", "loss": "hinge_loss"},
+            "Use one of: auto, softmax_loss",
+        ),
         ({"_log_level": "debug"}, "_log_level=debug is not implemented"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_by_name(given, words):
+def test_what_does_not_go_together_is_refused(given, words):
     with pytest.raises(CustomerError, match=words):
         parse(**given)
+
+
+@pytest.mark.parametrize("loss", ["auto", "logistic", "hinge_loss"])
+def test_losses_of_a_binary_classifier(loss):
+    assert parse(predictor_type="binary_classifier", loss=loss).loss == loss.replace("auto", "logistic")
 
 
 def test_the_grid_is_every_combination_in_order():
@@ -170,8 +198,80 @@ def test_the_winners_line_has_the_images_order_of_keys():
     )
 
 
+def test_the_drawn_grid_is_the_one_that_aws_prints():
+    grid = Grid.build(multiclass())
+    assert len(grid) == 28
+    assert grid.describe(0) == (
+        '{"optimizer": "adam", "learning_rate": 0.02, "l1": 0.02, "wd": 0.02, "lr_scheduler_step": 10, '
+        '"lr_scheduler_factor": 0.98, "lr_scheduler_minimum_lr": 1e-05}'
+    )
+    # the winner's line in the logs of two public jobs, to the last digit
+    assert grid.describe(26) == (
+        '{"optimizer": "adam", "learning_rate": 0.03578924546103785, "l1": 0.3730851993396367, '
+        '"wd": 0.0020367449461466797, "lr_scheduler_step": 153, "lr_scheduler_factor": 0.9895518165671255, '
+        '"lr_scheduler_minimum_lr": 2.294182951069527e-05}'
+    )
+    assert (grid.optimizer.count("adam"), grid.optimizer.count("rmsprop")) == (13, 15)
+
+
+DRAWN = """
+1 rmsprop 0.02450168595 0.2871343789 0.003495504376 67 0.9917980951 5.284157412e-05 1
+3 adam 0.03066473017 0.0119943093 0.0500526463 243 0.9831300247 9.042943346e-05 10
+9 rmsprop 0.1375588031 0.04046919971 0.05102804923 722 0.9317992105 0.0002621693801 10
+13 adam 0.0265418212 0.05944801003 0.1368590864 271 0.9587026708 0.0001389069254 1
+15 rmsprop 0.003359262288 0.01371460683 0.1514896348 23 0.913182444 2.807662581e-06 10
+19 adam 0.06359619742 0.05559554209 0.3480093791 10 0.9957450846 2.352122566e-06 1
+22 adam 0.06940075633 0.006618559723 0.001264646034 295 0.9898241409 5.096854264e-05 10
+27 adam 0.004537972352 0.001843005874 0.00672065047 139 0.9749483265 0.0001466110818 1
+"""
+
+
+@pytest.mark.parametrize("line", DRAWN.split("\n")[1:-1])
+def test_drawn_models(line):
+    """Models with which the losses in a public job's log come out."""
+    number, optimizer, *values = line.split()
+    grid, model = Grid.build(multiclass()), int(number)
+    columns = grid.learning_rate, grid.l1, grid.wd, grid.step, grid.factor, grid.minimum_lr, grid.bias_lr_mult
+    assert grid.optimizer[model] == optimizer
+    assert [column[model] for column in columns] == pytest.approx([float(value) for value in values], rel=1e-9)
+
+
+def test_given_values_move_the_drawn_models():
+    auto, given = Grid.build(multiclass()), Grid.build(multiclass(learning_rate="0.04", l1="0.2", wd="0"))
+    assert given.learning_rate == pytest.approx(np.multiply(auto.learning_rate, 2))
+    assert given.l1 == pytest.approx(np.multiply(auto.l1, 10))
+    assert set(given.wd) == {0}
+    assert (given.step, given.factor, given.optimizer) == (auto.step, auto.factor, auto.optimizer)
+    schedule = Grid.build(
+        multiclass(lr_scheduler_step="20", lr_scheduler_factor="0.5", lr_scheduler_minimum_lr="1e-4")
+    )
+    assert schedule.step[0] == 20 and min(schedule.step) >= 20 and max(schedule.step) <= 2000
+    assert schedule.factor[0] == 0.5 and min(schedule.factor) >= 0
+    assert schedule.minimum_lr == pytest.approx(np.multiply(auto.minimum_lr, 10))
+    assert schedule.learning_rate == auto.learning_rate
+    fixed = Grid.build(multiclass(optimizer="sgd", bias_lr_mult="3"))
+    assert set(fixed.optimizer) == {"sgd"} and set(fixed.bias_lr_mult) == {3}
+    assert fixed.wd == auto.wd
+
+
+@pytest.mark.parametrize(
+    ("hp", "models"),
+    [
+        (multiclass(num_models="5"), 5),
+        (multiclass(num_models="40"), 28),
+        (multiclass(_tuning_objective_metric="validation:macro_recall"), 1),
+        (parse(predictor_type="binary_classifier"), 32),
+        (parse(predictor_type="binary_classifier", num_models="40"), 32),
+    ],
+)
+def test_fewer_models_are_the_first_ones(hp, models):
+    grid, whole = Grid.build(hp), Grid.build(multiclass() if hp.outputs > 1 else parse())
+    assert len(grid) == models
+    assert [grid.describe(m) for m in range(models)] == [whole.describe(m) for m in range(models)]
+
+
 def test_first_weights_are_the_mersenne_twisters():
-    weights = first_weights(2, 32, parse())
+    weights = first_weights(2, 32, parse())[:, :, 0]
     # The first three outputs of mt19937 for seed 0, as in any of its test vectors.
     first, second, third = np.array([2357136044, 2546248239, 3071714933]) / 2**32 * 0.14 - 0.07
     assert weights[:, 0] == pytest.approx([first, second], abs=1e-8)
@@ -186,12 +286,39 @@ def test_first_weights_are_the_mersenne_twisters():
 
 
 def test_long_arrays_come_from_several_streams():
-    weights = first_weights(130, 2, parse(init_scale="0.5"))
+    weights = first_weights(130, 2, parse(init_scale="0.5"))[:, :, 0]
     streams = [np.random.RandomState(seed) for seed in range(3)]
     for model in range(2):
         pieces = [s.bytes(4 * n) for s, n in zip(streams, (44, 44, 42), strict=True)]
         expected = np.frombuffer(b"".join(pieces), "<u4") / 2**32 - 0.5
         assert weights[:, model] == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_model_of_several_classes_is_one_array_of_features_by_classes():
+    one, three = first_weights(6, 28, parse()), first_weights(2, 28, multiclass())
+    assert three.shape == (2, 28, 3)
+    for model in range(28):
+        assert np.array_equal(three[:, model].ravel(), one[:, model, 0])
+
+
+# What mx.nd.random.normal(0, 0.01, ...) of MXNet 1.9.1 drew in a new process: an array of 10, then one of 200,
+# of which these are the numbers 50, 51, 99, 100, 150 and 199.
+NORMAL_10 = [
+    *(0.022122062742710114, 0.007740037981420755, 0.010434403084218502, 0.011839254759252071),
+    *(0.018917113542556763, -0.012347414158284664, -0.017710288986563683, -0.004513844382017851),
+    *(0.005793835502117872, -0.01856081932783127),
+]
+NORMAL_200 = [
+    *(-0.003186834277585149, 0.0030639965552836657, -0.004243862349539995, 0.014612246304750443),
+    *(-0.013031055219471455, -0.007577522192150354, 0.009629334323108196),
+]
+
+
+def test_normal_first_weights_are_those_of_mxnet():
+    assert first_weights(10, 1, parse(init_method="normal"))[:, 0, 0] == pytest.approx(NORMAL_10, rel=1e-6)
+    long = first_weights(200, 1, parse(init_method="normal"))[:, 0, 0]
+    # The first stream had been drawn from before; the others begin with their pieces of the long array.
+    assert long[[50, 51, 99, 100, 150, 199]] == pytest.approx(NORMAL_200[1:], rel=1e-6)
 
 
 def test_normal_first_weights_have_the_asked_spread():
@@ -214,7 +341,7 @@ def test_the_schedule_decays_after_every_step_down_to_the_floor():
 @pytest.mark.parametrize("given", [{}, {"beta_1": "0.5", "beta_2": "0.9"}, {"bias_wd_mult": "0.5", "l1": "0.3"}])
 def test_adam_takes_the_textbooks_steps(given):
     hp = parse(mini_batch_size="4", wd="0.01", learning_rate="0.1", bias_lr_mult="3", num_models="1", **given)
-    adam, grid = Adam(Grid.build(hp), hp, 2), np.random.default_rng(0)
+    adam, grid = Optimizer(Grid.build(hp), hp, 2), np.random.default_rng(0)
     parameters = np.array([[0.5], [-0.25], [1.0]])
     expected, m, v = parameters[:, 0].copy(), np.zeros(3), np.zeros(3)
     b1, b2 = (float(np.float32(beta)) for beta in (hp.beta_1, hp.beta_2))
@@ -232,16 +359,42 @@ def test_adam_takes_the_textbooks_steps(given):
         assert parameters[:, 0] == pytest.approx(expected, rel=1e-7)
 
 
-@pytest.mark.parametrize(("name", "scale"), [("squared_loss", 2), ("absolute_loss", 1)])
-def test_slopes_are_the_derivatives_of_the_losses(name, scale):
-    errors = np.random.default_rng(0).normal(size=(7, 3)) + 0.5
-    loss, step = LOSSES[name], 1e-6
-    slope = loss.slope(errors.copy(), np.empty_like(errors))
-    for row in range(7):
-        change = np.zeros((7, 1))
-        change[row] = step
-        numeric = 7 * (loss.mean(errors + change) - loss.mean(errors - change)) / (2 * step)
-        assert numeric == pytest.approx(scale * slope[row], rel=1e-6)
+# Three weights after four updates by MXNet 1.9.1's own optimizers, with learning_rate=0.1 and wd=0.01.
+MXNET = {
+    "adam": [0.4309096038341522, -0.2567329406738281, 0.9571914672851562],
+    "rmsprop": [0.49203526973724365, 0.14056119322776794, 0.7215888500213623],
+    "sgd": [0.5616406798362732, -0.07081444561481476, 0.937705397605896],
+    "sgd with momentum": [0.44972020387649536, -0.07194223999977112, 0.9737301468849182],
+}
+
+
+@pytest.mark.parametrize("name", MXNET)
+def test_optimizers_take_mxnets_steps(name):
+    kind, _, momentum = name.partition(" with ")
+    given = {"optimizer": kind, "learning_rate": "0.1", "wd": "0.01", "num_models": "1", "use_bias": "false"}
+    hp = parse(**given, use_lr_scheduler="false", **({"momentum": "0.9"} if momentum else {}))
+    optimizer, gradients = Optimizer(Grid.build(hp), hp, 3), np.random.RandomState(3)
+    parameters = np.array([[0.5], [-0.25], [1.0]])
+    for _ in range(4):
+        optimizer.update(parameters, gradients.normal(size=(3, 1)).astype(np.float32).astype(float))
+    assert parameters[:, 0] == pytest.approx(MXNET[name], abs=2e-7)
+
+
+def test_models_with_different_optimizers_move_as_each_alone_would():
+    hp, rng = multiclass(mini_batch_size="4", lr_scheduler_step="2"), np.random.default_rng(0)
+    grid = Grid.build(hp)
+    together, start = Optimizer(grid, hp, 2), rng.normal(size=(3, 28, 3))
+    gradients = rng.normal(size=(5, 3, 28, 3))
+    moved = start.reshape(3, 84).copy()
+    for gradient in gradients:
+        together.update(moved, gradient.reshape(3, 84).copy())
+    moved = moved.reshape(3, 28, 3)
+    for model in (0, 1, 3, 12, 27):
+        alone = Grid(**{name: (column[model],) for name, column in vars(grid).items()})
+        optimizer, parameters = Optimizer(alone, hp, 2), start[:, model].copy()
+        for gradient in gradients:
+            optimizer.update(parameters, gradient[:, model].copy())
+        assert moved[:, model] == pytest.approx(parameters, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -295,3 +448,9 @@ def test_early_stopping_with_more_patience_or_tolerance():
     assert [stopping.judge(v) for v in (10, 9.5, 9.1)] == [BEST, Verdict.WAIT, STOP]
     stopping = EarlyStopping(patience=1, tolerance=0.1)
     assert [stopping.judge(v) for v in (10, 8.9, 8.0)] == [BEST, BEST, BEST]
+
+
+def test_a_negated_score_may_stay_the_same_and_still_improve():
+    stopping = EarlyStopping(patience=1, tolerance=0.001)
+    assert [stopping.judge(-v) for v in (0.9, 0.9, 0.8995)] == [BEST, BEST, BEST]
+    assert [stopping.judge(-v) for v in (0.89, 0.88)] == [Verdict.WAIT, STOP]

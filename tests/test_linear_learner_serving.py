@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sagemaker.amazon import common as sdk
 
 from utils.local_aws.linear_learner import artifact
-from utils.local_aws.linear_learner.losses import LOSSES
+from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
+from utils.local_aws.linear_learner.losses import build_loss
 from utils.local_aws.linear_learner.serving import Model
 from utils.local_aws.recordio import write_features
 
@@ -23,9 +24,15 @@ CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 RECORDIO = "application/x-recordio-protobuf"
 
 
-def save(folder, weights=WEIGHTS, bias=BIAS):
-    artifact.write(folder / artifact.FILE_NAME, weights, bias, LOSSES["squared_loss"], 3)
+def save(folder, weights=WEIGHTS, bias=BIAS, threshold=0.5, **given):
+    hp = Hyperparameters.parse({"predictor_type": "regressor"} | given)
+    weights = np.asarray(weights, np.float32).reshape(len(weights), hp.outputs)
+    bias = np.asarray(bias, np.float32).reshape(hp.outputs)
+    artifact.write(folder / artifact.FILE_NAME, weights, bias, build_loss(hp), threshold, hp)
     return folder
+
+
+REGRESSOR = artifact.Artifact(WEIGHTS[:, None], np.array([BIAS]), "regressor", "squared_loss", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -200,18 +207,112 @@ def test_unknown_accept(model):
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from([CSV, JSON, LINES, RECORDIO]), st.binary(max_size=60))
 def test_any_bytes_get_an_answer(content_type, body):
-    model = Model(WEIGHTS, BIAS)
+    model = Model(REGRESSOR)
     assert model.invoke(body, content_type, None).status in (200, 400)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_one_row_at_a_time_or_all_at_once_is_the_same(rows):
-    model = Model(WEIGHTS, BIAS)
+    model = Model(REGRESSOR)
     lines = [",".join(map(repr, row)) for row in rows]
     together = read(JSON, model.invoke("\n".join(lines).encode(), CSV, None).body)
     alone = [read(JSON, model.invoke(line.encode(), CSV, None).body)[0] for line in lines]
     assert together == pytest.approx(alone, rel=2e-7, abs=1e-6)
+
+
+# Classifiers
+
+BINARY = {"predictor_type": "binary_classifier"}
+MULTICLASS = {"predictor_type": "multiclass_classifier", "num_classes": "3"}
+CLASS_WEIGHTS = np.array([[0.5, -1, 0.25], [1, 0, -1], [0, 1e-6, 2e-6]], np.float32)
+CLASS_BIAS = np.array([0.1, 0.2, -0.1], np.float32)
+
+
+def answers(accept, body):
+    """Pairs of a predicted label and the list of scores, whatever the format."""
+    if accept == CSV:
+        rows = [[float(field) for field in line.split(",")] for line in body.decode().splitlines()]
+        return [(row[0], row[1:]) for row in rows]
+    if accept == RECORDIO:
+        records = [record.label for record in sdk.read_records(io.BytesIO(body))]
+        assert all(set(label) == {"predicted_label", "score"} for label in records)
+        values = {name: [list(label[name].float32_tensor.values) for label in records] for name in records[0]}
+        return [(label, score) for (label,), score in zip(values["predicted_label"], values["score"], strict=True)]
+    parsed = json.loads(body)["predictions"] if accept == JSON else map(json.loads, body.splitlines())
+    found = [(each["predicted_label"], each["score"]) for each in parsed]
+    assert all(type(label) is int for label, _ in found)
+    return [(label, score if isinstance(score, list) else [score]) for label, score in found]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO, CSV])
+@pytest.mark.parametrize("request_", ["csv", "json", "json, long form", "json lines", "recordio", "recordio, sparse"])
+@pytest.mark.parametrize("loss", ["logistic", "hinge_loss", "softmax_loss"])
+def test_classifiers_in_every_format(tmp_path, loss, request_, accept):
+    content_type, body = REQUESTS[request_]
+    outputs = ROWS.astype(float) @ CLASS_WEIGHTS.astype(float) + CLASS_BIAS.astype(float)
+    if loss == "softmax_loss":
+        model = Model.load(save(tmp_path, CLASS_WEIGHTS, CLASS_BIAS, **MULTICLASS))
+        scores = softmax(outputs)
+        labels = scores.argmax(axis=1)
+    else:
+        threshold = 0.3
+        model = Model.load(save(tmp_path, CLASS_WEIGHTS[:, 0], CLASS_BIAS[0], threshold, **BINARY, loss=loss))
+        scores = sigmoid(outputs[:, :1]) if loss == "logistic" else outputs[:, :1]
+        labels = scores[:, 0] >= threshold
+        assert set(labels) == {True, False}
+    answer = model.invoke(body.encode() if isinstance(body, str) else body, content_type, accept)
+    assert (answer.status, answer.content_type, answer.log_line) == (200, accept, "")
+    found = answers(accept, answer.body)
+    assert [label for label, _ in found] == labels.tolist()
+    assert np.array([score for _, score in found]) == pytest.approx(scores, rel=1e-6)
+
+
+def test_classifiers_answer_as_the_algorithm_writes_it(tmp_path):
+    binary = Model.load(save(tmp_path, [1, 0, 0], 0, **BINARY))
+    body = b'{"predictions": [{"score": 0.5, "predicted_label": 1}, {"score": 0.0, "predicted_label": 0}]}'
+    assert binary.invoke(b"0,0,0\n-999,0,0", CSV, JSON).body == body
+    assert binary.invoke(b"0,0,0", CSV, LINES).body == b'{"score": 0.5, "predicted_label": 1}\n'
+    # predicted_label comes before score, as in the records that an endpoint of AWS answers
+    record = binary.invoke(b"0,0,0", CSV, RECORDIO).body
+    assert 0 < record.index(b"predicted_label") < record.index(b"score")
+    multiclass = Model.load(save(tmp_path, np.zeros((3, 4)), np.zeros(4), **MULTICLASS | {"num_classes": "4"}))
+    body = b'{"predictions": [{"score": [0.25, 0.25, 0.25, 0.25], "predicted_label": 0}]}'
+    assert multiclass.invoke(b"1,2,3", CSV, JSON).body == body
+
+
+def test_the_threshold_itself_is_positive(tmp_path):
+    score = float(np.float32(sigmoid(np.float64(np.float32(0.3)))))
+    for threshold, label in ((score, 1), (float(np.nextafter(np.float32(score), np.float32(1))), 0)):
+        model = Model.load(save(tmp_path, [1, 0, 0], 0, threshold, **BINARY))
+        assert json.loads(model.invoke(b"0.3,0,0", CSV, LINES).body)["predicted_label"] == label
+
+
+@pytest.mark.parametrize("given", [BINARY, MULTICLASS])
+def test_large_outputs_saturate(tmp_path, given):
+    k = 3 if given is MULTICLASS else 1
+    model = Model.load(save(tmp_path, np.ones((3, k)) * 1e6, np.zeros(k), **given))
+    answer = model.invoke(b"1e6,1e6,1e6\n-1e6,-1e6,-1e6", CSV, JSON)
+    scores = np.array([score for _, score in answers(JSON, answer.body)])
+    assert np.isfinite(scores).all() and scores.max() <= 1 and scores.min() >= 0
+
+
+@pytest.mark.parametrize("given", [BINARY, MULTICLASS])
+def test_classifiers_refuse_what_a_regressor_refuses(tmp_path, given):
+    k = 3 if given is MULTICLASS else 1
+    model = Model.load(save(tmp_path, np.full((3, k), 2.0), np.zeros(k), **given))
+    for content_type, body, logged in BAD.values():
+        answer = model.invoke(body, content_type, None)
+        assert (answer.status, answer.body) == (400, b"unable to evaluate payload provided")
+        assert logged in answer.log_line
 
 
 def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
@@ -224,7 +325,9 @@ def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
     save(tmp_path)
     good = path.read_bytes()
     for damaged in (
-        good.replace(b"regressor", b"binary_cl"),
+        good.replace(b"regressor", b"regretter"),
+        good.replace(b'"squared_loss"', b'"softmax_loss"'),
+        good.replace(b'"threshold": 0.5', b'"threshold": "5"'),
         good.replace(b"arg:fc0_bias", b"arg:fc1_bias"),
         good.replace(b"mx-mod-0000.params", b"mx-mod-0001.params"),
         good[: len(good) // 2],

@@ -218,11 +218,7 @@ class TrainingJobs:
                 raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
             if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
                 raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
-            for member, plain in (
-                ("CompressionType", "None"),
-                ("RecordWrapperType", "None"),
-                ("ShuffleConfig", None),
-            ):
+            for member, plain in (("RecordWrapperType", "None"), ("ShuffleConfig", None)):
                 if channel.get(member, plain) != plain:
                     raise not_implemented(f"A channel's {member} (channel '{name}')")
             channels[name] = self._objects(source, params["RoleArn"])

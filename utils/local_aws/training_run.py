@@ -6,6 +6,7 @@ SageMaker Processes Training Output".
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import math
@@ -15,6 +16,7 @@ import shutil
 import tarfile
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,6 +169,8 @@ class TrainingRun(threading.Thread):
         }
         for name, content in configuration.items():
             (self.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+        config = body.get("InputDataConfig", [])
+        compressed = {each["ChannelName"] for each in config if each.get("CompressionType") == "Gzip"}
         for channel, files in self.channels.items():
             folder = self.base / "input" / "data" / channel
             folder.mkdir(parents=True)
@@ -177,7 +181,9 @@ class TrainingRun(threading.Thread):
                     raise ValueError(f"{place}: its file would lie outside the channel's folder.")
                 try:
                     self.jobs.objects.link(each, target)
-                except (OSError, AwsError) as error:
+                    if channel in compressed:
+                        _decompress(target, self.root / "decompressed")
+                except (OSError, EOFError, zlib.error, AwsError) as error:
                     raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _train(self, body: dict) -> tuple[str, str, str | None]:
@@ -290,6 +296,16 @@ class TrainingRun(threading.Thread):
             if status == "Completed" and self._stop_wanted.is_set():
                 status = secondary = "Stopped"
             finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
+
+
+def _decompress(path: Path, scratch: Path) -> None:
+    """Put in the place of a gzip file what it holds, by way of ``scratch``, a new file beside it on the disk.
+
+    The object in S3, which may share the file's bytes, stays as it is.
+    """
+    with gzip.open(path) as source, scratch.open("wb") as plain:
+        shutil.copyfileobj(source, plain, 1 << 20)
+    scratch.replace(path)
 
 
 def finish(resources: Resources, name: str, status: str, secondary: str, reason: str | None, **changes: object) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .hyperparameters import BINARY, REGRESSOR, Hyperparameters
-from .losses import Loss, LogisticLoss, SoftmaxLoss
+from .losses import LogisticLoss, Loss, SoftmaxLoss
 
 Array = NDArray[np.float64]
 
