@@ -94,16 +94,23 @@ def members(s3, uri: str) -> dict[str, bytes]:
 
 
 def coefficients(s3, uri: str):
-    """Weights (d,) and bias of an artifact, read by the layout of MXNet's files."""
+    """Weights (d,) and bias of a regressor's artifact."""
+    weights, bias, _ = linear_functions(s3, uri)
+    return weights[:, 0], bias[0]
+
+
+def linear_functions(s3, uri: str):
+    """Weights (d, k), bias (k,) and additional parameters of an artifact, by the layout of MXNet's files."""
     with zipfile.ZipFile(io.BytesIO(members(s3, uri)["model_algo-1"])) as archive:
         body = archive.read("mx-mod-0000.params")
+        additional = json.loads(archive.read("additional-params.json"))
     position, arrays = 24, []
     for _ in range(2):
         shape = struct.unpack_from("<qq", body, position + 12)
         position += 40
-        arrays.append(np.frombuffer(body, "<f4", shape[0] * shape[1], position))
+        arrays.append(np.frombuffer(body, "<f4", shape[0] * shape[1], position).reshape(shape))
         position += 4 * shape[0] * shape[1]
-    return arrays[0], arrays[1][0]
+    return arrays[0], arrays[1][0], additional
 
 
 def refusal(call, *args, **kwargs) -> tuple[str, str]:

@@ -124,10 +124,47 @@ CASES = {
         {"train": csv(CSV_FILE)["train"], "test": {"t.csv": b"1,nan,1\n"}},
         r"Unable to read data channel 'test'\. Found missing",
     ),
-    "not implemented": (
+    "a label that is no class": (
         GOOD | {"predictor_type": "binary_classifier"},
+        csv(b"0,1,2\n1,1,3\n" * 5 + b"2,1,2\n"),
+        r"The label 2\.0 in the channel 'train' is not valid: the labels of a binary_classifier must be 0 or 1\. "
+        r"\(caused by ValueError\)\n\nCaused by: record 11 of the channel 'train'",
+    ),
+    "labels -1 and 1": (
+        GOOD | {"predictor_type": "binary_classifier"},
+        csv(b"-1,1,2\n1,1,3\n" * 5),
+        r"The label -1\.0 in the channel 'train' is not valid",
+    ),
+    "a label between two classes": (
+        GOOD | {"predictor_type": "binary_classifier"},
+        {"train": csv(b"0,1,2\n1,1,3\n" * 5)["train"], "validation": {"v.csv": b"0.5,1,2\n"}},
+        r"The label 0\.5 in the channel 'validation' is not valid",
+    ),
+    "a label beyond num_classes": (
+        GOOD | {"predictor_type": "multiclass_classifier", "num_classes": "3"},
+        {"train": csv(b"0,1,2\n2,1,3\n" * 5)["train"], "test": {"t.csv": b"0,1,2\n3,1,2\n"}},
+        r"The label 3\.0 in the channel 'test' is not valid: the labels of a multiclass_classifier must be whole "
+        r"numbers from 0 to 2 \(num_classes is 3\)\.",
+    ),
+    "no num_classes": (
+        GOOD | {"predictor_type": "multiclass_classifier"},
         csv(CSV_FILE),
-        r"predictor_type=binary_classifier is not implemented in the embedded account",
+        r"num_classes must be from 3 to 1000000 when predictor_type is multiclass_classifier, but it is 1",
+    ),
+    "another type's loss": (
+        GOOD | {"predictor_type": "binary_classifier", "loss": "squared_loss"},
+        csv(CSV_FILE),
+        r"Loss squared_loss cannot be used with predictor_type binary_classifier",
+    ),
+    "unknown predictor type": (
+        GOOD | {"predictor_type": "classifier"},
+        csv(CSV_FILE),
+        r"'classifier' is not one of \['binary_classifier', 'multiclass_classifier', 'regressor'\]",
+    ),
+    "a classifier's learning rate beyond all bounds": (
+        GOOD | {"predictor_type": "multiclass_classifier", "num_classes": "12", "learning_rate": "1e300"},
+        csv(CSV_FILE),
+        r"The weights are too large for float32: scale the features or the label",
     ),
     "a learning rate beyond all bounds": (
         GOOD | {"learning_rate": "1e300"},

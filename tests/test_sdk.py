@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 
 import numpy as np
@@ -17,6 +18,7 @@ from jobs import (
     csv,
     definition,
     ended,
+    linear_functions,
     name,
     refusal,
     table,
@@ -116,6 +118,56 @@ def test_records_through_linear_learner(course, learner, s3):
         records = predictor.predict(X)
     found = [record.label["score"].float32_tensor.values[0] for record in records]
     np.testing.assert_allclose(found, scores(*coefficients(s3, learner.model_data)), rtol=3e-7)
+
+
+def classifier(course, classes: int) -> tuple[LinearLearner, np.ndarray]:
+    """A LinearLearner fitted to as many classes of a table, and the probabilities that its artifact gives."""
+    y = np.digitize(Y, np.quantile(Y, np.arange(1, classes) / classes)).astype("float32")
+    learner = LinearLearner(
+        role=course.role,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        predictor_type="binary_classifier" if classes == 2 else "multiclass_classifier",
+        num_classes=classes if classes > 2 else None,
+        epochs=4,
+        output_path=course.output_path,
+        sagemaker_session=course.session,
+        tags=course.tags,
+    )
+    records = [learner.record_set(X[:40], y[:40]), learner.record_set(X[40:], y[40:], channel="validation")]
+    learner.fit(records, mini_batch_size=4, logs=False)
+    return learner, y
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_classifier_answers_what_its_artifact_says(course, runtime, s3, classes):
+    learner, y = classifier(course, classes)
+    weights, bias, additional = linear_functions(s3, learner.model_data)
+    assert weights.shape == (2, 1 if classes == 2 else 3)
+    outputs = X.astype(np.float64) @ weights + bias
+    if classes == 2:
+        expected = 1 / (1 + np.exp(-outputs))
+        labels = (expected[:, 0].astype(np.float32) >= np.float32(additional["threshold"])).astype(int)
+    else:
+        expected = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        expected /= expected.sum(axis=1, keepdims=True)
+        labels = expected.argmax(axis=1)
+    assert np.mean(labels == y) > 0.8
+    with course.endpoint(learner, **MACHINE) as predictor:
+        records = [record.label for record in predictor.predict(X)]
+        body = "\n".join(",".join(map(repr, row)) for row in X.tolist())
+        answer = runtime.invoke_endpoint(
+            EndpointName=predictor.endpoint_name, ContentType="text/csv", Accept="application/json", Body=body
+        )
+    values = {key: [list(each[key].float32_tensor.values) for each in records] for key in records[0]}
+    assert set(values) == {"score", "predicted_label"}
+    predictions = json.loads(answer["Body"].read())["predictions"]
+    for found in (values["score"], [np.atleast_1d(each["score"]) for each in predictions]):
+        np.testing.assert_allclose(np.array(found), expected, rtol=1e-5, atol=1e-9)
+    assert [int(label) for (label,) in values["predicted_label"]] == labels.tolist()
+    assert [each["predicted_label"] for each in predictions] == labels.tolist()
+    found = {each["MetricName"] for each in learner.latest_training_job.describe()["FinalMetricDataList"]}
+    assert ("validation:roc_auc_score" if classes == 2 else "validation:macro_f_beta") in found
 
 
 def test_attach_and_deploy_by_the_sdk_alone(course, learner, s3):

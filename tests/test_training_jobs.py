@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from jobs import (
 from sagemaker.amazon.amazon_estimator import upload_numpy_to_s3_shards
 
 from utils.local_aws.linear_learner import METRIC_DEFINITIONS
+from utils.local_aws.recordio import write_features
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PHASES = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
@@ -511,3 +513,55 @@ def test_what_a_list_cannot(sagemaker):
     message = refusal(sagemaker.list_training_jobs, WarmPoolStatusEquals="Available")[1]
     assert "not implemented in the embedded AWS account" in message
     assert "failed to satisfy constraint" in refusal(sagemaker.list_training_jobs, MaxResults=101)[1]
+
+
+# Compressed channels
+
+
+@pytest.fixture(scope="module")
+def compressed(account, sagemaker, s3, bucket):
+    """Run a job on a gzip channel of two objects and return its description and its name."""
+
+    def run(*bodies: bytes, content_type="text/csv"):
+        job = name("gzip")
+        for number, body in enumerate(bodies):
+            s3.put_object(Bucket=bucket, Key=f"{job}/part-{number}.gz", Body=body)
+        place = channel(f"s3://{bucket}/{job}/", content_type=content_type) | {"CompressionType": "Gzip"}
+        sagemaker.create_training_job(**definition(account, job, place, bucket=bucket))
+        for number, body in enumerate(bodies):
+            assert s3.get_object(Bucket=bucket, Key=f"{job}/part-{number}.gz")["Body"].read() == body
+        return ended(sagemaker, job)
+
+    return run
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/x-recordio-protobuf"])
+def test_a_gzip_channel_trains_as_the_plain_one(compressed, account, sagemaker, s3, bucket, content_type):
+    x, y = table()
+    write = csv if content_type == "text/csv" else write_features
+    parts = [write(x[:25], y[:25]), write(x[25:], y[25:])]
+    job = name("plain")
+    for number, body in enumerate(parts):
+        s3.put_object(Bucket=bucket, Key=f"{job}/part-{number}", Body=body)
+    place = channel(f"s3://{bucket}/{job}/", content_type=content_type)
+    sagemaker.create_training_job(**definition(account, job, place, bucket=bucket))
+    plain = ended(sagemaker, job)
+    packed = compressed(*map(gzip.compress, parts), content_type=content_type)
+    assert (plain["TrainingJobStatus"], packed["TrainingJobStatus"]) == ("Completed", "Completed")
+    assert packed["InputDataConfig"][0]["CompressionType"] == "Gzip"
+    files = [members(s3, body["ModelArtifacts"]["S3ModelArtifacts"]) for body in (plain, packed)]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [(lambda body: b"1,2,3\n", "Not a gzipped file"), (lambda body: body[:-20], "ended before"),
+     (lambda body: body[:30] + b"\xff" * 30 + body[60:], "")],
+)  # fmt: skip
+def test_what_is_no_gzip_file_fails_the_job_by_name(compressed, damage, words):
+    good = gzip.compress(csv(*table()))
+    body = compressed(good, damage(good))
+    assert (body["TrainingJobStatus"], body["SecondaryStatus"]) == ("Failed", "Failed")
+    reason = body["FailureReason"]
+    assert reason.startswith("ClientError: Data download failed: s3://") and words in reason
+    assert "part-1.gz in the channel 'train': " in reason and "/tmp" not in reason

@@ -16,7 +16,7 @@ from .optimizers import Optimizer
 from .scaler import Scaler
 
 Array = NDArray[np.float64]
-_CHUNK = 65_536
+_CHUNK = 4_000_000  # outputs at a time
 
 
 class LinearModel(NamedTuple):
@@ -64,8 +64,9 @@ class Ensemble:
 
     def outputs(self, inputs: Array) -> Iterator[tuple[slice, Array]]:
         """Outputs (rows, models) or (rows, models, classes) for ``inputs`` (n, d), some rows at a time."""
-        for first in range(0, len(inputs), _CHUNK):
-            rows = slice(first, min(first + _CHUNK, len(inputs)))
+        size = max(1, _CHUNK // self._parameters.shape[1])
+        for first in range(0, len(inputs), size):
+            rows = slice(first, min(first + size, len(inputs)))
             flat = inputs[rows] @ self._weights
             if self._has_bias:
                 flat += self._parameters[-1]
