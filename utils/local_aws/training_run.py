@@ -77,14 +77,15 @@ class TrainingRun(threading.Thread):
         with self._state:
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             if body["TrainingJobStatus"] == "InProgress":
+                at = now()
                 self._stop_wanted.set()
                 self.jobs.resources.update(
                     TRAINING_JOB,
                     self.job,
                     TrainingJobStatus="Stopping",
                     SecondaryStatus="Stopping",
-                    SecondaryStatusTransitions=_next_phase(body, "Stopping", "Stopping the training job"),
-                    LastModifiedTime=now(),
+                    SecondaryStatusTransitions=_next_phase(body, "Stopping", "Stopping the training job", at),
+                    LastModifiedTime=at,
                 )
         return body["TrainingJobStatus"]
 
@@ -280,9 +281,10 @@ class TrainingRun(threading.Thread):
             if self._stop_wanted.is_set() and status != "Uploading":
                 return
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
+            at = now()
             changes = {
-                "SecondaryStatusTransitions": _next_phase(body, status, message),
-                "LastModifiedTime": now(),
+                "SecondaryStatusTransitions": _next_phase(body, status, message, at),
+                "LastModifiedTime": at,
             }
             if not self._stop_wanted.is_set():
                 changes["SecondaryStatus"] = status
@@ -327,7 +329,7 @@ def finish(resources: Resources, name: str, status: str, secondary: str, reason:
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds,
         }
-    transitions = _next_phase(body, secondary, message)
+    transitions = _next_phase(body, secondary, message, ended)
     transitions[-1]["EndTime"] = ended
     resources.update(
         TRAINING_JOB,
@@ -341,9 +343,8 @@ def finish(resources: Resources, name: str, status: str, secondary: str, reason:
     )
 
 
-def _next_phase(body: dict, status: str, message: str | None) -> list[dict]:
+def _next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
     transitions = body["SecondaryStatusTransitions"]
-    at = now()
     transitions[-1]["EndTime"] = at
     return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]
 
