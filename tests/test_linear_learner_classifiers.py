@@ -484,6 +484,22 @@ def test_a_classifiers_log(tmp_path, kind):
     assert len(metric_lines(log)[-1]["Metrics"]["update.time"]) == 4
 
 
+def test_the_record_readers_lines(tmp_path):
+    """Numbered as in the log of a public job; so many bytes as records of three features have there."""
+    channels = {"train": binary(64), "validation": binary(23, seed=1), "test": binary(12, seed=2)}
+    files = {name: {"matrix.pbr": write_features(x, y)} for name, (x, y) in channels.items()}
+    given = BINARY | {"epochs": "3", "num_point_for_scaler": "25", "early_stopping_patience": "9"}
+    log = fit(tmp_path, given, files, dict.fromkeys(files, RECORDIO))
+    lines = [json.loads(stats) for stats in re.findall(r"\[tensorio\] \[info\] epoch_stats=(.*)", log)]
+    found = [[line[key] for key in ("data_pipeline", "epoch", "num_examples", "num_bytes")] for line in lines]
+    expected = [("train", 0, 1, 10), ("train", 1, 3, 30), ("train", 3, 7, 64), ("validation", 0, 1, 10)]
+    expected += [("validation", 2, 3, 23), ("train", 5, 7, 64), ("validation", 5, 3, 23), ("train", 7, 7, 64)]
+    expected += [("validation", number, 3, 23) for number in (8, 11, 13)] + [("test", 0, 1, 10), ("test", 1, 2, 12)]
+    assert found == [[f"/opt/ml/input/data/{name}", epoch, n, rows * 56] for name, epoch, n, rows in expected]
+    last = next(r for r in metric_lines(log) if r["Dimensions"].get("Meta") == "test_data_iter")["Metrics"]
+    assert last["Reset Count"]["sum"] == 1 and last["Total Records Seen"]["sum"] == 12
+
+
 @pytest.mark.parametrize("asked", ["30", "100"])
 def test_number_of_multiclass_models(tmp_path, asked):
     log = fit(tmp_path, MULTICLASS | {"num_models": asked, "epochs": "1"}, {"train": multiclass(40)})

@@ -213,7 +213,10 @@ class LogisticLoss(_BinaryLoss):
 
     def values(self, outputs: Array, labels: Array) -> Array:
         # log(1 + exp(f)) - y · f, with no exponential of a large number
-        return self._count(np.logaddexp(0, outputs) - labels[:, None] * outputs, labels)
+        losses = np.log1p(np.exp(-np.abs(outputs)))
+        losses += np.maximum(outputs, 0)
+        losses -= labels[:, None] * outputs
+        return self._count(losses, labels)
 
     def slope(self, outputs: Array, labels: Array) -> Array:
         outputs[...] = sigmoid(outputs)
@@ -295,7 +298,8 @@ class SoftmaxLoss(Loss):
 
 def sigmoid(values: Array) -> Array:
     """``1 / (1 + exp(-x))`` without overflow."""
-    return np.exp(-np.logaddexp(0, -values))
+    small = np.exp(-np.abs(values))
+    return np.where(values < 0, small, 1.0) / (1 + small)
 
 
 def softmax(values: Array) -> Array:

@@ -119,9 +119,7 @@ class _Job:
                 "ValueError",
                 f"mini_batch_size is {self._batch}, but the channel 'train' has {self._rows} records",
             )
-        if train.content_type == RECORDIO:
-            peeked = min(self._batch, self._rows)
-            log.data_pass("train", 0, train.seconds, 1, train.size * peeked // self._rows)
+        self._print_pass(train, 0, train.seconds, self._batch)
         if (hp.num_models or 0) > largest(hp) and not hp.tuned:
             for _ in range(15):
                 log.warning(f"Setting num_models to {largest(hp)}.")
@@ -132,6 +130,8 @@ class _Job:
         # Without validation data the training objective decides, whatever the job asked for.
         self._criterion = decision_criterion(hp)
         self._decide = self._criterion if self._validation else None
+        # By how many the reader's count of passes over the validation data grows in an epoch.
+        self._passes = 3 if self._decide else 2
         log.info("Create Store: local")
         self._scale(sample)
         self._grid = Grid.build(hp)
@@ -183,9 +183,12 @@ class _Job:
         log.warning(_NO_SYNC)
         if self._validation:
             # The last epoch is judged once more; a score that stays the same counts as improved.
+            last = self._passes * (epoch + 1) + 2
+            self._print_pass(self._validation, last, time.perf_counter() - start_of_end)
             self._print_criterion(epoch, value)
             if stopping.judge(value) is Verdict.IMPROVED:
                 log.info(f"Epoch {epoch}: Loss improved. Updating best model")
+            self._print_pass(self._validation, last + 2, time.perf_counter() - start_of_end)
         checks.append((time.perf_counter() - start_of_end) * 1000)
         self._finish(folder)
         times |= {"check_early_stopping.time": checks, "update.time": updates}
@@ -194,9 +197,11 @@ class _Job:
 
     def _scale(self, used: int) -> None:
         hp, log, train = self._hp, self._log, self._train
+        start = time.perf_counter()
         scaler = self._scaler = Scaler.fit(train.features[:used], train.labels[:used], hp)
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
+        self._print_pass(train, 1, time.perf_counter() - start, self._scaler_rows)
         address = f"{id(scaler):#x}"
         log.info(f"Scaler algorithm parameters\n <algorithm.scaler.ScalerAlgorithmStable object at {address}>")
         log.info(f"Scaling model computed with parameters:\n {scaler.describe()}")
@@ -220,13 +225,15 @@ class _Job:
         thresholds = np.full(len(self._grid), DEFAULT_THRESHOLD)
         with np.errstate(over="ignore", invalid="ignore"):
             objective = self._ensemble.train(self._inputs, self._targets)
-            if self._train.content_type == RECORDIO:
-                seconds = time.time() - start
-                self._log.data_pass("train", 2 * epoch + 3, seconds, self._read_batches(), self._train.size)
+            self._print_pass(self._train, 2 * epoch + 3, time.time() - start)
             self._print_objectives("train", epoch, objective)
             criteria = objective
             if self._validation:
+                start = time.time()
                 criteria = objective = self._validate()
+                if not epoch:
+                    self._print_pass(self._validation, 0, self._validation.seconds, self._batch)
+                self._print_pass(self._validation, self._passes * epoch + 2, time.time() - start)
                 self._print_objectives("validation", epoch, objective)
             if not np.isfinite(objective).any():
                 raise CustomerError(
@@ -283,12 +290,22 @@ class _Job:
             log.info("Test data is not provided.")
             return
         start = time.time()
+        self._print_pass(self._test, 0, start - self._began, self._batch)
+        self._print_pass(self._test, 1, self._test.seconds)
         rows, batches = len(self._test), math.ceil(len(self._test) / self._batch)
-        log.metrics(start, _counters(rows, batches, rows, batches, 0, rows, batches), Meta="test_data_iter")
+        log.metrics(start, _counters(rows, batches, rows, batches, 1, rows, batches), Meta="test_data_iter")
         self._print_scores(self._test)
 
     def _read_batches(self) -> int:
         return math.ceil(self._rows / self._batch)
+
+    def _print_pass(self, channel: Channel, number: int, seconds: float, rows: int | None = None) -> None:
+        """The line of AWS's record reader after all or the first ``rows`` of a channel; it reads protobuf only."""
+        if channel.content_type != RECORDIO:
+            return
+        rows = min(rows or len(channel), len(channel))
+        size = channel.size * rows // len(channel)
+        self._log.data_pass(channel.name, number, seconds, math.ceil(rows / self._batch), size)
 
     def _print_scores(self, channel: Channel) -> None:
         outputs = self._best.model.outputs(channel.features)
