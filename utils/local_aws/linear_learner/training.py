@@ -265,8 +265,8 @@ class _Job:
         return [calibrate(column, labels, self._decide) for column in scores.T]
 
     def _calibrate_on_training_data(self) -> None:
-        """The threshold of a model that the training objective has chosen."""
-        most = self._hp.num_calibration_samples
+        """The threshold of a model that the training objective has chosen, from whole mini-batches."""
+        most = min(self._hp.num_calibration_samples, self._batches * self._batch)
         scores = self._loss.scores(self._best.model.outputs(self._train.features[:most]))[:, 0]
         found = calibrate(scores.astype(np.float32), self._train.labels[:most], self._criterion)
         self._best = self._best._replace(threshold=found.threshold)
