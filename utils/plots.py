@@ -21,10 +21,25 @@ def spread(values: pd.Series, caption: str) -> None:
     _show(figure, caption)
 
 
-def scatter(x: pd.Series, y: pd.Series, caption: str, lines: dict | None = None, gaps: bool = False) -> None:
-    """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first."""
+def histogram(values: pd.Series, caption: str, groups: pd.Series | None = None) -> None:
+    """Draw how many rows lie in each range of values; with `groups`, two kinds of rows on top of each other."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    colours = {"color": BLUE} if groups is None else {"hue": groups, "palette": [BLUE, ORANGE], "alpha": 1}
+    sns.histplot(x=values, bins=30, multiple="stack", ax=axes, **colours)
+    axes.set(xlabel=label(values.name), ylabel="rows")
+    _show(figure, caption)
+
+
+def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = False, groups=None) -> None:
+    """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first.
+
+    `groups`, a column of two words, gives each kind of row its own colour and shape.
+    """
     figure, axes = plt.subplots(figsize=(6.4, 4))
-    axes.scatter(x, y, color=BLUE, zorder=3)
+    if groups is None:
+        axes.scatter(x, y, color=BLUE, zorder=3)
+    else:
+        sns.scatterplot(x=x, y=y, hue=groups, style=groups, palette=[BLUE, ORANGE], s=16, lw=0, ax=axes)
     ends = np.array([x.min(), x.max()])
     for number, (name, (slope, intercept)) in enumerate((lines or {}).items()):
         colour, dashes = ((ORANGE, ()), (GREEN, (4, 2)))[number]
@@ -33,7 +48,7 @@ def scatter(x: pd.Series, y: pd.Series, caption: str, lines: dict | None = None,
             axes.vlines(x, y, intercept + slope * x, color=GREY, linewidth=1)
     axes.set(xlabel=label(x.name), ylabel=label(y.name))
     if lines:
-        axes.legend()
+        axes.legend(title=None if groups is None else groups.name)
     _show(figure, caption)
 
 
