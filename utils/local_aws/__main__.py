@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs = commands.add_parser(
         "logs", help="show what a job or an endpoint logged, or the account's process itself"
     )
-    logs.add_argument("name", nargs="?", help="a training job's or an endpoint's name")
+    logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
     commands.add_parser("doctor", help="look for what is wrong, and say what to do")
     options = parser.parse_args(arguments)
     try:
@@ -69,17 +69,18 @@ def status(_: argparse.Namespace) -> int:
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {leases.living(folder)}")
     sagemaker = _boto3(connection).client("sagemaker")
-    jobs = [
-        job["TrainingJobName"]
-        for page in sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
-        for job in page["TrainingJobSummaries"]
-    ]
+    for kind in ("Training", "Processing"):
+        jobs = [
+            job[f"{kind}JobName"]
+            for page in sagemaker.get_paginator(f"list_{kind.lower()}_jobs").paginate(StatusEquals="InProgress")
+            for job in page[f"{kind}JobSummaries"]
+        ]
+        print(f"{kind} jobs in progress:", ", ".join(jobs) or "none")
     endpoints = [
         f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
         for page in sagemaker.get_paginator("list_endpoints").paginate()
         for endpoint in page["Endpoints"]
     ]
-    print("Training jobs in progress:", ", ".join(jobs) or "none")
     print("Endpoints:", ", ".join(endpoints) or "none")
     return 0
 
@@ -129,6 +130,7 @@ def logs(options: argparse.Namespace) -> int:
     cloudwatch = _boto3(client.connect()).client("logs")
     for group, prefix in (
         ("/aws/sagemaker/TrainingJobs", f"{options.name}/"),
+        ("/aws/sagemaker/ProcessingJobs", f"{options.name}/"),
         (f"/aws/sagemaker/Endpoints/{options.name}", ""),
     ):
         try:

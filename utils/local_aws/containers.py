@@ -18,6 +18,7 @@ from .state import CHECKOUT
 
 FLUSH_EVERY = 0.25  # seconds that a line of output may wait to be passed on
 FLUSH_LINES = 500
+FLUSH_CHARACTERS = 1_000_000
 MAX_LINE = 262_144  # characters; longer lines are cut, as CloudWatch Logs cuts them
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
@@ -31,11 +32,13 @@ class Container:
         folder: Path,
         environment: Mapping[str, str],
         on_lines: Callable[[list[tuple[float, str]]], None],
+        python_path: str = str(CHECKOUT),
     ) -> None:
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._on_lines = on_lines
         self._waiting: list[tuple[float, str]] = []
         self._lock = threading.Lock()
+        self._passing_on = threading.Lock()  # one thread at a time, so that lines stay in their order
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -46,7 +49,7 @@ class Container:
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 **environment,
-                "PYTHONPATH": str(CHECKOUT),  # whatever the job's own environment says: the program lies there
+                "PYTHONPATH": python_path,  # whatever the job's own environment says: the program needs what lies there
             },
             # The program watches its standard input: the pipe closes when the account dies, however it dies.
             stdin=subprocess.PIPE,
@@ -90,13 +93,17 @@ class Container:
             pass
 
     def _read(self) -> None:
+        size = 0
         with self._process.stdout as stream:
             for line in iter(lambda: stream.readline(MAX_LINE), b""):
                 text = line.decode(errors="replace").rstrip("\r\n")
                 with self._lock:
                     self._waiting.append((time.time(), text))
-                if len(self._waiting) >= FLUSH_LINES:
+                size += len(text)
+                # A program that writes faster than its log is kept has to wait: its pipe fills, not this memory.
+                if len(self._waiting) >= FLUSH_LINES or size >= FLUSH_CHARACTERS:
                     self._flush()
+                    size = 0
 
     def _flush_regularly(self) -> None:
         while not self._ended.wait(FLUSH_EVERY):
@@ -104,7 +111,8 @@ class Container:
         self._flush()
 
     def _flush(self) -> None:
-        with self._lock:
-            lines, self._waiting = self._waiting, []
-        if lines:
-            self._on_lines(lines)
+        with self._passing_on:
+            with self._lock:
+                lines, self._waiting = self._waiting, []
+            if lines:
+                self._on_lines(lines)

@@ -60,12 +60,27 @@ IMAGES = {
 }
 
 
+# Images of which a processing job can run the Python and the shell; what is in them is what this environment holds.
+PROCESSING_IMAGES = ("sagemaker-scikit-learn",)
+
+
 def find_image(uri: str) -> Image:
     """The image of an address such as ``ACCOUNT.dkr.ecr.REGION.amazonaws.com/linear-learner:1``.
 
     Raises AwsError if the account has no program for it.
     """
-    repository = re.sub(r"^[^/]+/|[:@].*$", "", uri)
+    repository = _repository(uri)
     if repository not in IMAGES:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join(IMAGES)})")
     return IMAGES[repository]
+
+
+def check_processing_image(uri: str) -> None:
+    """Raise AwsError unless processing jobs of the image can run here."""
+    if _repository(uri) not in PROCESSING_IMAGES:
+        images = ", ".join(PROCESSING_IMAGES)
+        raise not_implemented(f"The image {uri} (images whose processing jobs run here: {images})")
+
+
+def _repository(uri: str) -> str:
+    return re.sub(r"^[^/]+/|[:@].*$", "", uri)

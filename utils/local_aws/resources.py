@@ -31,6 +31,7 @@ class Kind:
 
 
 TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
+PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "processing job")
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
@@ -85,6 +86,8 @@ class Resources:
         if body is None:
             if kind is TRAINING_JOB:
                 raise AwsError("ValidationException", "Requested resource not found.")
+            if kind is PROCESSING_JOB:
+                raise AwsError("ValidationException", f"Could not find requested job with name: {name}")
             raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
         return body
 

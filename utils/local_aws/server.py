@@ -32,6 +32,7 @@ from .expect import close_refused
 from .hosting import MAX_BODY, Hosting
 from .logs import Logs
 from .metrics import Metrics
+from .processing import ProcessingJobs
 from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
 from .resources import Resources
 from .s3 import S3, error_response
@@ -60,10 +61,12 @@ class Application:
         logs, metrics = Logs(folder, account), Metrics(folder)
         resources = Resources(folder, account)
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
+        self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.hosting = Hosting(folder, account, resources, self.s3, logs)
         self.bookkeeping = Bookkeeping(account, self.keys)
         sagemaker = {
             **self.training.operations,
+            **self.processing.operations,
             **self.hosting.operations,
             "AddTags": resources.add_tags,
             "DeleteTags": resources.delete_tags,
@@ -134,10 +137,11 @@ class Application:
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""
         self.training.recover()
+        self.processing.recover()
         self.hosting.recover()
 
     def busy(self) -> bool:
-        return bool(self.training.running)
+        return bool(self.training.running or self.processing.running)
 
 
 def _apparent_service(request: Request) -> str:
@@ -214,6 +218,7 @@ def serve(folder: Path) -> int:
         asyncio.run(_serve_until_idle(server, listener, application, folder, idle))
     finally:
         application.training.shut_down()
+        application.processing.shut_down()
     return 0
 
 

@@ -64,17 +64,41 @@ def _session_class():
         def wait_for_endpoint(self, endpoint, poll=POLL, live_logging=False):
             return super().wait_for_endpoint(endpoint, poll, live_logging)
 
+        def wait_for_processing_job(self, job, poll=POLL):
+            return super().wait_for_processing_job(job, poll)
+
         def logs_for_job(self, job_name, wait=False, poll=POLL, log_type="All", timeout=None):
-            """Print a job's log, as it grows if ``wait``, in the SDK's own form."""
+            """Print a training job's log, as it grows if ``wait``, in the SDK's own form."""
+
+            def describe(last=None):
+                description = self.sagemaker_client.describe_training_job(TrainingJobName=job_name)
+                if sdk.secondary_training_status_changed(description, last):
+                    print("\n" if last else "", end="")
+                    print(sdk.secondary_training_status_message(description, last), end="")
+                return description
+
+            description = self._follow("Training", job_name, describe, wait, poll, timeout)
+            if wait:
+                for title, member in (
+                    ("Training", "TrainingTimeInSeconds"),
+                    ("Billable", "BillableTimeInSeconds"),
+                ):
+                    if description.get(member) is not None:
+                        print(f"{title} seconds:", description[member] * description["ResourceConfig"]["InstanceCount"])
+            return description
+
+        def logs_for_processing_job(self, job_name, wait=False, poll=POLL):
+            """Print a processing job's log, as it grows if ``wait``, in the SDK's own form."""
+            self._follow("Processing", job_name, lambda last=None: self.describe_processing_job(job_name), wait, poll)
+
+        def _follow(self, kind, job_name, describe, wait, poll, timeout=None):
             until = time.monotonic() + timeout if timeout else None
-            describe = lambda: self.sagemaker_client.describe_training_job(TrainingJobName=job_name)  # noqa: E731
             description = describe()
-            print(sdk.secondary_training_status_message(description, None), end="")
             count, streams, positions, logs, group, dot, color = sdk._logs_init(
-                self.boto_session, description, job="Training"
+                self.boto_session, description, job=kind
             )
             while True:
-                ended = description["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+                ended = description[f"{kind}JobStatus"] in ("Completed", "Failed", "Stopped")
                 sdk._flush_log_streams(streams, count, logs, group, job_name, positions, dot, color)
                 if ended or not wait:
                     break
@@ -82,19 +106,10 @@ def _session_class():
                     print(f"Timeout Exceeded. {timeout} seconds elapsed.")
                     break
                 time.sleep(poll)
-                last, description = description, describe()
-                if sdk.secondary_training_status_changed(description, last):
-                    print()
-                    print(sdk.secondary_training_status_message(description, last), end="")
+                description = describe(description)
             if wait:
                 print()
-                sdk._check_job_status(job_name, description, "TrainingJobStatus")
-                for title, member in (
-                    ("Training", "TrainingTimeInSeconds"),
-                    ("Billable", "BillableTimeInSeconds"),
-                ):
-                    if description.get(member) is not None:
-                        print(f"{title} seconds:", description[member] * count)
+                sdk._check_job_status(job_name, description, f"{kind}JobStatus")
             return description
 
     return EmbeddedSession

@@ -6,30 +6,22 @@ CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import shutil
-import threading
-import time
 from pathlib import Path
-
-from starlette.requests import Request
 
 from .errors import AwsError
 from .images import find_image
+from .job_inputs import find_objects
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .metrics import Metrics
 from .protocols import not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import LOST, TrainingRun, finish
+from .training_run import TrainingRun, finish
 from .uris import split_uri
 
-ENDED = ("Completed", "Failed", "Stopped")
-DEFAULT_MAX_RUNTIME = 86_400  # seconds
-# What CreateTrainingJob takes and this account cannot do: refused, since a job that ignores it would lie.
+# What CreateTrainingJob takes and this account cannot do.
 REFUSED = (
     "AlgorithmSpecification.AlgorithmName",
     "AlgorithmSpecification.ContainerEntrypoint",
@@ -49,35 +41,18 @@ REFUSED = (
     "ServerlessJobConfig",
     "TensorBoardOutputConfig",
 )
-# The SDK waits 5 s before it first asks and 30 s before it asks again; holding its question until the job
-# ends spares the wait.  Others get their answer at once.
-HOLD_FOR = "AWS-SageMaker-Python-SDK"
-HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
-HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
 
 
-class TrainingJobs:
+class TrainingJobs(Jobs):
     """The training jobs of an account."""
 
+    kind = TRAINING_JOB
+
     def __init__(
-        self,
-        folder: Path,
-        account: Account,
-        resources: Resources,
-        objects: S3,
-        logs: Logs,
-        metrics: Metrics,
+        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, metrics: Metrics
     ) -> None:
-        self.folder = folder / "jobs"
-        self.account = account
-        self.resources = resources
-        self.objects = objects
-        self.logs = logs
+        super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
-        self.running: dict[str, TrainingRun] = {}
-        # As many at once as there are processors; further ones wait for their instance, as on AWS.
-        self.instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
-        self._asked: dict[str, float] = {}
         self.operations = {
             "CreateTrainingJob": self.create,
             "DescribeTrainingJob": self.describe,
@@ -85,23 +60,12 @@ class TrainingJobs:
             "StopTrainingJob": self.stop,
         }
 
-    def recover(self) -> None:
-        """End the jobs that ran when the account's process ended, and remove their folders."""
-        for body, _ in self.resources.all(TRAINING_JOB):
-            if body["TrainingJobStatus"] not in ENDED:
-                finish(self.resources, body["TrainingJobName"], "Failed", "Failed", LOST)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def shut_down(self) -> None:
-        """Kill what runs; ``recover`` says at the next start what became of it."""
-        for run in list(self.running.values()):
-            run.abandon()
+    def fail(self, name: str, reason: str) -> None:
+        finish(self.resources, name, "Failed", "Failed", reason)
 
     def create(self, params: dict) -> dict:
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
-        for path in REFUSED:
-            if _value_at(params, path):
-                raise not_implemented(f"CreateTrainingJob's {path}")
+        refuse("CreateTrainingJob", params, REFUSED)
         if "TrainingImage" not in spec:
             raise AwsError(
                 "ValidationException",
@@ -160,27 +124,8 @@ class TrainingJobs:
             "LastModifiedTime": created,
         }
         arn = self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        self._asked[name] = time.monotonic()
-        run = TrainingRun(self, name, image.train, channels)
-        self.running[name] = run
-        run.start()
+        self.begin(TrainingRun(self, name, image.train, channels))
         return {"TrainingJobArn": arn}
-
-    async def describe(self, params: dict, request: Request) -> dict:
-        name = params["TrainingJobName"]
-        body = self.resources.get(TRAINING_JOB, name)
-        name = body["TrainingJobName"]
-        waited = time.monotonic() - self._asked.get(name, 0.0)
-        if name in self.running and HOLD_FOR in request.headers.get("user-agent", "") and waited > HOLD_AFTER:
-            until = time.monotonic() + HOLD_AT_MOST
-            while name in self.running and time.monotonic() < until and not await request.is_disconnected():
-                await asyncio.sleep(0.05)
-            body = self.resources.get(TRAINING_JOB, name)
-        if body["TrainingJobStatus"] in ENDED:
-            self._asked.pop(name, None)
-        else:
-            self._asked[name] = time.monotonic()
-        return body
 
     def list(self, params: dict) -> dict:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
@@ -193,16 +138,6 @@ class TrainingJobs:
             TRAINING_JOB, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
-
-    def stop(self, params: dict) -> None:
-        body = self.resources.get(TRAINING_JOB, params["TrainingJobName"])
-        run = self.running.get(body["TrainingJobName"])
-        status = run.stop() if run else body["TrainingJobStatus"]
-        if status != "InProgress":
-            raise AwsError(
-                "ValidationException",
-                f"The request was rejected because the training job is in status {status}.",
-            )
 
     def _channels(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
         """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
@@ -225,50 +160,5 @@ class TrainingJobs:
             ):
                 if channel.get(member, plain) != plain:
                     raise not_implemented(f"A channel's {member} (channel '{name}')")
-            channels[name] = self._objects(source, params["RoleArn"])
+            channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return channels
-
-    def _objects(self, source: dict, role: str) -> list[tuple[S3Object, str]]:
-        uri = source["S3Uri"]
-        bucket, key = split_uri(uri)
-        found: list[tuple[S3Object, str]] = []
-        try:
-            if source["S3DataType"] == "ManifestFile":
-                found = self._manifest(bucket, key)
-            else:
-                # What follows the last slash of the prefix is the file's path in the channel.
-                base = key.rfind("/") + 1
-                found = [
-                    (each, each.key[base:]) for each in self.objects.objects(bucket, key) if not each.key.endswith("/")
-                ]
-        except AwsError as error:
-            if error.code not in ("NoSuchBucket", "NoSuchKey"):
-                raise
-        if not found:
-            raise AwsError(
-                "ValidationException",
-                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
-                f"bucket exists in the selected region ({self.account.region}), that objects exist under that S3 "
-                f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
-            )
-        return found
-
-    def _manifest(self, bucket: str, key: str) -> list[tuple[S3Object, str]]:
-        """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
-        try:
-            prefix, *names = json.loads(self.objects.object(bucket, key).path.read_text())
-            source, base = split_uri(prefix["prefix"])
-            return [(self.objects.object(source, base + name), name) for name in names]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise AwsError(
-                "ValidationException",
-                f'The manifest "s3://{bucket}/{key}" must be a JSON list: {{"prefix": "s3://BUCKET/PREFIX/"}} '
-                "followed by the objects' names below the prefix.",
-            ) from None
-
-
-def _value_at(params: dict, path: str):
-    value: object = params
-    for member in path.split("."):
-        value = value.get(member) if isinstance(value, dict) else None
-    return value

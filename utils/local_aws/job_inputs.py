@@ -1,0 +1,51 @@
+"""The objects in S3 that a job gets as its input: a prefix's, or a manifest's."""
+
+from __future__ import annotations
+
+import json
+
+from .errors import AwsError
+from .s3 import S3, S3Object
+from .uris import split_uri
+
+
+def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
+    """The objects of ``source`` (its S3Uri and S3DataType), each with its path in the folder that the job sees.
+
+    Raises AwsError, in AWS's words, if there are none.
+    """
+    uri = source["S3Uri"]
+    bucket, key = split_uri(uri)
+    found: list[tuple[S3Object, str]] = []
+    try:
+        if source["S3DataType"] == "ManifestFile":
+            found = _manifest(store, bucket, key)
+        else:
+            # What follows the last slash of the prefix is the file's path in the folder.
+            base = key.rfind("/") + 1
+            found = [(each, each.key[base:]) for each in store.objects(bucket, key) if not each.key.endswith("/")]
+    except AwsError as error:
+        if error.code not in ("NoSuchBucket", "NoSuchKey"):
+            raise
+    if not found:
+        raise AwsError(
+            "ValidationException",
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
+            f"bucket exists in the selected region ({region}), that objects exist under that S3 "
+            f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
+        )
+    return found
+
+
+def _manifest(store: S3, bucket: str, key: str) -> list[tuple[S3Object, str]]:
+    """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
+    try:
+        prefix, *names = json.loads(store.object(bucket, key).path.read_text())
+        source, base = split_uri(prefix["prefix"])
+        return [(store.object(source, base + name), name) for name in names]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise AwsError(
+            "ValidationException",
+            f'The manifest "s3://{bucket}/{key}" must be a JSON list: {{"prefix": "s3://BUCKET/PREFIX/"}} '
+            "followed by the objects' names below the prefix.",
+        ) from None

@@ -1,0 +1,194 @@
+"""What jobs of every kind have in common: a life from InProgress to its end, a stop, a time limit, a folder.
+
+``Jobs`` is what a caller sees of an account's jobs of one kind, ``JobRun`` one of them at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from starlette.requests import Request
+
+from .containers import Container
+from .errors import AwsError
+from .logs import Logs
+from .protocols import not_implemented
+from .resources import Kind, Resources, now
+from .s3 import S3
+from .state import Account
+
+ENDED = ("Completed", "Failed", "Stopped")
+DEFAULT_MAX_RUNTIME = 86_400  # seconds
+STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, AWS's own
+MAX_REASON = 1024  # characters of a FailureReason
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
+LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
+BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
+# The SDK waits 5 s before it first asks and 30 s before it asks again; holding its question until the job
+# ends spares the wait.  Others get their answer at once.
+HOLD_FOR = "AWS-SageMaker-Python-SDK"
+HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
+HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
+
+log = logging.getLogger("local_aws")
+
+
+class Jobs:
+    """The jobs of one kind in an account, each at work in a folder below ``folder``."""
+
+    kind: Kind
+    # As many at once as there are processors; further ones wait for their instance, as on AWS.
+    instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
+
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+        self.folder = folder
+        self.account = account
+        self.resources = resources
+        self.objects = objects
+        self.logs = logs
+        self.running: dict[str, JobRun] = {}
+        self._asked: dict[str, float] = {}
+
+    def fail(self, name: str, reason: str) -> None:
+        """End a job as Failed."""
+        raise NotImplementedError
+
+    def recover(self) -> None:
+        """End the jobs that ran when the account's process ended, and remove their folders."""
+        for body, _ in self.resources.all(self.kind):
+            if body[f"{self.kind.name}Status"] not in ENDED:
+                self.fail(body[f"{self.kind.name}Name"], LOST)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def shut_down(self) -> None:
+        """Kill what runs; ``recover`` says at the next start what became of it."""
+        for run in list(self.running.values()):
+            run.abandon()
+
+    def begin(self, run: JobRun) -> None:
+        """Set a new job to work."""
+        self._asked[run.job] = time.monotonic()
+        self.running[run.job] = run
+        run.start()
+
+    async def describe(self, params: dict, request: Request) -> dict:
+        body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
+        name = body[f"{self.kind.name}Name"]
+        waited = time.monotonic() - self._asked.get(name, 0.0)
+        if name in self.running and HOLD_FOR in request.headers.get("user-agent", "") and waited > HOLD_AFTER:
+            until = time.monotonic() + HOLD_AT_MOST
+            while name in self.running and time.monotonic() < until and not await request.is_disconnected():
+                await asyncio.sleep(0.05)
+            body = self.resources.get(self.kind, name)
+        if body[f"{self.kind.name}Status"] in ENDED:
+            self._asked.pop(name, None)
+        else:
+            self._asked[name] = time.monotonic()
+        return body
+
+    def stop(self, params: dict) -> None:
+        body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
+        run = self.running.get(body[f"{self.kind.name}Name"])
+        status = run.stop() if run else body[f"{self.kind.name}Status"]
+        if status != "InProgress":
+            raise AwsError(
+                "ValidationException",
+                f"The request was rejected because the {self.kind.noun} is in status {status}.",
+            )
+
+
+class JobRun(threading.Thread):
+    """One job at work.  A kind of job says in ``live`` what it does, and in ``stopping`` what a stop changes."""
+
+    def __init__(self, jobs: Jobs, name: str) -> None:
+        super().__init__(name=f"{jobs.kind.noun} {name}", daemon=True)
+        self.jobs = jobs
+        self.job = name
+        self.root = jobs.folder / name
+        self.stop_wanted = threading.Event()
+        # Held from reading the job's state to writing it: a stop comes from another thread.
+        self.state = threading.Lock()
+        self.abandoned = False
+        self._limit = jobs.resources.get(jobs.kind, name)["StoppingCondition"]["MaxRuntimeInSeconds"]
+        self._container: Container | None = None
+
+    def live(self) -> None:
+        """Do the job and end it."""
+        raise NotImplementedError
+
+    def stopping(self, body: dict) -> dict:
+        """What changes in the job's description, but for its status, when it is to stop."""
+        return {}
+
+    def stop(self) -> str:
+        """Ask the job to stop: it becomes Stopping now and Stopped in a while.
+
+        Returns the status it was in; one that was not InProgress is left as it is.
+        """
+        kind, status = self.jobs.kind, f"{self.jobs.kind.name}Status"
+        with self.state:
+            body = self.jobs.resources.get(kind, self.job)
+            if body[status] == "InProgress":
+                self.stop_wanted.set()
+                changes = {status: "Stopping", "LastModifiedTime": now(), **self.stopping(body)}
+                self.jobs.resources.update(kind, self.job, **changes)
+        return body[status]
+
+    def abandon(self) -> None:
+        """Kill the job's program without a word of it: the account is going down."""
+        self.abandoned = True
+        if self._container:
+            self._container.stop(0)
+
+    def run(self) -> None:
+        try:
+            self.live()
+        except Exception:  # the job must end, whatever went wrong
+            if not self.abandoned:
+                log.exception("%s %s", self.jobs.kind.noun, self.job)
+                with self.state:
+                    self.jobs.fail(self.job, BROKEN)
+        finally:
+            self.jobs.running.pop(self.job, None)
+            if not self.abandoned:
+                shutil.rmtree(self.root, ignore_errors=True)
+
+    @contextmanager
+    def instance(self) -> Iterator[bool]:
+        """An instance to work on, when one is free; False if the job was stopped before."""
+        while not self.jobs.instances.acquire(timeout=0.1):
+            if self.stop_wanted.is_set():
+                yield False
+                return
+        try:
+            yield True
+        finally:
+            self.jobs.instances.release()
+
+    def watch(self, container: Container) -> int | None:
+        """The exit code of the job's program; None if it was stopped, by request or for taking too long."""
+        self._container = container
+        deadline = time.monotonic() + self._limit
+        while (code := container.wait(0.05)) is None:
+            if self.stop_wanted.is_set() or time.monotonic() > deadline:
+                container.stop(STOP_GRACE)
+                return None
+        return code
+
+
+def refuse(operation: str, params: dict, members: tuple[str, ...]) -> None:
+    """Refuse the members (``A.B`` is B in A) that the account cannot do: a job that ignored them would lie."""
+    for path in members:
+        value: object = params
+        for member in path.split("."):
+            value = value.get(member) if isinstance(value, dict) else None
+        if value:
+            raise not_implemented(f"{operation}'s {path}")

@@ -1,0 +1,162 @@
+"""Processing jobs: what may be asked for, and what is told of them.
+
+Here is what a caller sees of them; ``processing_run.py`` is a job at work.  Reference: the API reference of
+CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs and StopProcessingJob.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+
+from .errors import AwsError
+from .images import check_processing_image
+from .job_inputs import find_objects
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
+from .logs import Logs
+from .processing_run import ProcessingRun, finish
+from .protocols import not_implemented
+from .resources import PROCESSING_JOB, Resources, now
+from .s3 import S3, S3Object
+from .state import Account
+from .uris import split_uri
+
+LOCAL_ROOT = "/opt/ml/processing"
+# What CreateProcessingJob takes and this account cannot do.
+REFUSED = (
+    "ExperimentConfig",
+    "NetworkConfig.EnableNetworkIsolation",
+    "NetworkConfig.VpcConfig",
+    "ProcessingResources.ClusterConfig.InstancePreferences",
+)
+
+
+class ProcessingJobs(Jobs):
+    """The processing jobs of an account."""
+
+    kind = PROCESSING_JOB
+
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+        super().__init__(folder / "processing", account, resources, objects, logs)
+        self.operations = {
+            "CreateProcessingJob": self.create,
+            "DescribeProcessingJob": self.describe,
+            "ListProcessingJobs": self.list,
+            "StopProcessingJob": self.stop,
+        }
+
+    def fail(self, name: str, reason: str) -> None:
+        finish(self.resources, name, "Failed", reason)
+
+    def create(self, params: dict) -> dict:
+        name, app = params["ProcessingJobName"], params["AppSpecification"]
+        refuse("CreateProcessingJob", params, REFUSED)
+        check_processing_image(app["ImageUri"])
+        if not app.get("ContainerEntrypoint"):
+            raise not_implemented("A processing job without AppSpecification.ContainerEntrypoint")
+        for member in ("ContainerEntrypoint", "ContainerArguments"):
+            if "" in app.get(member, []):
+                raise AwsError(
+                    "ValidationException",
+                    f"Found null or empty string in {member} at index {app[member].index('')}. "
+                    "ContainerArguments and ContainerEntrypoint may not contain null or empty strings.",
+                )
+        self.resources.check_role(params["RoleArn"])
+        cluster = params["ProcessingResources"]["ClusterConfig"]
+        for member in ("InstanceType", "InstanceCount"):
+            if member not in cluster:
+                raise AwsError("ValidationException", f"ClusterConfig.{member} is required for a processing job.")
+        if cluster["InstanceCount"] > 1:
+            raise not_implemented("A processing job on more than one instance (ClusterConfig.InstanceCount)")
+        if self.resources.find(PROCESSING_JOB, name):
+            raise AwsError(
+                "ResourceInUse",
+                "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                f"({self.resources.arn(PROCESSING_JOB, name)})",
+            )
+        outputs = params.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        _check_outputs(outputs)
+        _check_paths(params.get("ProcessingInputs", []), outputs)
+        inputs = self._inputs(params)
+        created = now()
+        body = {key: value for key, value in params.items() if key not in ("ProcessingJobName", "Tags")}
+        body |= {
+            "StoppingCondition": params.get("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME}),
+            "ProcessingJobStatus": "InProgress",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        arn = self.resources.add(PROCESSING_JOB, name, body, params.get("Tags"))
+        self.begin(ProcessingRun(self, name, inputs))
+        return {"ProcessingJobArn": arn}
+
+    def list(self, params: dict) -> dict:
+        shown = (
+            "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",
+            "ProcessingJobStatus", "FailureReason", "ExitMessage",
+        )  # fmt: skip
+        jobs, token = self.resources.page(
+            PROCESSING_JOB, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
+        )
+        return {"ProcessingJobSummaries": jobs, "NextToken": token}
+
+    def _inputs(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
+        """For each input's local path its objects, with the path that each gets below it."""
+        inputs: dict[str, list[tuple[S3Object, str]]] = {}
+        for each in params.get("ProcessingInputs", []):
+            name, source = each["InputName"], each.get("S3Input")
+            if each.get("AppManaged"):
+                raise not_implemented(f"AppManaged (input '{name}')")
+            if each.get("DatasetDefinition"):
+                raise not_implemented(f"A DatasetDefinition, of Athena or Redshift (input '{name}')")
+            if source is None:
+                raise AwsError("ValidationException", f"The input '{name}' has neither S3Input nor DatasetDefinition.")
+            if source.get("S3InputMode", "File") != "File":
+                raise not_implemented(f"The S3InputMode {source['S3InputMode']} (input '{name}')")
+            if source.get("S3CompressionType", "None") != "None":
+                raise not_implemented(f"The S3CompressionType {source['S3CompressionType']} (input '{name}')")
+            found = find_objects(self.objects, source, self.account.region, params["RoleArn"])
+            # A prefix without its last slash names a folder all the same, as the SDK does with what it uploads.
+            folder = "" if source["S3DataType"] == "ManifestFile" else posixpath.basename(source["S3Uri"]) + "/"
+            inputs[source["LocalPath"]] = [(item, path.removeprefix(folder)) for item, path in found]
+        return inputs
+
+
+def _check_outputs(outputs: list[dict]) -> None:
+    for each in outputs:
+        name, target = each["OutputName"], each.get("S3Output")
+        for member in ("AppManaged", "FeatureStoreOutput"):
+            if each.get(member):
+                raise not_implemented(f"{member} (output '{name}')")
+        if target is None:
+            raise AwsError("ValidationException", f"The output '{name}' has no S3Output.")
+        if target["S3UploadMode"] != "EndOfJob":
+            raise not_implemented(f"The S3UploadMode {target['S3UploadMode']} (output '{name}')")
+        split_uri(target["S3Uri"])
+
+
+def _check_paths(inputs: list[dict], outputs: list[dict]) -> None:
+    """Names are given once, and each local path is a folder below ``/opt/ml/processing`` of its own."""
+    seen: set[str] = set()
+    for kind, sources in (("Input", inputs), ("Output", outputs)):
+        names = [each[f"{kind}Name"] for each in sources]
+        for each in sources:
+            name = each[f"{kind}Name"]
+            if names.count(name) > 1:
+                raise AwsError("ValidationException", f"Duplicate {kind}Name '{name}'.")
+            if f"S3{kind}" not in each:
+                continue
+            path = each[f"S3{kind}"].get("LocalPath", "")
+            place = posixpath.normpath(path)
+            if not place.startswith(LOCAL_ROOT + "/"):
+                raise AwsError(
+                    "ValidationException",
+                    f"LocalPath '{path}' of {kind.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
+                )
+            if place in seen:
+                raise AwsError(
+                    "ValidationException",
+                    f"LocalPath '{path}' of {kind.lower()} '{name}' is used more than once: inputs and outputs need "
+                    "folders of their own.",
+                )
+            seen.add(place)
