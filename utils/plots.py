@@ -21,11 +21,10 @@ def spread(values: pd.Series, caption: str) -> None:
     _show(figure, caption)
 
 
-def histogram(values: pd.Series, caption: str, groups: pd.Series | None = None) -> None:
-    """Draw how many rows lie in each range of values; with `groups`, two kinds of rows on top of each other."""
+def histogram(values: pd.Series, groups: pd.Series, caption: str) -> None:
+    """Draw how many rows lie in each range of values, the two kinds of rows in `groups` on top of each other."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    colours = {"color": BLUE} if groups is None else {"hue": groups, "palette": [BLUE, ORANGE], "alpha": 1}
-    sns.histplot(x=values, bins=30, multiple="stack", ax=axes, **colours)
+    sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
     axes.set(xlabel=label(values.name), ylabel="rows")
     _show(figure, caption)
 
@@ -33,13 +32,13 @@ def histogram(values: pd.Series, caption: str, groups: pd.Series | None = None) 
 def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = False, groups=None) -> None:
     """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first.
 
-    `groups`, a column of two words, gives each kind of row its own colour and shape.
+    `groups`, a column of two words, gives each kind of row a colour of its own.
     """
     figure, axes = plt.subplots(figsize=(6.4, 4))
     if groups is None:
         axes.scatter(x, y, color=BLUE, zorder=3)
     else:
-        sns.scatterplot(x=x, y=y, hue=groups, style=groups, palette=[BLUE, ORANGE], s=16, lw=0, ax=axes)
+        sns.scatterplot(x=x, y=y, marker="s", s=12, linewidth=0, ax=axes, **_coloured(groups))
     ends = np.array([x.min(), x.max()])
     for number, (name, (slope, intercept)) in enumerate((lines or {}).items()):
         colour, dashes = ((ORANGE, ()), (GREEN, (4, 2)))[number]
@@ -70,6 +69,10 @@ def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], capt
     axes.set(xlabel=label(x.name), ylabel=label(y.name))
     axes.legend()
     _show(figure, caption)
+
+
+def _coloured(groups: pd.Series) -> dict:
+    return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 
 
 def _show(figure: plt.Figure, caption: str) -> None:
