@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .errors import AwsError
@@ -30,6 +31,7 @@ create index if not exists events_by_stream on events (log_group, stream, id);
 MAX_EVENT = 262_144  # characters of one event; CloudWatch cuts what is longer
 MAX_PAGE = 1_000_000  # characters of one answer
 PAGE = 10_000  # events of one answer
+AT_ONCE = 200  # events read at a time
 
 
 class Logs:
@@ -189,12 +191,7 @@ class Logs:
             forward = direction == "f"
             where += f" and id {'>' if forward else '<'} ?"
             args.append(int(position))
-        rows = self.database.read(
-            f"select * from events where {where} {_between(params, args)} "
-            f"order by id {'asc' if forward else 'desc'} limit ?",
-            (*args, limit),
-        )
-        rows = _page(rows)
+        rows, _ = _page(self._events(where + _between(params, args), args, forward), limit)
         if not forward:
             rows.reverse()
         if rows:
@@ -231,9 +228,8 @@ class Logs:
             args += [len(prefix), prefix]
         matches = _pattern(params.get("filterPattern", ""))
         limit = params.get("limit", PAGE)
-        rows = self.database.read(f"select * from events where {where} {_between(params, args)} order by id", args)
-        rows = [row for row in rows if matches(row["message"])]
-        page = _page(rows[:limit])
+        rows = self._events(where + _between(params, args), args)
+        page, more = _page((row for row in rows if matches(row["message"])), limit)
         return {
             "events": [
                 {
@@ -246,8 +242,21 @@ class Logs:
                 for row in page
             ],
             "searchedLogStreams": [],
-            "nextToken": str(page[-1]["id"]) if len(page) < len(rows) else None,
+            "nextToken": str(page[-1]["id"]) if more else None,
         }
+
+    def _events(self, where: str, args: list, forward: bool = True) -> Iterator[sqlite3.Row]:
+        """The events of a condition in their order, or against it: a few in memory at once, however many there are."""
+        bound = ""
+        while True:
+            rows = self.database.read(
+                f"select * from events where {where}{bound} order by id {'asc' if forward else 'desc'} limit {AT_ONCE}",
+                args,
+            )
+            yield from rows
+            if len(rows) < AT_ONCE:
+                return
+            bound = f" and id {'>' if forward else '<'} {rows[-1]['id']}"
 
     def _group_name(self, params: dict) -> str:
         name = params.get("logGroupName") or params.get("logGroupIdentifier", "")
@@ -282,14 +291,16 @@ def _between(params: dict, args: list) -> str:
     return clause
 
 
-def _page(rows: list) -> list:
-    """As many rows as fit in one answer, at least one."""
+def _page(rows: Iterable[sqlite3.Row], limit: int) -> tuple[list[sqlite3.Row], bool]:
+    """As many rows as fit in one answer, at least one, and whether there are more."""
+    page: list[sqlite3.Row] = []
     size = 0
-    for count, row in enumerate(rows):
+    for row in rows:
         size += len(row["message"]) + 26
-        if count and size > MAX_PAGE:
-            return rows[:count]
-    return list(rows)
+        if page and (len(page) == limit or size > MAX_PAGE):
+            return page, True
+        page.append(row)
+    return page, False
 
 
 def _offset(token: str | None) -> int:

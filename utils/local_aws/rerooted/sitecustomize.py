@@ -176,16 +176,23 @@ def install(root: str) -> None:
     made |= {name: starting(getattr(os, name)) for name in ("execv", "execve")}
     made |= {name: spawning(getattr(os, name)) for name in ("posix_spawn", "posix_spawnp") if hasattr(os, name)}
     made["system"] = lambda command: system(in_text(os.fsdecode(command), root))
-    exchanged = {id(getattr(os, name)): function for name, function in made.items()}
+    exchanged = {id(getattr(os, name)): _as(getattr(os, name), function) for name, function in made.items()}
     for capable in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
         capable |= {exchanged[id(function)] for function in capable if id(function) in exchanged}
-    exchanged[id(_io.open)] = taking(_io.open, 1, "file")
-    exchanged[id(_io.open_code)] = taking(_io.open_code, 1, "path")
-    exchanged[id(started)] = fork_exec
+    exchanged[id(_io.open)] = _as(_io.open, taking(_io.open, 1, "file"))
+    exchanged[id(_io.open_code)] = _as(_io.open_code, taking(_io.open_code, 1, "path"))
+    exchanged[id(started)] = _as(started, fork_exec)
     for module in [module for module in sys.modules.values() if isinstance(module, type(sys))]:
         if module is not sys.modules[__name__]:
             for owner in (module, *(each for each in list(vars(module).values()) if type(each) is type)):
                 _exchange(owner, exchanged)
+
+
+def _as(old, new):
+    """Give a function the name of the one it stands for: it is pickled by its name."""
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(new, attribute, getattr(old, attribute))
+    return new
 
 
 def _exchange(owner, exchanged: dict) -> None:
