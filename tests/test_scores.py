@@ -44,6 +44,19 @@ def test_the_table_is_shown_once_as_dollars(shown):
     assert metadata is None
 
 
+def test_mape_is_a_share_of_each_true_value(shown):
+    share = (3 / 40 + 1 / 60 + 0 / 80 + 6 / 100) / 4
+    assert scores(TRUE, GUESS, "a line", mape=True)["mape"] == pytest.approx(share)
+    [(table, _)] = shown
+    assert list(table) == ["RMSE", "MAE", "MAPE", "R²"] and table["MAPE"].tolist() == ["3.8%"]
+
+
+def test_mape_of_a_true_value_of_nothing_is_refused(shown):
+    with pytest.raises(ValueError, match="MAPE divides by the true value, and one of them is 0."):
+        scores([0, 1], [1, 1], "any", mape=True)
+    assert scores([0, 1], [1, 1], "any")["mae"] == 0.5
+
+
 def test_show_can_be_off(shown):
     assert scores(TRUE, GUESS, "any", show=False)["mae"] == MAE and shown == []
 
@@ -78,10 +91,14 @@ def test_what_cannot_be_scored_is_refused(shown, true, guess, said):
 
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
 PAY = pd.Series([40_000.0, 52_000.0, 70_000.0], name="Salary")
+SMOKER = pd.Series(["yes", "no", "yes"], name="smoker")
 
 
 @pytest.mark.parametrize(("draw", "x", "y"), [
     (lambda text: plots.spread(PAY, text), "Salary (dollars a year)", ""),
+    (lambda text: plots.histogram(PAY, SMOKER, text), "Salary (dollars a year)", "rows"),
+    (lambda text: plots.scatter(YEARS, PAY, text, groups=SMOKER),
+     "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.scatter(YEARS, PAY, text, {"by hand": (9_000, 30_000)}, gaps=True),
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.residuals(YEARS, PAY - PAY.mean(), text),
@@ -113,3 +130,20 @@ def test_predictions_lie_beside_the_truth(shown):
     plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, "caption")
     points = {c.get_label(): c.get_offsets()[:, 1].tolist() for c in shown[0][0].axes[0].collections}
     assert points == {"true": PAY.tolist(), "baseline": (PAY + 1).tolist(), "SageMaker": (PAY - 1).tolist()}
+
+
+def test_the_colour_of_a_group_does_not_depend_on_the_order_of_the_rows(shown):
+    for rows in (slice(None), slice(None, None, -1), slice(1, None)):
+        plots.scatter(YEARS[rows], PAY[rows], "caption", groups=SMOKER[rows])
+        dots = shown.pop()[0].axes[0].collections[0]
+        found = zip(dots.get_offsets()[:, 0], dots.get_facecolors()[:, :3], strict=True)
+        drawn = {year: tuple(colour) for year, colour in found}
+        smokes = dict(zip(YEARS[rows], SMOKER[rows] == "yes", strict=True))
+        assert drawn == {year: plots.ORANGE if smoker else plots.BLUE for year, smoker in smokes.items()}
+
+
+def test_a_histogram_stacks_its_groups(shown):
+    plots.histogram(PAY, SMOKER, "caption")
+    axes = shown[0][0].axes[0]
+    assert sum(bar.get_height() for bar in axes.patches) == 3
+    assert sum(bar.get_height() for bar in axes.patches if bar.get_facecolor()[:3] == plots.ORANGE) == 2

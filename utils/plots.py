@@ -21,10 +21,24 @@ def spread(values: pd.Series, caption: str) -> None:
     _show(figure, caption)
 
 
-def scatter(x: pd.Series, y: pd.Series, caption: str, lines: dict | None = None, gaps: bool = False) -> None:
-    """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first."""
+def histogram(values: pd.Series, groups: pd.Series, caption: str) -> None:
+    """Draw how many rows lie in each range of values, the two kinds of rows in `groups` on top of each other."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
+    axes.set(xlabel=label(values.name), ylabel="rows")
+    _show(figure, caption)
+
+
+def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = False, groups=None) -> None:
+    """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first.
+
+    `groups`, a column of two words, gives each kind of row a colour of its own.
+    """
     figure, axes = plt.subplots(figsize=(6.4, 4))
-    axes.scatter(x, y, color=BLUE, zorder=3)
+    if groups is None:
+        axes.scatter(x, y, color=BLUE, zorder=3)
+    else:
+        sns.scatterplot(x=x, y=y, marker="s", s=12, linewidth=0, ax=axes, **_coloured(groups))
     ends = np.array([x.min(), x.max()])
     for number, (name, (slope, intercept)) in enumerate((lines or {}).items()):
         colour, dashes = ((ORANGE, ()), (GREEN, (4, 2)))[number]
@@ -33,7 +47,7 @@ def scatter(x: pd.Series, y: pd.Series, caption: str, lines: dict | None = None,
             axes.vlines(x, y, intercept + slope * x, color=GREY, linewidth=1)
     axes.set(xlabel=label(x.name), ylabel=label(y.name))
     if lines:
-        axes.legend()
+        axes.legend(title=None if groups is None else groups.name)
     _show(figure, caption)
 
 
@@ -55,6 +69,10 @@ def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], capt
     axes.set(xlabel=label(x.name), ylabel=label(y.name))
     axes.legend()
     _show(figure, caption)
+
+
+def _coloured(groups: pd.Series) -> dict:
+    return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 
 
 def _show(figure: plt.Figure, caption: str) -> None:

@@ -5,14 +5,15 @@ import pandas as pd
 from IPython.display import display
 
 
-def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = True) -> dict[str, float]:
+def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = True, mape=False) -> dict[str, float]:
     """Return `rmse` and `mae` (in dollars, the unit of y) and `r2` (no unit) of predictions, and show them.
 
+    With `mape` also `mape`, the mean absolute error as a share of the true value, which must never be 0.
     `y_true` and `y_pred` hold one number per row, at least two rows. With a `series`, what is shown also
     carries the numbers as metadata under "course": the table at the end of `make course` is made of them.
     Raises ValueError when the two do not match, or hold anything but finite numbers.
     """
-    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+    from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, r2_score, root_mean_squared_error
 
     truth, guess = (np.asarray(values, dtype=float).reshape(-1) for values in (y_true, y_pred))
     if len(truth) != len(guess):
@@ -26,10 +27,15 @@ def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = T
         "mae": float(mean_absolute_error(truth, guess)),
         "r2": float(r2_score(truth, guess)),
     }
+    if mape:
+        if not truth.all():
+            raise ValueError("MAPE divides by the true value, and one of them is 0.")
+        result["mape"] = float(mean_absolute_percentage_error(truth, guess))
     if show:
-        rmse, mae, r2 = result.values()
-        row = {"RMSE": f"${rmse:,.0f}", "MAE": f"${mae:,.0f}", "R²": f"{r2:.3f}"}
-        exact = {"rmse": round(rmse, 1), "mae": round(mae, 1), "r2": round(r2, 4)}
+        row = {"RMSE": f"${result['rmse']:,.0f}", "MAE": f"${result['mae']:,.0f}"}
+        row |= {"MAPE": f"{result['mape']:.1%}"} if mape else {}
+        row |= {"R²": f"{result['r2']:.3f}"}
+        exact = {name: round(value, 1 if name in ("rmse", "mae") else 4) for name, value in result.items()}
         metadata = {"course": {"series": series, "model": model, **exact}} if series else None
         with pd.option_context("display.html.use_mathjax", False):  # a dollar sign begins no formula here
             display(pd.DataFrame(row, index=[model]), metadata=metadata)
