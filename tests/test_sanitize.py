@@ -29,6 +29,7 @@ DIFFER_ONLY_BY_THE_RUN = [
     ("the job took 12 s", "the job took 3.25 s"),
     ("trained in 1 second", "trained in 2 seconds"),
     ("------!", "-!"),
+    ("...................!", "....!"),
     ("<Endpoint object at 0x7f3a5c0a1b20>", "<Endpoint object at 0x10f3a5c0a1b20>"),
     ("RequestId: 0aa1b2c3-0000-4000-8000-0123456789ab", "RequestId: ffffffff-1111-4222-9333-444455556666"),
     ("http://127.0.0.1:54321/endpoints", "http://127.0.0.1:8000/endpoints"),

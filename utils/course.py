@@ -91,7 +91,7 @@ class Course:
         try:
             yield estimator.deploy(endpoint_name=name, model_name=name, tags=self.tags, **deploy)
         finally:
-            delete_endpoint(self.session.sagemaker_client, name, name)
+            delete_endpoint(self.session.sagemaker_client, name)
 
 
 def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:

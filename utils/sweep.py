@@ -10,29 +10,26 @@ from botocore.exceptions import ClientError
 
 COURSE = "regression-on-sagemaker"
 POLL = 2  # seconds
-# What costs money as long as it exists comes first; an endpoint is deleted before what it is made of.
-KINDS = {
-    "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
-    "endpoint configuration": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
-    "model": ("list_models", "Models", "Model"),
-}
+# Kinds of resources as the API spells them. What costs money comes first; an endpoint is deleted before what it is
+# made of.
+JOBS = {"TrainingJob": "training job", "ProcessingJob": "processing job"}
+KINDS = {"Endpoint": "endpoint", "EndpointConfig": "endpoint configuration", "Model": "model"}
 
 
-def tagged(client, kind: str, tags: list[dict]) -> list[str]:
-    """The names of the resources of a kind of KINDS that carry all of ``tags``."""
-    operation, listed, prefix = KINDS[kind]
+def tagged(client, kind: str, tags: list[dict], **filters: str) -> list[str]:
+    """The names of the resources of a kind (``Endpoint`` …) that carry all of ``tags``."""
     return [
-        each[f"{prefix}Name"]
-        for page in client.get_paginator(operation).paginate()
-        for each in page[listed]
-        if each.get("EndpointStatus") != "Deleting" and _has(client, each[f"{prefix}Arn"], tags)
+        each[f"{kind}Name"]
+        for page in client.get_paginator(f"list_{_snake(kind)}s").paginate(**filters)
+        for each in page[f"{kind}Summaries" if kind in JOBS else f"{kind}s"]
+        if each.get("EndpointStatus") != "Deleting" and _has(client, each[f"{kind}Arn"], tags)
     ]
 
 
 def running(client, tags: list[dict]) -> list[str]:
-    """What runs, and so costs, of what carries ``tags``: a line for each endpoint and training job."""
-    lines = [f"endpoint {name}" for name in tagged(client, "endpoint", tags)]
-    return lines + [f"training job {name}" for name in _jobs(client, tags)]
+    """What runs, and so costs, of what carries ``tags``: a line for each endpoint and each job."""
+    lines = [f"endpoint {name}" for name in tagged(client, "Endpoint", tags)]
+    return lines + [f"{JOBS[kind]} {name}" for kind, name in _jobs(client, tags)]
 
 
 def running_of_user() -> list[str]:
@@ -50,24 +47,23 @@ def show(lines: list[str]) -> None:
 
 
 def clean_up(course) -> None:
-    """Delete every endpoint, configuration and model of this user's lessons and stop their training jobs.
+    """Delete every endpoint, configuration and model of this user's lessons and stop their jobs.
 
     What does not carry the course's tags is not touched.  What is stored (data and artifacts in S3, the
     records of ended jobs) stays.
     """
     client, tags = course.session.sagemaker_client, user_tags(course)
-    for name in _jobs(client, tags):
+    for kind, name in _jobs(client, tags):
         try:
-            client.stop_training_job(TrainingJobName=name)
-            print(f"stopped the training job {name}")
+            getattr(client, f"stop_{_snake(kind)}")(**{f"{kind}Name": name})
+            print(f"stopped the {JOBS[kind]} {name}")
         except ClientError as error:
             if "is in status" not in str(error):  # it has ended, or is stopping already
                 raise
-    for kind, (_, _, prefix) in KINDS.items():
-        delete = getattr(client, "delete" + re.sub("([A-Z])", r"_\1", prefix).lower())
+    for kind, noun in KINDS.items():
         for name in tagged(client, kind, tags):
-            _delete(delete, f"{prefix}Name", name)
-            print(f"deleted the {kind} {name}")
+            _delete(client, kind, name)
+            print(f"deleted the {noun} {name}")
     show(running(client, tags))
 
 
@@ -76,17 +72,16 @@ def user_tags(course) -> list[dict]:
     return [tag for tag in course.tags if tag["Key"] != "course-run"]
 
 
-def delete_endpoint(client, name: str, model: str) -> None:
-    """Delete an endpoint, its configuration (of the same name) and its model, as far as they were made."""
-    _delete(client.delete_endpoint, "EndpointName", name)
-    _delete(client.delete_endpoint_config, "EndpointConfigName", name)
-    _delete(client.delete_model, "ModelName", model)
+def delete_endpoint(client, name: str) -> None:
+    """Delete an endpoint, its configuration and its model, all of one name, as far as they were made."""
+    for kind in KINDS:
+        _delete(client, kind, name)
 
 
-def _delete(delete, member: str, name: str) -> None:
+def _delete(client, kind: str, name: str) -> None:
     while True:
         try:
-            delete(**{member: name})
+            getattr(client, f"delete_{_snake(kind)}")(**{f"{kind}Name": name})
             return
         except ClientError as error:
             if "Could not find" in str(error):
@@ -96,14 +91,13 @@ def _delete(delete, member: str, name: str) -> None:
         time.sleep(POLL)  # an endpoint that is being made cannot be deleted before it is
 
 
-def _jobs(client, tags: list[dict]) -> list[str]:
-    return [
-        job["TrainingJobName"]
-        for status in ("InProgress", "Stopping")
-        for page in client.get_paginator("list_training_jobs").paginate(StatusEquals=status)
-        for job in page["TrainingJobSummaries"]
-        if _has(client, job["TrainingJobArn"], tags)
-    ]
+def _jobs(client, tags: list[dict]) -> list[tuple[str, str]]:
+    statuses = ("InProgress", "Stopping")
+    return [(kind, name) for kind in JOBS for s in statuses for name in tagged(client, kind, tags, StatusEquals=s)]
+
+
+def _snake(kind: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
 def _has(client, arn: str, tags: list[dict]) -> bool:
