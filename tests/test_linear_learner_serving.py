@@ -233,3 +233,14 @@ def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="model_algo-1"):
             Model.load(tmp_path)
+
+
+def test_a_batch_is_answered_in_lines_without_spaces(tmp_path):
+    batch = Model.load(save(tmp_path), batch=True)
+    body = "\n".join(",".join(map(repr, row)) for row in LISTS).encode()
+    for accept in (None, "*/*", LINES):
+        answer = batch.invoke(body, CSV, accept)
+        assert answer.content_type == LINES
+        expected = [float(f"{score:.15g}") for score in SCORES]
+        assert answer.body.decode() == "".join(f'{{"score":{score!r}}}\n' for score in expected)
+    assert batch.invoke(body, CSV, JSON) == Model.load(tmp_path).invoke(body, CSV, JSON)

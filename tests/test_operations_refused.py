@@ -12,6 +12,7 @@ from wire import call, send, signed
 DONE = set(
     "AddTags DeleteTags ListTags Search "
     "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob "
+    "CreateTransformJob DescribeTransformJob ListTransformJobs StopTransformJob "
     "CreateModel DescribeModel ListModels DeleteModel "
     "CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig "
     "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint".split()

@@ -129,6 +129,7 @@ def logs(options: argparse.Namespace) -> int:
     cloudwatch = _boto3(client.connect()).client("logs")
     for group, prefix in (
         ("/aws/sagemaker/TrainingJobs", f"{options.name}/"),
+        ("/aws/sagemaker/TransformJobs", f"{options.name}/"),
         (f"/aws/sagemaker/Endpoints/{options.name}", ""),
     ):
         try:

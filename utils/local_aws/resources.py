@@ -31,6 +31,8 @@ class Kind:
 
 
 TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
+TRANSFORM_JOB = Kind("TransformJob", "transform-job", "transform job")
+TUNING_JOB = Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job", "tuning job")
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
@@ -85,6 +87,10 @@ class Resources:
         if body is None:
             if kind is TRAINING_JOB:
                 raise AwsError("ValidationException", "Requested resource not found.")
+            if kind is TRANSFORM_JOB:
+                raise AwsError("ResourceNotFound", f"Could not find requested job with name: {name}")
+            if kind is TUNING_JOB:
+                raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job with the name {name}.")
             raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
         return body
 

@@ -39,6 +39,7 @@ from .search import search
 from .signature import UNSIGNED, claim
 from .state import Account, StateError, open_account, replace_file
 from .training import TrainingJobs
+from .transform import TransformJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
 IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
@@ -61,10 +62,15 @@ class Application:
         resources = Resources(folder, account)
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.hosting = Hosting(folder, account, resources, self.s3, logs)
+        self.transform = TransformJobs(
+            folder, account, resources, self.s3, logs, self.hosting, self.training.instances
+        )
+        self.jobs = (self.training, self.transform)
         self.bookkeeping = Bookkeeping(account, self.keys)
         sagemaker = {
             **self.training.operations,
             **self.hosting.operations,
+            **self.transform.operations,
             "AddTags": resources.add_tags,
             "DeleteTags": resources.delete_tags,
             "ListTags": resources.list_tags,
@@ -133,11 +139,17 @@ class Application:
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""
-        self.training.recover()
+        for jobs in self.jobs:
+            jobs.recover()
         self.hosting.recover()
 
+    def shut_down(self) -> None:
+        """Kill what runs; ``recover`` says at the next start what became of it."""
+        for jobs in self.jobs:
+            jobs.shut_down()
+
     def busy(self) -> bool:
-        return bool(self.training.running)
+        return any(jobs.running for jobs in self.jobs)
 
 
 def _apparent_service(request: Request) -> str:
@@ -213,7 +225,7 @@ def serve(folder: Path) -> int:
     try:
         asyncio.run(_serve_until_idle(server, listener, application, folder, idle))
     finally:
-        application.training.shut_down()
+        application.shut_down()
     return 0
 
 

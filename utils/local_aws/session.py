@@ -64,6 +64,12 @@ def _session_class():
         def wait_for_endpoint(self, endpoint, poll=POLL, live_logging=False):
             return super().wait_for_endpoint(endpoint, poll, live_logging)
 
+        def wait_for_transform_job(self, job, poll=POLL):
+            return super().wait_for_transform_job(job, poll)
+
+        def wait_for_tuning_job(self, job, poll=POLL):
+            return super().wait_for_tuning_job(job, poll)
+
         def logs_for_job(self, job_name, wait=False, poll=POLL, log_type="All", timeout=None):
             """Print a job's log, as it grows if ``wait``, in the SDK's own form."""
             until = time.monotonic() + timeout if timeout else None
@@ -96,5 +102,21 @@ def _session_class():
                     if description.get(member) is not None:
                         print(f"{title} seconds:", description[member] * count)
             return description
+
+        def logs_for_transform_job(self, job_name, wait=False, poll=POLL):
+            """Print a transform job's log, as it grows if ``wait``, in the SDK's own form."""
+            description = self.describe_transform_job(job_name)
+            count, streams, positions, logs, group, dot, color = sdk._logs_init(
+                self.boto_session, description, job="Transform"
+            )
+            while True:
+                ended = description["TransformJobStatus"] in ("Completed", "Failed", "Stopped")
+                sdk._flush_log_streams(streams, count, logs, group, job_name, positions, dot, color)
+                if ended or not wait:
+                    break
+                time.sleep(poll)
+                description = self.describe_transform_job(job_name)
+            if wait:
+                sdk._check_job_status(job_name, description, "TransformJobStatus")
 
     return EmbeddedSession

@@ -6,28 +6,26 @@ CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import shutil
 import threading
-import time
 from pathlib import Path
 
 from starlette.requests import Request
 
+from .data_source import KINDS, find_objects
 from .errors import AwsError
 from .images import find_image
+from .job_run import ENDED, LOST, Held
 from .logs import Logs
 from .metrics import Metrics
 from .protocols import not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import LOST, TrainingRun, finish
+from .training_run import TrainingRun, finish
 from .uris import split_uri
 
-ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
 # What CreateTrainingJob takes and this account cannot do: refused, since a job that ignores it would lie.
 REFUSED = (
@@ -49,11 +47,6 @@ REFUSED = (
     "ServerlessJobConfig",
     "TensorBoardOutputConfig",
 )
-# The SDK waits 5 s before it first asks and 30 s before it asks again; holding its question until the job
-# ends spares the wait.  Others get their answer at once.
-HOLD_FOR = "AWS-SageMaker-Python-SDK"
-HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
-HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
 
 
 class TrainingJobs:
@@ -77,7 +70,7 @@ class TrainingJobs:
         self.running: dict[str, TrainingRun] = {}
         # As many at once as there are processors; further ones wait for their instance, as on AWS.
         self.instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
-        self._asked: dict[str, float] = {}
+        self.held = Held(self.running)
         self.operations = {
             "CreateTrainingJob": self.create,
             "DescribeTrainingJob": self.describe,
@@ -160,7 +153,7 @@ class TrainingJobs:
             "LastModifiedTime": created,
         }
         arn = self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        self._asked[name] = time.monotonic()
+        self.held.began(name)
         run = TrainingRun(self, name, image.train, channels)
         self.running[name] = run
         run.start()
@@ -168,19 +161,9 @@ class TrainingJobs:
 
     async def describe(self, params: dict, request: Request) -> dict:
         name = params["TrainingJobName"]
-        body = self.resources.get(TRAINING_JOB, name)
-        name = body["TrainingJobName"]
-        waited = time.monotonic() - self._asked.get(name, 0.0)
-        if name in self.running and HOLD_FOR in request.headers.get("user-agent", "") and waited > HOLD_AFTER:
-            until = time.monotonic() + HOLD_AT_MOST
-            while name in self.running and time.monotonic() < until and not await request.is_disconnected():
-                await asyncio.sleep(0.05)
-            body = self.resources.get(TRAINING_JOB, name)
-        if body["TrainingJobStatus"] in ENDED:
-            self._asked.pop(name, None)
-        else:
-            self._asked[name] = time.monotonic()
-        return body
+        name = self.resources.get(TRAINING_JOB, name)["TrainingJobName"]  # in the case it was made with
+        await self.held.wait(name, request)
+        return self.resources.get(TRAINING_JOB, name)
 
     def list(self, params: dict) -> dict:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
@@ -216,7 +199,7 @@ class TrainingJobs:
                 raise not_implemented(f"The input mode {mode} (channel '{name}')")
             if source is None:
                 raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
-            if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            if source["S3DataType"] not in KINDS:
                 raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
             for member, plain in (
                 ("CompressionType", "None"),
@@ -225,46 +208,8 @@ class TrainingJobs:
             ):
                 if channel.get(member, plain) != plain:
                     raise not_implemented(f"A channel's {member} (channel '{name}')")
-            channels[name] = self._objects(source, params["RoleArn"])
+            channels[name] = find_objects(self.objects, source, params["RoleArn"], self.account.region)
         return channels
-
-    def _objects(self, source: dict, role: str) -> list[tuple[S3Object, str]]:
-        uri = source["S3Uri"]
-        bucket, key = split_uri(uri)
-        found: list[tuple[S3Object, str]] = []
-        try:
-            if source["S3DataType"] == "ManifestFile":
-                found = self._manifest(bucket, key)
-            else:
-                # What follows the last slash of the prefix is the file's path in the channel.
-                base = key.rfind("/") + 1
-                found = [
-                    (each, each.key[base:]) for each in self.objects.objects(bucket, key) if not each.key.endswith("/")
-                ]
-        except AwsError as error:
-            if error.code not in ("NoSuchBucket", "NoSuchKey"):
-                raise
-        if not found:
-            raise AwsError(
-                "ValidationException",
-                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
-                f"bucket exists in the selected region ({self.account.region}), that objects exist under that S3 "
-                f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
-            )
-        return found
-
-    def _manifest(self, bucket: str, key: str) -> list[tuple[S3Object, str]]:
-        """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
-        try:
-            prefix, *names = json.loads(self.objects.object(bucket, key).path.read_text())
-            source, base = split_uri(prefix["prefix"])
-            return [(self.objects.object(source, base + name), name) for name in names]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise AwsError(
-                "ValidationException",
-                f'The manifest "s3://{bucket}/{key}" must be a JSON list: {{"prefix": "s3://BUCKET/PREFIX/"}} '
-                "followed by the objects' names below the prefix.",
-            ) from None
 
 
 def _value_at(params: dict, path: str):

@@ -7,19 +7,17 @@ SageMaker Processes Training Output".
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import re
-import shutil
 import tarfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .containers import Container
 from .errors import AwsError
+from .job_run import MAX_REASON, JobRun
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3Object
 from .uris import split_uri
@@ -30,15 +28,9 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, AWS's own
-MAX_REASON = 1024  # characters of a FailureReason
-INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
-LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
-BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
-
-log = logging.getLogger("local_aws")
 
 
-class TrainingRun(threading.Thread):
+class TrainingRun(JobRun):
     """One training job at work."""
 
     def __init__(
@@ -48,12 +40,9 @@ class TrainingRun(threading.Thread):
         command: tuple[str, ...],
         channels: dict[str, list[tuple[S3Object, str]]],
     ) -> None:
-        super().__init__(name=f"training job {name}", daemon=True)
-        self.jobs = jobs
-        self.job = name
+        super().__init__(jobs, TRAINING_JOB, name)
         self.command = command
         self.channels = channels
-        self.root = jobs.folder / name
         self.base = self.root / "opt" / "ml"
         body = jobs.resources.get(TRAINING_JOB, name)
         self.limit = body["StoppingCondition"]["MaxRuntimeInSeconds"]
@@ -61,67 +50,37 @@ class TrainingRun(threading.Thread):
             (each["Name"], re.compile(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
         ]
         self.final_metrics: dict[str, tuple[float, float]] = {}
-        self._stop_wanted = threading.Event()
-        # Held from reading the job's state to writing it: StopTrainingJob comes from another thread.
-        self._state = threading.Lock()
-        self._abandoned = False
         self._container: Container | None = None
 
-    def stop(self) -> str:
-        """Ask the job to stop, as StopTrainingJob does: it becomes Stopping now and Stopped in a while.
-
-        Returns the status it was in; one that was not InProgress is left as it is.
-        """
-        with self._state:
-            body = self.jobs.resources.get(TRAINING_JOB, self.job)
-            if body["TrainingJobStatus"] == "InProgress":
-                self._stop_wanted.set()
-                self.jobs.resources.update(
-                    TRAINING_JOB,
-                    self.job,
-                    TrainingJobStatus="Stopping",
-                    SecondaryStatus="Stopping",
-                    SecondaryStatusTransitions=_next_phase(body, "Stopping", "Stopping the training job"),
-                    LastModifiedTime=now(),
-                )
-        return body["TrainingJobStatus"]
+    def stopping(self, body: dict) -> dict:
+        return {
+            "SecondaryStatus": "Stopping",
+            "SecondaryStatusTransitions": _next_phase(body, "Stopping", "Stopping the training job"),
+        }
 
     def abandon(self) -> None:
-        """Kill the job's program without a word of it: the account is going down."""
-        self._abandoned = True
+        """Kill the job's program too."""
+        super().abandon()
         if self._container:
             self._container.stop(0)
 
-    def run(self) -> None:
-        try:
-            self._live()
-        except Exception:  # the job must end, whatever went wrong
-            if not self._abandoned:
-                log.exception("training job %s", self.job)
-                self._end("Failed", "Failed", BROKEN)
-        finally:
-            self.jobs.running.pop(self.job, None)
-            if not self._abandoned:
-                shutil.rmtree(self.root, ignore_errors=True)
-
-    def _live(self) -> None:
+    def live(self) -> None:
         self._message("Preparing the instances for training")
-        while not self.jobs.instances.acquire(timeout=0.1):
-            if self._stop_wanted.is_set():
-                return self._end("Stopped", "Stopped", None)
+        if not self.wait_for_instance():
+            return self.end("Stopped", None)
         try:
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
             self._enter("Downloading", "Downloading input data")
             try:
                 self._lay_out(body)
             except ValueError as error:
-                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
+                return self.end("Failed", f"ClientError: Data download failed: {error}")
             self._message("Downloading the training image")
-            if self._stop_wanted.is_set():
-                return self._end("Stopped", "Stopped", None)
+            if self.stop_wanted.is_set():
+                return self.end("Stopped", None)
             self._enter("Training", "Training image download completed. Training in progress.")
             status, secondary, reason = self._train(body)
-            if self._abandoned:
+            if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
             saved = any((self.base / "model").iterdir())
@@ -130,7 +89,7 @@ class TrainingRun(threading.Thread):
                 failure = self._upload(body)
                 if failure:
                     status, secondary, reason = "Failed", "Failed", failure
-            self._end(status, secondary, reason)
+            self.end(status, reason, secondary)
         finally:
             self.jobs.instances.release()
 
@@ -202,7 +161,7 @@ class TrainingRun(threading.Thread):
         )
         deadline = time.monotonic() + self.limit
         while (code := self._container.wait(0.05)) is None:
-            if self._stop_wanted.is_set():
+            if self.stop_wanted.is_set():
                 self._container.stop(STOP_GRACE)
                 return "Stopped", "Stopped", None
             if time.monotonic() > deadline:
@@ -259,8 +218,8 @@ class TrainingRun(threading.Thread):
 
     def _message(self, message: str) -> None:
         """Replace the message of the phase that the job is in."""
-        with self._state:
-            if self._stop_wanted.is_set():
+        with self.state:
+            if self.stop_wanted.is_set():
                 return
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             body["SecondaryStatusTransitions"][-1]["StatusMessage"] = message
@@ -270,24 +229,25 @@ class TrainingRun(threading.Thread):
 
     def _enter(self, status: str, message: str) -> None:
         """Let the job enter its next phase; a job that is Stopping enters Uploading only."""
-        with self._state:
-            if self._stop_wanted.is_set() and status != "Uploading":
+        with self.state:
+            if self.stop_wanted.is_set() and status != "Uploading":
                 return
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             changes = {
                 "SecondaryStatusTransitions": _next_phase(body, status, message),
                 "LastModifiedTime": now(),
             }
-            if not self._stop_wanted.is_set():
+            if not self.stop_wanted.is_set():
                 changes["SecondaryStatus"] = status
             self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
 
-    def _end(self, status: str, secondary: str, reason: str | None) -> None:
+    def end(self, status: str, reason: str | None, secondary: str | None = None) -> None:
+        secondary = secondary or status
         metrics = [
             {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.final_metrics.items()
         ]
-        with self._state:
-            if status == "Completed" and self._stop_wanted.is_set():
+        with self.state:
+            if status == "Completed" and self.stop_wanted.is_set():
                 status = secondary = "Stopped"
             finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,18 +40,25 @@ class _Bad(Exception):
 
 
 class Model:
-    """A regressor ready to score."""
+    """A regressor ready to score.  ``batch``: it serves a transform job, and answers in the form kept for these."""
 
-    def __init__(self, weights: NDArray[np.float32], bias: np.float32) -> None:
+    def __init__(self, weights: NDArray[np.float32], bias: np.float32, batch: bool = False) -> None:
         self._weights = weights.astype(np.float64)
         self._bias = float(bias)
         self.feature_dim = len(weights)
+        self._encoders = _ENCODERS | {JSON_LINES: _encode_batch} if batch else _ENCODERS
+        self._default = JSON_LINES if batch else JSON
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
+    def load(cls, folder: Path, batch: bool = False) -> Model:
         """Load ``model_algo-1`` from an extracted ``model.tar.gz``; ValueError says what is wrong with it."""
         weights, bias, _ = artifact.read(Path(folder) / artifact.FILE_NAME)
-        return cls(weights, bias)
+        return cls(weights, bias, batch)
+
+    def execution_parameters(self) -> dict:
+        """What the container tells batch transform of itself: one worker per processor, as on AWS."""
+        workers = os.cpu_count() or 1
+        return {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
         """Answer one request: 200 with scores, 400 for a bad payload, 415 or 406 for an unknown format."""
@@ -58,7 +66,7 @@ class Model:
         decode = _DECODERS.get(kind)
         if decode is None:
             return _refusal(415, f"No iterator has been registered for ContentType ({kind!r}, '1.0')")
-        encoding = _accepted(accept)
+        encoding = _accepted(accept, self._default)
         if encoding is None:
             return _refusal(406, f"No encoder has been registered for Accept {accept!r}")
         try:
@@ -67,7 +75,7 @@ class Model:
                 scores = self._score(decode(body))
         except _Bad as error:
             return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
-        return Answer(200, encoding, _ENCODERS[encoding](scores), "")
+        return Answer(200, encoding, self._encoders[encoding](scores), "")
 
     def _score(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (n,) of rows (n, d): float32, as the algorithm's."""
@@ -87,16 +95,16 @@ def _media_type(header: str | None) -> str:
     return (header or "").partition(";")[0].strip().lower()
 
 
-def _accepted(header: str | None) -> str | None:
-    """The first format in an Accept header that there is an encoder for; JSON if it asks for nothing."""
+def _accepted(header: str | None, default: str) -> str | None:
+    """The first format in an Accept header that there is an encoder for; ``default`` if it asks for nothing."""
     if not header:
-        return JSON
+        return default
     for part in header.split(","):
         kind = _media_type(part)
         if kind in _ENCODERS:
             return kind
         if kind in ("*/*", "application/*"):
-            return JSON
+            return default
         if kind == "text/*":
             return CSV
     return None
@@ -199,6 +207,11 @@ def _encode_json(scores: NDArray[np.float32]) -> bytes:
 
 def _encode_json_lines(scores: NDArray[np.float32]) -> bytes:
     return ('{"score": %r}\n' * len(scores) % tuple(scores.tolist())).encode()
+
+
+def _encode_batch(scores: NDArray[np.float32]) -> bytes:
+    """JSON lines as transform jobs have written them: no spaces, 15 significant digits."""
+    return b"".join(b'{"score":%a}\n' % float(f"{score:.15g}") for score in scores.tolist())
 
 
 def _encode_csv(scores: NDArray[np.float32]) -> bytes:
