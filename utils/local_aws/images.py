@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from .linear_learner import METRIC_DEFINITIONS
+from .linear_learner import METRIC_DEFINITIONS, TUNABLE
 from .protocols import not_implemented
 
 
@@ -47,6 +47,8 @@ class Image:
     train: tuple[str, ...]
     load: Callable[..., ServedModel]
     metric_definitions: tuple[dict, ...]
+    # Hyperparameters that a tuning job may search, by the kind of their ranges.
+    tunable: Mapping[str, str]
 
 
 def _load_linear_learner(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> ServedModel:
@@ -61,6 +63,7 @@ IMAGES = {
         (sys.executable, "-m", "utils.local_aws.linear_learner", "train"),
         _load_linear_learner,
         tuple(METRIC_DEFINITIONS),
+        TUNABLE,
     ),
 }
 

@@ -37,7 +37,7 @@ class Jobs(Protocol):
     folder: Path
     resources: Resources
     running: dict
-    instances: threading.Semaphore
+    instances: threading.Semaphore  # of those jobs that wait for one
 
 
 class JobRun(threading.Thread):

@@ -40,6 +40,7 @@ from .signature import UNSIGNED, claim
 from .state import Account, StateError, open_account, replace_file
 from .training import TrainingJobs
 from .transform import TransformJobs
+from .tuning import TuningJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
 IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
@@ -65,12 +66,15 @@ class Application:
         self.transform = TransformJobs(
             folder, account, resources, self.s3, logs, self.hosting, self.training.instances
         )
-        self.jobs = (self.training, self.transform)
+        self.tuning = TuningJobs(folder, resources, self.training)
+        # A tuning job goes down before its training jobs: it is not to take their end for a failure.
+        self.jobs = (self.tuning, self.training, self.transform)
         self.bookkeeping = Bookkeeping(account, self.keys)
         sagemaker = {
             **self.training.operations,
             **self.hosting.operations,
             **self.transform.operations,
+            **self.tuning.operations,
             "AddTags": resources.add_tags,
             "DeleteTags": resources.delete_tags,
             "ListTags": resources.list_tags,

@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from .data_source import KINDS, find_objects
 from .errors import AwsError
-from .images import find_image
+from .images import Image, find_image
 from .job_run import ENDED, LOST, Held
 from .logs import Logs
 from .metrics import Metrics
@@ -23,7 +23,7 @@ from .protocols import not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import TrainingRun, finish
+from .training_run import OBJECTIVE, TrainingRun, finish
 from .uris import split_uri
 
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
@@ -91,6 +91,12 @@ class TrainingJobs:
             run.abandon()
 
     def create(self, params: dict) -> dict:
+        arn, run = self.prepare(params)
+        run.start()
+        return {"TrainingJobArn": arn}
+
+    def check(self, params: dict) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
+        """Refuse what cannot be trained, in AWS's words; else the image and the channels' objects."""
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         for path in REFUSED:
             if _value_at(params, path):
@@ -116,23 +122,37 @@ class TrainingJobs:
                 "Training job names must be unique within an AWS account and region, and a training job with this "
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
-        channels = self._channels(params)
-        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
-        split_uri(output["S3OutputPath"])
-        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
+        split_uri(params["OutputDataConfig"]["S3OutputPath"])
         if spec.get("MetricDefinitions"):
             raise AwsError(
                 "ValidationException",
                 "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
                 "request without specifying metric definitions.",
             )
+        return image, self._channels(params)
+
+    def start(self, params: dict, tuning_job: str, objective: str) -> TrainingRun:
+        """Start a training job of a tuning job (its ARN), whose metric ``objective`` is its ObjectiveMetric too."""
+        _, run = self.prepare(params, tuning_job, objective)
+        run.start()
+        return run
+
+    def prepare(
+        self, params: dict, tuning_job: str | None = None, objective: str | None = None
+    ) -> tuple[str, TrainingRun]:
+        """Make a job known: its ARN, and the thread that is to be started."""
+        image, channels = self.check(params)
+        name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
+        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
+        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
+        tuned = [{**each, "Name": OBJECTIVE} for each in image.metric_definitions if each["Name"] == objective]
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
         body |= {
             "AlgorithmSpecification": {
                 "EnableSageMakerMetricsTimeSeries": False,
                 **spec,
-                "MetricDefinitions": image.metric_definitions,
+                "MetricDefinitions": [*image.metric_definitions, *tuned],
             },
             "OutputDataConfig": output,
             # Where the artifact will lie; a job that fails has the address too, and nothing is there.
@@ -141,6 +161,7 @@ class TrainingJobs:
                 "MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME,
                 **params.get("StoppingCondition", {}),
             },
+            "TuningJobArn": tuning_job,
             "TrainingJobStatus": "InProgress",
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": [
@@ -152,12 +173,12 @@ class TrainingJobs:
             "CreationTime": created,
             "LastModifiedTime": created,
         }
+        body = {key: value for key, value in body.items() if value is not None}
         arn = self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
         self.held.began(name)
         run = TrainingRun(self, name, image.train, channels)
         self.running[name] = run
-        run.start()
-        return {"TrainingJobArn": arn}
+        return arn, run
 
     async def describe(self, params: dict, request: Request) -> dict:
         name = params["TrainingJobName"]
