@@ -618,6 +618,8 @@ def test_a_job_whose_account_dies(tmp_path, sagemaker, s3, bucket, trained):
         wait_until(
             lambda: client.describe_transform_job(TransformJobName=job), lambda b: "TransformStartTime" in b, job
         )
+        assert f"Transform jobs in progress: {job}\n" in place.command("status").stdout
+        assert "loading model..." in place.command("logs", job).stdout
         place.kill()
         place.start()
         body = place.client("sagemaker").describe_transform_job(TransformJobName=job)

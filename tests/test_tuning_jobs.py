@@ -578,6 +578,7 @@ def test_a_job_whose_account_dies(tmp_path, define):
         job = params["HyperParameterTuningJobName"]
         client.create_hyper_parameter_tuning_job(**params)
         wait_until(lambda: jobs_of(client, job), lambda jobs: len(jobs) == 2, job)
+        assert f"Tuning jobs in progress: {job}\n" in place.command("status").stdout
         place.kill()
         place.start()
         body = place.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job)
