@@ -336,3 +336,25 @@ def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="model_algo-1"):
             Model.load(tmp_path)
+
+
+def test_a_batch_is_answered_in_lines_without_spaces(tmp_path):
+    batch = Model.load(save(tmp_path), batch=True)
+    body = "\n".join(",".join(map(repr, row)) for row in LISTS).encode()
+    for accept in (None, "*/*", LINES):
+        answer = batch.invoke(body, CSV, accept)
+        assert answer.content_type == LINES
+        expected = [float(f"{score:.15g}") for score in SCORES]
+        assert answer.body.decode() == "".join(f'{{"score":{score!r}}}\n' for score in expected)
+    assert batch.invoke(body, CSV, JSON) == Model.load(tmp_path).invoke(body, CSV, JSON)
+
+
+def test_a_batch_of_classifiers_has_the_label_first(tmp_path):
+    binary = Model.load(save(tmp_path, [1, 0, 0], 0.25, 0.5, **BINARY | {"loss": "hinge_loss"}), batch=True)
+    body = b'{"predicted_label":1,"score":0.75}\n{"predicted_label":0,"score":0.300000011920929}\n'
+    assert binary.invoke(b"0.5,0,0\n0.05,0,0", CSV, None).body == body
+    multiclass = Model.load(save(tmp_path, np.zeros((3, 3)), np.log([1, 2, 1]), **MULTICLASS), batch=True)
+    body = b'{"predicted_label":1,"score":[0.25,0.5,0.25]}\n'
+    assert multiclass.invoke(b"1,2,3", CSV, LINES).body == body
+    # In another format it answers as an endpoint does.
+    assert multiclass.invoke(b"1,2,3", CSV, JSON) == Model.load(tmp_path).invoke(b"1,2,3", CSV, JSON)

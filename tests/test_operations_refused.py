@@ -13,6 +13,9 @@ DONE = set(
     "AddTags DeleteTags ListTags Search "
     "CreateTrainingJob DescribeTrainingJob ListTrainingJobs StopTrainingJob "
     "CreateProcessingJob DescribeProcessingJob ListProcessingJobs StopProcessingJob "
+    "CreateTransformJob DescribeTransformJob ListTransformJobs StopTransformJob "
+    "CreateHyperParameterTuningJob DescribeHyperParameterTuningJob ListHyperParameterTuningJobs "
+    "StopHyperParameterTuningJob ListTrainingJobsForHyperParameterTuningJob "
     "CreateModel DescribeModel ListModels DeleteModel "
     "CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig "
     "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint".split()

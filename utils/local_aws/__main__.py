@@ -69,13 +69,18 @@ def status(_: argparse.Namespace) -> int:
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {leases.living(folder)}")
     sagemaker = _boto3(connection).client("sagemaker")
-    for kind in ("Training", "Processing"):
+    for title, operation, kind in (
+        ("Training", "list_training_jobs", "TrainingJob"),
+        ("Processing", "list_processing_jobs", "ProcessingJob"),
+        ("Transform", "list_transform_jobs", "TransformJob"),
+        ("Tuning", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob"),
+    ):
         jobs = [
-            job[f"{kind}JobName"]
-            for page in sagemaker.get_paginator(f"list_{kind.lower()}_jobs").paginate(StatusEquals="InProgress")
-            for job in page[f"{kind}JobSummaries"]
+            job[f"{kind}Name"]
+            for page in sagemaker.get_paginator(operation).paginate(StatusEquals="InProgress")
+            for job in page[f"{kind}Summaries"]
         ]
-        print(f"{kind} jobs in progress:", ", ".join(jobs) or "none")
+        print(f"{title} jobs in progress:", ", ".join(jobs) or "none")
     endpoints = [
         f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
         for page in sagemaker.get_paginator("list_endpoints").paginate()
@@ -131,6 +136,7 @@ def logs(options: argparse.Namespace) -> int:
     for group, prefix in (
         ("/aws/sagemaker/TrainingJobs", f"{options.name}/"),
         ("/aws/sagemaker/ProcessingJobs", f"{options.name}/"),
+        ("/aws/sagemaker/TransformJobs", f"{options.name}/"),
         (f"/aws/sagemaker/Endpoints/{options.name}", ""),
     ):
         try:

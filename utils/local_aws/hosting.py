@@ -205,7 +205,7 @@ class Hosting:
                 folder.mkdir(parents=True)
                 url = container.get("ModelDataUrl")
                 if url:
-                    self._extract(url, folder)
+                    self.extract(url, folder)
                 count = variant["InitialInstanceCount"]
                 described.append(
                     {
@@ -231,7 +231,7 @@ class Hosting:
         self.resources.update(ENDPOINT, name, ProductionVariants=described)
         self._start(name)
 
-    def _extract(self, url: str, folder: Path) -> None:
+    def extract(self, url: str, folder: Path) -> None:
         """Unpack an artifact; ValueError with AWS's sentence if it is no archive that could be unpacked."""
         try:
             artifact = self.objects.object(*split_uri(url))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
-from .linear_learner import METRIC_DEFINITIONS
+from .linear_learner import METRIC_DEFINITIONS, TUNABLE
 from .protocols import not_implemented
 
 
@@ -30,24 +31,30 @@ class ServedModel(Protocol):
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer: ...
 
+    def execution_parameters(self) -> dict:
+        """What it says of itself to batch transform: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
+
 
 @dataclass(frozen=True)
 class Image:
     """A container image: the command that trains, and the loader of what it trained.
 
-    ``load`` takes the folder of an unpacked ``model.tar.gz`` and raises ValueError if it holds no model.
+    ``load`` takes the folder of an unpacked ``model.tar.gz`` and, if need be, its container's environment; it
+    raises ValueError if the folder holds no model.
     """
 
     name: str
     train: tuple[str, ...]
-    load: Callable[[Path], ServedModel]
+    load: Callable[..., ServedModel]
     metric_definitions: tuple[dict, ...]
+    # Hyperparameters that a tuning job may search, by the kind of their ranges.
+    tunable: Mapping[str, str]
 
 
-def _load_linear_learner(folder: Path) -> ServedModel:
+def _load_linear_learner(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> ServedModel:
     from .linear_learner.serving import Model  # NumPy loads with it: only an account that serves needs it
 
-    return Model.load(folder)
+    return Model.load(folder, batch=environment.get("SAGEMAKER_BATCH") == "true")
 
 
 IMAGES = {
@@ -56,6 +63,7 @@ IMAGES = {
         (sys.executable, "-m", "utils.local_aws.linear_learner", "train"),
         _load_linear_learner,
         tuple(METRIC_DEFINITIONS),
+        TUNABLE,
     ),
 }
 

@@ -8,11 +8,14 @@ from .errors import AwsError
 from .s3 import S3, S3Object
 from .uris import split_uri
 
+KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
+
 
 def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
-    """The objects of ``source`` (its S3Uri and S3DataType), each with its path in the folder that the job sees.
+    """The objects of ``source``, each with its path in the folder that the job sees.
 
-    Raises AwsError, in AWS's words, if there are none.
+    Of ``source`` count its S3Uri, and its S3DataType, one of KINDS; ``region`` and ``role`` are for the words of
+    the AwsError that is raised if there are no objects.
     """
     uri = source["S3Uri"]
     bucket, key = split_uri(uri)

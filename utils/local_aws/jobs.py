@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import shutil
 import threading
@@ -117,7 +118,8 @@ class JobRun(threading.Thread):
         # Held from reading the job's state to writing it: a stop comes from another thread.
         self.state = threading.Lock()
         self.abandoned = False
-        self._limit = jobs.resources.get(jobs.kind, name)["StoppingCondition"]["MaxRuntimeInSeconds"]
+        condition = jobs.resources.get(jobs.kind, name).get("StoppingCondition", {})  # not every kind has one
+        self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
         self._container: Container | None = None
 
     def live(self) -> None:

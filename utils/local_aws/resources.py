@@ -32,6 +32,8 @@ class Kind:
 
 TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
 PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "processing job")
+TRANSFORM_JOB = Kind("TransformJob", "transform-job", "transform job")
+TUNING_JOB = Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job", "hyperparameter tuning job")
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
@@ -88,6 +90,11 @@ class Resources:
                 raise AwsError("ValidationException", "Requested resource not found.")
             if kind is PROCESSING_JOB:
                 raise AwsError("ValidationException", f"Could not find requested job with name: {name}")
+            if kind is TRANSFORM_JOB:
+                raise AwsError("ResourceNotFound", f"Could not find requested job with name: {name}")
+            if kind is TUNING_JOB:
+                sentence = f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
+                raise AwsError("ResourceNotFound", sentence)
             raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
         return body
 
@@ -104,9 +111,12 @@ class Resources:
         with self.database.write() as cursor:
             cursor.execute("delete from resources where arn = ?", (self.arn(kind, name),))
 
-    def all(self, kind: Kind) -> list[tuple[dict, dict[str, str]]]:
-        """Body and tags of each resource of a kind, the oldest first."""
-        rows = self.database.read("select body, tags from resources where kind = ? order by rowid", (kind.name,))
+    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict, dict[str, str]]]:
+        """Body and tags of each resource of a kind whose name begins so, the oldest first."""
+        rows = self.database.read(
+            "select body, tags from resources where kind = ? and substr(name, 1, ?) = ? order by rowid",
+            (kind.name, len(beginning), beginning),
+        )
         return [(json.loads(row["body"]), json.loads(row["tags"])) for row in rows]
 
     def page(
@@ -116,11 +126,18 @@ class Resources:
         summary: Callable[[dict], dict],
         *,
         order: str = "Descending",
+        sort_by: str = "CreationTime",
+        bodies: list[dict] | None = None,
     ) -> tuple[list[dict], str | None]:
-        """One page of a List operation: the summaries that pass its filters, and its NextToken."""
+        """One page of a List operation: the summaries that pass its filters, and its NextToken.
+
+        ``order`` and ``sort_by`` hold where the caller names none; ``bodies`` are those to list, else all.
+        """
         name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
-        found = [body for body, _ in self.all(kind) if _listed(body, params, name_of, status_of)]
-        sort_by = params.get("SortBy", "CreationTime")
+        if bodies is None:
+            bodies = [body for body, _ in self.all(kind)]
+        found = [body for body in bodies if _listed(body, params, name_of, status_of)]
+        sort_by = params.get("SortBy", sort_by)
 
         def key(body: dict) -> list:
             values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}

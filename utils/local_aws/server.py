@@ -40,6 +40,8 @@ from .search import search
 from .signature import UNSIGNED, claim
 from .state import Account, StateError, open_account, replace_file
 from .training import TrainingJobs
+from .transform import TransformJobs
+from .tuning import TuningJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
 IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
@@ -63,11 +65,17 @@ class Application:
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.hosting = Hosting(folder, account, resources, self.s3, logs)
+        self.transform = TransformJobs(folder, account, resources, self.s3, logs, self.hosting)
+        self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
+        # A tuning job goes down before its training jobs: it is not to take their end for a failure.
+        self.jobs = (self.tuning, self.training, self.processing, self.transform)
         self.bookkeeping = Bookkeeping(account, self.keys)
         sagemaker = {
             **self.training.operations,
             **self.processing.operations,
             **self.hosting.operations,
+            **self.transform.operations,
+            **self.tuning.operations,
             "AddTags": resources.add_tags,
             "DeleteTags": resources.delete_tags,
             "ListTags": resources.list_tags,
@@ -136,12 +144,17 @@ class Application:
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""
-        self.training.recover()
-        self.processing.recover()
+        for jobs in self.jobs:
+            jobs.recover()
         self.hosting.recover()
 
+    def shut_down(self) -> None:
+        """Kill what runs; ``recover`` says at the next start what became of it."""
+        for jobs in self.jobs:
+            jobs.shut_down()
+
     def busy(self) -> bool:
-        return bool(self.training.running or self.processing.running)
+        return any(jobs.running for jobs in self.jobs)
 
 
 def _apparent_service(request: Request) -> str:
@@ -217,8 +230,7 @@ def serve(folder: Path) -> int:
     try:
         asyncio.run(_serve_until_idle(server, listener, application, folder, idle))
     finally:
-        application.training.shut_down()
-        application.processing.shut_down()
+        application.shut_down()
     return 0
 
 

@@ -67,6 +67,12 @@ def _session_class():
         def wait_for_processing_job(self, job, poll=POLL):
             return super().wait_for_processing_job(job, poll)
 
+        def wait_for_transform_job(self, job, poll=POLL):
+            return super().wait_for_transform_job(job, poll)
+
+        def wait_for_tuning_job(self, job, poll=POLL):
+            return super().wait_for_tuning_job(job, poll)
+
         def logs_for_job(self, job_name, wait=False, poll=POLL, log_type="All", timeout=None):
             """Print a training job's log, as it grows if ``wait``, in the SDK's own form."""
 
@@ -90,6 +96,10 @@ def _session_class():
         def logs_for_processing_job(self, job_name, wait=False, poll=POLL):
             """Print a processing job's log, as it grows if ``wait``, in the SDK's own form."""
             self._follow("Processing", job_name, lambda last=None: self.describe_processing_job(job_name), wait, poll)
+
+        def logs_for_transform_job(self, job_name, wait=False, poll=POLL):
+            """Print a transform job's log, as it grows if ``wait``, in the SDK's own form."""
+            self._follow("Transform", job_name, lambda last=None: self.describe_transform_job(job_name), wait, poll)
 
         def _follow(self, kind, job_name, describe, wait, poll, timeout=None):
             until = time.monotonic() + timeout if timeout else None

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import AwsError
-from .images import find_image
-from .job_inputs import find_objects
+from .images import Image, find_image
+from .job_inputs import KINDS, find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .metrics import Metrics
@@ -18,7 +18,7 @@ from .protocols import not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import TrainingRun, finish
+from .training_run import OBJECTIVE, TrainingRun, finish
 from .uris import split_uri
 
 # What CreateTrainingJob takes and this account cannot do.
@@ -64,6 +64,11 @@ class TrainingJobs(Jobs):
         finish(self.resources, name, "Failed", "Failed", reason)
 
     def create(self, params: dict) -> dict:
+        run = self.launch(params)
+        return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
+
+    def check(self, params: dict) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
+        """Refuse what cannot be trained, in AWS's words; else the image and the channels' objects."""
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         refuse("CreateTrainingJob", params, REFUSED)
         if "TrainingImage" not in spec:
@@ -88,22 +93,32 @@ class TrainingJobs(Jobs):
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
         channels = self._channels(params)
-        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
-        split_uri(output["S3OutputPath"])
-        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
+        split_uri(params["OutputDataConfig"]["S3OutputPath"])
         if spec.get("MetricDefinitions"):
             raise AwsError(
                 "ValidationException",
                 "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
                 "request without specifying metric definitions.",
             )
+        return image, channels
+
+    def launch(self, params: dict, tuning_job: str | None = None, objective: str | None = None) -> TrainingRun:
+        """Make a training job known and set it to work.
+
+        One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
+        """
+        image, channels = self.check(params)
+        name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
+        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
+        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
+        tuned = [{**each, "Name": OBJECTIVE} for each in image.metric_definitions if each["Name"] == objective]
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
         body |= {
             "AlgorithmSpecification": {
                 "EnableSageMakerMetricsTimeSeries": False,
                 **spec,
-                "MetricDefinitions": image.metric_definitions,
+                "MetricDefinitions": [*image.metric_definitions, *tuned],
             },
             "OutputDataConfig": output,
             # Where the artifact will lie; a job that fails has the address too, and nothing is there.
@@ -123,9 +138,12 @@ class TrainingJobs(Jobs):
             "CreationTime": created,
             "LastModifiedTime": created,
         }
-        arn = self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        self.begin(TrainingRun(self, name, image.train, channels))
-        return {"TrainingJobArn": arn}
+        if tuning_job:
+            body["TuningJobArn"] = tuning_job
+        self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
+        run = TrainingRun(self, name, image.train, channels)
+        self.begin(run)
+        return run
 
     def list(self, params: dict) -> dict:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
@@ -151,7 +169,7 @@ class TrainingJobs(Jobs):
                 raise not_implemented(f"The input mode {mode} (channel '{name}')")
             if source is None:
                 raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
-            if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            if source["S3DataType"] not in KINDS:
                 raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
             for member, plain in (("RecordWrapperType", "None"), ("ShuffleConfig", None)):
                 if channel.get(member, plain) != plain:

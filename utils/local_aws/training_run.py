@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
+OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 
 
 class TrainingRun(JobRun):
@@ -51,6 +52,7 @@ class TrainingRun(JobRun):
             (each["Name"], re.compile(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
         ]
         self.final_metrics: dict[str, tuple[float, float]] = {}
+        self.objective: list[float] = []  # the values of ObjectiveMetric so far, of a tuning job's job
 
     def stopping(self, body: dict, at: float) -> dict:
         return {
@@ -184,6 +186,7 @@ class TrainingRun(JobRun):
         if points:
             self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
             self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": "algo-1"}, points)
+            self.objective += [value for name, _, value in points if name == OBJECTIVE]
             self.final_metrics |= {name: (value, at) for name, at, value in points}
 
     def _upload(self, body: dict) -> str | None:

@@ -53,3 +53,13 @@ METRIC_DEFINITIONS: list[dict[str, str]] = [
     *(_definition(f"{c}:{_TOP_K}", rf"{_QUALITY}{c} {_TOP_K}_\S+ <score>=(\S+)") for c in _CHANNELS[1:]),
 ]
 """Metrics that the service reads from the log of every job of this image: name and regular expression."""
+
+TUNABLE = {
+    "wd": "Continuous",
+    "l1": "Continuous",
+    "learning_rate": "Continuous",
+    "mini_batch_size": "Integer",
+    "use_bias": "Categorical",
+    "positive_example_weight_mult": "Continuous",
+}
+"""What automatic model tuning may search, with the kind of range that the documentation gives for it."""

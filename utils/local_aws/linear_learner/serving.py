@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,18 +49,25 @@ class _Predictions(NamedTuple):
 
 
 class Model:
-    """A model ready to score."""
+    """A model ready to score.  ``batch``: it serves a transform job, and answers in the form kept for these."""
 
-    def __init__(self, model: Artifact) -> None:
+    def __init__(self, model: Artifact, batch: bool = False) -> None:
         self._weights, self._bias = model.weights.astype(np.float64), model.bias.astype(np.float64)
         self._type, self._threshold = model.predictor_type, model.threshold
         self._link = {"logistic": sigmoid, "softmax_loss": softmax}.get(model.loss)
         self.feature_dim = len(model.weights)
+        self._encoders = _ENCODERS | {JSON_LINES: _encode_batch} if batch else _ENCODERS
+        self._default = JSON_LINES if batch else JSON
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
+    def load(cls, folder: Path, batch: bool = False) -> Model:
         """Load ``model_algo-1`` from an extracted ``model.tar.gz``; ValueError says what is wrong with it."""
-        return cls(read(Path(folder) / FILE_NAME))
+        return cls(read(Path(folder) / FILE_NAME), batch)
+
+    def execution_parameters(self) -> dict:
+        """What the container tells batch transform of itself: one worker per processor, as on AWS."""
+        workers = os.cpu_count() or 1
+        return {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
         """Answer one request: 200 with scores, 400 for a bad payload, 415 or 406 for an unknown format."""
@@ -67,7 +75,7 @@ class Model:
         decode = _DECODERS.get(kind)
         if decode is None:
             return _refusal(415, f"No iterator has been registered for ContentType ({kind!r}, '1.0')")
-        encoding = _accepted(accept)
+        encoding = _accepted(accept, self._default)
         if encoding is None:
             return _refusal(406, f"No encoder has been registered for Accept {accept!r}")
         try:
@@ -76,7 +84,7 @@ class Model:
                 predictions = self._predict(decode(body))
         except _Bad as error:
             return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
-        return Answer(200, encoding, _ENCODERS[encoding](predictions), "")
+        return Answer(200, encoding, self._encoders[encoding](predictions), "")
 
     def _predict(self, rows: NDArray[np.float32]) -> _Predictions:
         """Scores and labels for rows (n, d)."""
@@ -101,16 +109,16 @@ def _media_type(header: str | None) -> str:
     return (header or "").partition(";")[0].strip().lower()
 
 
-def _accepted(header: str | None) -> str | None:
-    """The first format in an Accept header that there is an encoder for; JSON if it asks for nothing."""
+def _accepted(header: str | None, default: str) -> str | None:
+    """The first format in an Accept header that there is an encoder for; ``default`` if it asks for nothing."""
     if not header:
-        return JSON
+        return default
     for part in header.split(","):
         kind = _media_type(part)
         if kind in _ENCODERS:
             return kind
         if kind in ("*/*", "application/*"):
-            return JSON
+            return default
         if kind == "text/*":
             return CSV
     return None
@@ -229,6 +237,16 @@ def _encode_json(predictions: _Predictions) -> bytes:
 def _encode_json_lines(predictions: _Predictions) -> bytes:
     pattern, values = _values(predictions)
     return (f"{pattern}\n" * len(predictions.scores) % tuple(values)).encode()
+
+
+def _encode_batch(predictions: _Predictions) -> bytes:
+    """JSON lines as transform jobs have written them: the label first, no spaces, 15 significant digits."""
+    rows = [[float(f"{score:.15g}") for score in row] for row in predictions.scores.tolist()]
+    records = [{"score": row if len(row) > 1 else row[0]} for row in rows]
+    if predictions.labels is not None:
+        labels = predictions.labels.tolist()
+        records = [{"predicted_label": label, **record} for label, record in zip(labels, records, strict=True)]
+    return b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
 
 
 def _encode_csv(predictions: _Predictions) -> bytes:

@@ -1,0 +1,86 @@
+"""The part of JSONPath that batch transform's filters know.
+
+``$``, ``.name``, ``*``, ``['a','b']``, ``[1,3]``, ``[a:b]``, ``[0,5:]``, negative indexes.  Source: the
+developer guide, "Associate Prediction Results with Input Records", supported JSONPath operators.
+"""
+
+from __future__ import annotations
+
+import re
+
+_STEP = re.compile(r"\.(?P<name>[^.\[\]'\"*\s]+)|(?:\.\*)|\.?\[(?P<inner>[^\[\]]*)\]")
+_NAME = r"""\s*(?:'[^']*'|"[^"]*")\s*"""
+_NUMBER = r"\s*(?:-?\d+|(?:-?\d+)?\s*:\s*(?:-?\d+)?)\s*"
+_NAMES, _NUMBERS = re.compile(f"{_NAME}(?:,{_NAME})*"), re.compile(f"{_NUMBER}(?:,{_NUMBER})*")
+
+Selector = str | int | slice
+
+
+class JsonPath:
+    """A path, ready to be applied; ValueError says what is wrong with its text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.steps: list[list[Selector] | None] = []  # None is the wildcard
+        if not text.startswith("$"):
+            raise ValueError(f"The JSONPath '{text}' does not begin with $.")
+        position = 1
+        while position < len(text):
+            found = _STEP.match(text, position)
+            if not found:
+                raise ValueError(f"The JSONPath '{text}' cannot be read from '{text[position:]}' on.")
+            position = found.end()
+            if found["name"] is not None:
+                self.steps.append([found["name"]])
+            elif found["inner"] is None or found["inner"].strip() == "*":
+                self.steps.append(None)
+            else:
+                self.steps.append(self._selectors(found["inner"]))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is ``$``: nothing is filtered."""
+        return not self.steps
+
+    def apply(self, value: object) -> object:
+        """What it selects of a JSON value; ValueError if a name or an index is not there.
+
+        One name or index gives that value, several names an object, several indexes or a slice an array.
+        """
+        return self._apply(value, self.steps)
+
+    def _selectors(self, inner: str) -> list[Selector]:
+        if _NAMES.fullmatch(inner):
+            return [name.strip()[1:-1] for name in re.findall(_NAME, inner)]
+        if not _NUMBERS.fullmatch(inner):
+            raise ValueError(f"The JSONPath '{self.text}' has '[{inner}]', which is neither names nor indexes.")
+        return [
+            slice(*(int(end) if end.strip() else None for end in part.split(":"))) if ":" in part else int(part)
+            for part in inner.split(",")
+        ]
+
+    def _apply(self, value: object, steps: list[list[Selector] | None]) -> object:
+        if not steps:
+            return value
+        selectors, rest = steps[0], steps[1:]
+        if selectors is None:
+            if not isinstance(value, (dict, list)):
+                raise ValueError(f"The JSONPath '{self.text}' selects from what is neither object nor array.")
+            return [self._apply(each, rest) for each in (value.values() if isinstance(value, dict) else value)]
+        if isinstance(selectors[0], str):
+            if not isinstance(value, dict) or not all(name in value for name in selectors):
+                raise ValueError(f"The JSONPath '{self.text}' names what the record has not.")
+            found = {name: self._apply(value[name], rest) for name in selectors}
+            return found if len(selectors) > 1 else found[selectors[0]]
+        if not isinstance(value, list):
+            raise ValueError(f"The JSONPath '{self.text}' takes an index of what is no array.")
+        taken: list[object] = []
+        for each in selectors:
+            if isinstance(each, slice):
+                part = value[each]
+            else:
+                part = [value[each]] if -len(value) <= each < len(value) else []
+            if not part:
+                raise ValueError(f"The JSONPath '{self.text}' has an index that is out of range.")
+            taken += [self._apply(item, rest) for item in part]
+        return taken[0] if len(selectors) == 1 and isinstance(selectors[0], int) else taken

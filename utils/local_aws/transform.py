@@ -1,0 +1,133 @@
+"""Batch transform jobs: what may be asked for, and what is told of them.
+
+Here is what a caller sees of them; ``transform_run.py`` is a job at work.  Reference: the API reference of
+CreateTransformJob, DescribeTransformJob, ListTransformJobs and StopTransformJob.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+
+from .errors import AwsError
+from .hosting import Hosting
+from .job_inputs import KINDS, find_objects
+from .jobs import Jobs, refuse
+from .jsonpath import JsonPath
+from .logs import Logs
+from .protocols import not_implemented
+from .resources import MODEL, TRANSFORM_JOB, Resources, now
+from .s3 import S3
+from .state import Account
+from .transform_data import CSV, JSON, JSON_LINES, Processing
+from .transform_run import TransformRun, finish
+from .uris import split_uri
+
+# What CreateTransformJob takes and this account cannot do.
+REFUSED = ("ModelClientConfig", "DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion")
+MAX_PAYLOAD = 100  # MB, of one request and of all concurrent ones together
+
+
+class TransformJobs(Jobs):
+    """The batch transform jobs of an account."""
+
+    kind = TRANSFORM_JOB
+
+    def __init__(
+        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, hosting: Hosting
+    ) -> None:
+        super().__init__(folder / "transform", account, resources, objects, logs)
+        self.hosting = hosting
+        self.operations = {
+            "CreateTransformJob": self.create,
+            "DescribeTransformJob": self.describe,
+            "ListTransformJobs": self.list,
+            "StopTransformJob": self.stop,
+        }
+
+    def fail(self, name: str, reason: str) -> None:
+        finish(self.resources, name, "Failed", reason)
+
+    def create(self, params: dict) -> dict:
+        name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
+        refuse("CreateTransformJob", params, REFUSED)
+        if params["TransformResources"]["InstanceCount"] > 1:
+            raise not_implemented("A transform job on more than one instance (TransformResources.InstanceCount)")
+        self._check_payload(params)
+        source = {"CompressionType": "None", "SplitType": "None", **params["TransformInput"]}
+        if source["SplitType"] == "TFRecord":
+            raise not_implemented("The SplitType TFRecord")
+        given = source["DataSource"]["S3DataSource"]
+        if given["S3DataType"] not in KINDS:
+            raise not_implemented(f"The S3DataType {given['S3DataType']}")
+        output = {"AssembleWith": "None", "KmsKeyId": "", **params["TransformOutput"]}
+        split_uri(output["S3OutputPath"])
+        filters = {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None", **params.get("DataProcessing", {})}
+        processing = _processing(filters, source)
+        if self.resources.find(TRANSFORM_JOB, name):
+            raise AwsError(
+                "ResourceInUse",
+                "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                f"({self.resources.arn(TRANSFORM_JOB, name)})",
+            )
+        inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])
+        created = now()
+        body = {key: value for key, value in params.items() if key not in ("TransformJobName", "Tags")}
+        body |= {
+            "ModelName": model["ModelName"],
+            "TransformInput": source,
+            "TransformOutput": output,
+            "DataProcessing": filters,
+            "TransformJobStatus": "InProgress",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        arn = self.resources.add(TRANSFORM_JOB, name, body, params.get("Tags"))
+        container = model.get("PrimaryContainer") or model["Containers"][0]
+        self.begin(TransformRun(self, name, container, inputs, processing))
+        return {"TransformJobArn": arn}
+
+    async def describe(self, params: dict, request: Request) -> dict:
+        body = await super().describe(params, request)
+        del body["LastModifiedTime"]  # this List shows it and this Describe does not
+        return body
+
+    def list(self, params: dict) -> dict:
+        shown = (
+            "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",
+            "TransformJobStatus", "FailureReason",
+        )  # fmt: skip
+        jobs, token = self.resources.page(TRANSFORM_JOB, params, lambda body: {key: body.get(key) for key in shown})
+        return {"TransformJobSummaries": jobs, "NextToken": token}
+
+    @staticmethod
+    def _check_payload(params: dict) -> None:
+        payload, concurrent = params.get("MaxPayloadInMB"), params.get("MaxConcurrentTransforms") or 1
+        if payload == 0:
+            raise not_implemented("HTTP chunked encoding (MaxPayloadInMB of 0)")
+        if payload and payload * concurrent > MAX_PAYLOAD:
+            raise AwsError(
+                "ValidationException",
+                f"MaxPayloadInMB ({payload}), and MaxPayloadInMB times MaxConcurrentTransforms ({concurrent}), "
+                f"must not exceed {MAX_PAYLOAD} MB.",
+            )
+
+
+def _processing(filters: dict, source: dict) -> Processing:
+    """A job's DataProcessing; AwsError if a filter is no JSONPath or the input is neither CSV nor JSON."""
+    paths = []
+    for member in ("InputFilter", "OutputFilter"):
+        try:
+            paths.append(JsonPath(filters[member] or "$"))
+        except ValueError as error:
+            raise AwsError("ValidationException", f"DataProcessing.{member}: {error}") from None
+    media = source.get("ContentType", "").partition(";")[0].strip().lower()
+    join = filters["JoinSource"] == "Input"
+    if (join or not all(path.whole for path in paths)) and media not in (CSV, JSON, JSON_LINES):
+        raise AwsError(
+            "ValidationException",
+            f"DataProcessing needs an input of the content type {CSV}, {JSON} or {JSON_LINES}, "
+            f"not '{source.get('ContentType', '')}'.",
+        )
+    return Processing(media, *paths, join)

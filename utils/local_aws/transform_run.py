@@ -1,0 +1,197 @@
+"""One transform job at work: the model loaded, every object sent through it, the answers kept in S3.
+
+The model answers in the account's own process, as an endpoint's does.  Reference: the developer guide, "Use
+batch transform to get inferences from large datasets" and "How Containers Serve Requests" (of batch
+transform); the lines of ``data-log`` are those that jobs on AWS have written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import AwsError
+from .images import ServedModel, find_image
+from .jobs import MAX_REASON, JobRun
+from .resources import TRANSFORM_JOB, Resources, now
+from .s3 import S3Object
+from .transform_data import DataError, Processing, batches, split
+from .uris import split_uri
+
+if TYPE_CHECKING:
+    from .transform import TransformJobs
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
+STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
+SEE_LOGS = "See job logs for more information"
+
+
+class _Stopped(Exception):
+    """The job was stopped in the middle of an object."""
+
+
+class _Refused(Exception):
+    """The model's container refused a payload; the lines are for the job's log."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.whose = "ClientError" if status < 500 else "AlgorithmError"
+        said = f"ClientError: {status}" if status < 500 else f"Bad HTTP status received from algorithm: {status}"
+        self.lines = [said, "", "Message:", *text.splitlines()]
+
+
+class TransformRun(JobRun):
+    """One transform job at work."""
+
+    def __init__(
+        self,
+        jobs: TransformJobs,
+        name: str,
+        container: dict,
+        inputs: list[tuple[S3Object, str]],
+        processing: Processing,
+    ) -> None:
+        super().__init__(jobs, name)
+        self.container = container
+        self.inputs = inputs
+        self.processing = processing
+        self.body = jobs.resources.get(TRANSFORM_JOB, name)
+        self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(time.time())}"
+
+    def live(self) -> None:
+        with self.instance() as granted:
+            if not granted:
+                return self._end("Stopped", None)
+            self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
+            try:
+                model = self._load()
+            except ValueError as error:
+                return self._end("Failed", str(error))
+            reasons = []
+            asked = self._parameters(model)
+            self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
+            for number, (each, name) in enumerate(self.inputs):
+                try:
+                    reasons.append(self._transform(model, asked, each, name, self.root / str(number)))
+                except _Stopped:
+                    return None if self.abandoned else self._end("Stopped", None)
+            failed = [reason for reason in reasons if reason]
+            self._end("Failed" if failed else "Completed", failed[0] if failed else None)
+
+    def _load(self) -> ServedModel:
+        """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
+        environment = {**self.container.get("Environment", {}), **self.body.get("Environment", {})}
+        environment["SAGEMAKER_BATCH"] = "true"
+        for name, variable in (
+            ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
+            ("MaxConcurrentTransforms", "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"),
+        ):
+            if self.body.get(name):
+                environment[variable] = str(self.body[name])
+        if self.body.get("BatchStrategy"):
+            environment["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.body["BatchStrategy"]]
+        folder = self.root / "model"
+        folder.mkdir(parents=True)
+        if self.container.get("ModelDataUrl"):
+            try:
+                self.jobs.hosting.extract(self.container["ModelDataUrl"], folder)
+            except ValueError as error:
+                raise ValueError(f"ClientError: {error}") from None
+        self._log("Docker entrypoint called with argument(s): serve", "loading model...")
+        try:
+            model = find_image(self.container["Image"]).load(folder, environment)
+        except Exception as error:  # an artifact may hold anything
+            why = str(error).replace(str(folder), "/opt/ml/model")
+            self._log(f"The model cannot be loaded: {why}")
+            raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
+        self._log("...model loaded.")
+        return model
+
+    def _parameters(self, model: ServedModel) -> dict:
+        """What holds of the job: what was asked for, else what the container says, else AWS's defaults."""
+        asked = {key: self.body[key] for key in DEFAULTS if self.body.get(key)}
+        if "BatchStrategy" in asked:
+            asked["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
+        return DEFAULTS | model.execution_parameters() | asked
+
+    def _transform(self, model: ServedModel, asked: dict, each: S3Object, name: str, folder: Path) -> str | None:
+        """Send one object through the model and keep the answers; a FailureReason if that cannot be done."""
+        output, source = self.body["TransformOutput"], self.body["TransformInput"]
+        bucket, prefix = split_uri(output["S3OutputPath"])
+        folder.mkdir(parents=True)
+        given, kept = folder / "input", folder / "output"
+        whose, lines = "ClientError", []
+        try:
+            self.jobs.objects.link(each, given)
+            opener = gzip.open if source["CompressionType"] == "Gzip" else open
+            with opener(given, "rb") as stream, kept.open("wb") as out:
+                limit = asked["MaxPayloadInMB"] * 1024**2
+                records = split(stream, source["SplitType"], limit)
+                single = asked["BatchStrategy"] == "SINGLE_RECORD"
+                glue = b"\n" if source["SplitType"] == "Line" else b""
+                for taken, payload in batches(records, self.processing, single, limit, glue):
+                    if self.stop_wanted.is_set() or self.abandoned:
+                        raise _Stopped
+                    out.write(self._answer(model, taken, payload))
+            key = f"{prefix.rstrip('/')}/{name}.out".lstrip("/")
+            self.jobs.objects.put_file(bucket, key, kept)
+        except _Refused as refusal:
+            whose, lines = refusal.whose, refusal.lines
+        except DataError as error:
+            lines = [str(error)]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            lines = [f"Failed to decompress the object: {error}"]
+        except AwsError as error:
+            lines = [f"{error.code}: {error.message}"]
+        finally:
+            for path in (given, kept):
+                path.unlink(missing_ok=True)
+        self._data_log(*(f"{each.bucket}/{each.key}: {line}" for line in lines))
+        return f"{whose}: {SEE_LOGS}" if lines else None
+
+    def _answer(self, model: ServedModel, records: list[bytes], payload: bytes) -> bytes:
+        """What is kept of the model's answer to one payload."""
+        output = self.body["TransformOutput"]
+        answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"))
+        if answer.log_line:
+            self._log(answer.log_line)
+        if answer.status != 200:
+            raise _Refused(answer.status, answer.body.decode(errors="replace"))
+        if self.processing.of_output:
+            return self.processing.output(records, answer.body)
+        ended = output["AssembleWith"] == "None" or answer.body.endswith(b"\n")
+        return answer.body if ended else answer.body + b"\n"
+
+    def _log(self, *lines: str) -> None:
+        self.jobs.logs.write(LOG_GROUP, self.stream, [(time.time(), line) for line in lines])
+
+    def _data_log(self, *lines: str) -> None:
+        at = time.time()
+        stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        if lines:
+            events = [(at, f"{stamp}:[sagemaker logs]: {line}") for line in lines]
+            self.jobs.logs.write(LOG_GROUP, f"{self.stream}/data-log", events)
+
+    def _end(self, status: str, reason: str | None) -> None:
+        with self.state:
+            if status == "Completed" and self.stop_wanted.is_set():
+                status = "Stopped"
+            finish(self.jobs.resources, self.job, status, reason)
+
+
+def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
+    """Give a job its last state."""
+    ended = now()
+    resources.update(
+        TRANSFORM_JOB,
+        name,
+        TransformJobStatus=status,
+        FailureReason=reason[:MAX_REASON] if reason else None,
+        TransformEndTime=ended,
+        LastModifiedTime=ended,
+    )

@@ -1,0 +1,158 @@
+"""One tuning job at work: training jobs launched, watched, stopped early, until there are enough.
+
+Reference: the developer guide, "How Hyperparameter Tuning Works" and "Stop Training Jobs Early".
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from .errors import AwsError
+from .jobs import MAX_REASON, JobRun
+from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
+from .training_run import OBJECTIVE, TrainingRun
+from .tuning_search import BayesianSearch, Proposal, Search
+
+if TYPE_CHECKING:
+    from .tuning import TuningJobs
+
+POLL = 0.05  # seconds
+GIVE_UP_AFTER = 5  # training jobs of which none succeeded
+COMPARED_WITH = 3  # training jobs that must have completed before one is stopped early
+
+
+class TuningRun(JobRun):
+    """One tuning job at work."""
+
+    def __init__(self, jobs: TuningJobs, name: str, search: Search, definition: dict, tags: list[dict]) -> None:
+        super().__init__(jobs, name)
+        self.search = search
+        self.definition = definition
+        self.tags = tags
+        self.body = jobs.resources.get(TUNING_JOB, name)
+        config = self.body["HyperParameterTuningJobConfig"]
+        self.limits = config["ResourceLimits"]
+        self.early = config["TrainingJobEarlyStoppingType"] == "Auto"
+        self.objective = config["HyperParameterTuningJobObjective"]
+        self.sign = -1.0 if self.objective["Type"] == "Maximize" else 1.0
+        self.launched: list[tuple[Proposal, TrainingRun]] = []
+        self._values: dict[str, float | None] = {}
+
+    def live(self) -> None:
+        try:
+            self._search()
+        except AwsError as error:  # what could be trained when the job was created no longer can
+            self._stop_all("Failed", f"ClientError: {error.message}")
+
+    def _search(self) -> None:
+        most, parallel = self.limits["MaxNumberOfTrainingJobs"], self.limits["MaxParallelTrainingJobs"]
+        deadline = time.monotonic() + self.limits.get("MaxRuntimeInSeconds", math.inf)
+        # A Bayesian proposal is made from the same results however long each job takes: all but the last few.
+        in_turn = isinstance(self.search, BayesianSearch)
+        while not self.abandoned:
+            if self.stop_wanted.is_set() or time.monotonic() > deadline:
+                return self._stop_all("Stopped", None)
+            number, working = len(self.launched), [run for _, run in self.launched if run.is_alive()]
+            oldest = self.launched[max(number - parallel, 0) : max(number - parallel + 1, 0)]
+            free = len(working) < parallel and not (in_turn and any(run.is_alive() for _, run in oldest))
+            ended = [self._value(run) for _, run in self.launched if not run.is_alive()]
+            hopeless = len(ended) >= min(GIVE_UP_AFTER, most) and all(value is None for value in ended)
+            if hopeless and not working:
+                tried = (
+                    "All training jobs failed."
+                    if number == most
+                    else f"No training job succeeded after {number} attempts."
+                )
+                return self._end(
+                    "Failed", f"{tried} Please take a look at the training job failures to get more details."
+                )
+            if number == most and not working:
+                return self._end("Completed", None)
+            if self.early:
+                self._stop_early(working)
+            if number < most and free and not hopeless:
+                self._launch(number, max(number - parallel + 1, 0) if in_turn else number)
+            else:
+                time.sleep(POLL)
+
+    def _launch(self, number: int, known: int) -> None:
+        """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from."""
+        results, pending = [], []
+        for proposal, run in self.launched[:known]:
+            value = None if run.is_alive() else self._value(run)
+            if value is not None:
+                results.append((proposal, self.sign * value))
+        pending = [proposal for proposal, _ in self.launched[known:]]
+        proposal = self.search.propose(number, results, pending)
+        name = f"{self.job}-{number + 1:03d}-{secrets.token_hex(4)}"
+        params = training_job(self.definition, name, proposal, self.tags)
+        run = self.jobs.training.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        self.launched.append((proposal, run))
+
+    def _value(self, run: TrainingRun) -> float | None:
+        """What an ended training job reached; None if it failed or told no objective."""
+        if run.job not in self._values:
+            failed = self.jobs.resources.get(TRAINING_JOB, run.job)["TrainingJobStatus"] == "Failed"
+            self._values[run.job] = None if failed else run.final_metrics.get(OBJECTIVE, (None,))[0]
+        return self._values[run.job]
+
+    def _stop_early(self, working: list[TrainingRun]) -> None:
+        """Stop each job that is worse than the median of the others' running averages up to its epoch."""
+        done = [
+            run.objective
+            for _, run in self.launched
+            if not run.is_alive() and not run.stop_wanted.is_set() and self._value(run) is not None
+        ]
+        for run in working:
+            epochs = len(run.objective)
+            averages = [self.sign * statistics.fmean(each[:epochs]) for each in done if 0 < epochs <= len(each)]
+            worse = len(averages) >= COMPARED_WITH and self.sign * run.objective[epochs - 1] > statistics.median(
+                averages
+            )
+            if worse and not run.stop_wanted.is_set():
+                run.stop()
+
+    def _stop_all(self, status: str, reason: str | None) -> None:
+        for _, run in self.launched:
+            if run.is_alive():
+                run.stop()
+        for _, run in self.launched:
+            run.join()
+        self._end(status, reason)
+
+    def _end(self, status: str, reason: str | None) -> None:
+        with self.state:
+            if status == "Completed" and self.stop_wanted.is_set():
+                status = "Stopped"
+            finish(self.jobs.resources, self.job, status, reason)
+
+
+def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dict]) -> dict:
+    """The CreateTrainingJob of a tuning job's training job."""
+    params = {
+        key: value
+        for key, value in definition.items()
+        if key not in ("DefinitionName", "StaticHyperParameters", "HyperParameterTuningResourceConfig")
+    }
+    return params | {
+        "TrainingJobName": name,
+        "HyperParameters": {**definition["StaticHyperParameters"], **proposal},
+        "Tags": tags,
+    }
+
+
+def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
+    """Give a job its last state."""
+    ended = now()
+    resources.update(
+        TUNING_JOB,
+        name,
+        HyperParameterTuningJobStatus=status,
+        FailureReason=reason[:MAX_REASON] if reason else None,
+        HyperParameterTuningEndTime=ended,
+        LastModifiedTime=ended,
+    )
