@@ -269,19 +269,16 @@ def test_the_role_and_the_bucket(course, account, s3):
 
 
 def left(course) -> dict[str, list[str]]:
-    client = course.session.sagemaker_client
-    return {
-        kind: tagged(client, kind, course.tags) for kind in ("endpoint", "endpoint configuration", "model")
-    }
+    return {kind: tagged(course.session.sagemaker_client, kind, course.tags) for kind in NOTHING}
 
 
-NOTHING = {"endpoint": [], "endpoint configuration": [], "model": []}
+NOTHING = {"Endpoint": [], "EndpointConfig": [], "Model": []}
 
 
 def test_an_endpoint_ends_with_its_block(course, learner):
     with pytest.raises(ZeroDivisionError), course.endpoint(learner, **MACHINE) as predictor:
         assert [len(names) for names in left(course).values()] == [1, 1, 1]
-        assert left(course)["endpoint"] == [predictor.endpoint_name]
+        assert left(course)["Endpoint"] == [predictor.endpoint_name]
         raise ZeroDivisionError
     assert left(course) == NOTHING
 
@@ -315,7 +312,7 @@ def test_an_endpoint_that_is_given_up_leaves_nothing(course, learner, monkeypatc
 def test_deleting_waits_for_what_is_in_progress(monkeypatch):
     """Against the answers that AWS gives while an endpoint is made."""
     monkeypatch.setattr("utils.sweep.POLL", 0)
-    said = ['Cannot update in-progress endpoint "arn".'] * 2 + [None, 'Could not find model "arn".', None]
+    said = ['Cannot update in-progress endpoint "arn".'] * 2 + [None, 'Could not find endpoint "arn".', None]
     called = []
 
     class Client:
@@ -329,11 +326,11 @@ def test_deleting_waits_for_what_is_in_progress(monkeypatch):
 
             return call
 
-    delete_endpoint(Client(), "e", "m")
-    assert called == [("delete_endpoint", "e")] * 3 + [("delete_endpoint_config", "e"), ("delete_model", "m")]
+    delete_endpoint(Client(), "e")
+    assert called == [("delete_endpoint", "e")] * 3 + [("delete_endpoint_config", "e"), ("delete_model", "e")]
     said = ["Rate exceeded"]
     with pytest.raises(ClientError, match="Rate exceeded"):
-        delete_endpoint(Client(), "e", "m")
+        delete_endpoint(Client(), "e")
 
 
 def test_a_trained_model_is_found_again(course, uri, monkeypatch):
@@ -441,7 +438,7 @@ def test_clean_up_meets_a_job_that_is_stopping_or_has_ended(account, alone, buck
         lambda status: status == "Stopped",
         job,
     )
-    monkeypatch.setattr("utils.sweep._jobs", lambda *_: [job])
+    monkeypatch.setattr("utils.sweep._jobs", lambda *_: [("TrainingJob", job)])
     monkeypatch.setattr("utils.sweep.running", lambda *_: [])
     capsys.readouterr()
     clean_up(alone)

@@ -12,7 +12,12 @@ COURSE = "regression-on-sagemaker"
 POLL = 2  # seconds
 # Kinds of resources as the API spells them. What costs money comes first; an endpoint is deleted before what it is
 # made of.
-JOBS = {"TrainingJob": "training job", "ProcessingJob": "processing job"}
+JOBS = {
+    "TrainingJob": "training job",
+    "ProcessingJob": "processing job",
+    "TransformJob": "transform job",
+    "HyperParameterTuningJob": "tuning job",
+}
 KINDS = {"Endpoint": "endpoint", "EndpointConfig": "endpoint configuration", "Model": "model"}
 
 

@@ -24,7 +24,7 @@ from .logs import Logs
 from .protocols import not_implemented
 from .resources import Kind, Resources, now
 from .s3 import S3
-from .state import Account
+from .state import ASKS_OFTEN, Account
 
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
@@ -34,7 +34,7 @@ INTERNAL = "InternalServerError: We encountered an internal error. Please try ag
 LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
 BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
 # The SDK waits 5 s before it first asks and 30 s before it asks again; holding its question until the job
-# ends spares the wait.  Others get their answer at once.
+# ends spares the wait.  Others get their answer at once, the SDK's session in ``session.py`` among them.
 HOLD_FOR = "AWS-SageMaker-Python-SDK"
 HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
 HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
@@ -84,7 +84,8 @@ class Jobs:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
         waited = time.monotonic() - self._asked.get(name, 0.0)
-        if name in self.running and HOLD_FOR in request.headers.get("user-agent", "") and waited > HOLD_AFTER:
+        patient = HOLD_FOR in request.headers.get("user-agent", "") and ASKS_OFTEN not in request.headers
+        if name in self.running and patient and waited > HOLD_AFTER:
             until = time.monotonic() + HOLD_AT_MOST
             while name in self.running and time.monotonic() < until and not await request.is_disconnected():
                 await asyncio.sleep(0.05)

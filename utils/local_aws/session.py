@@ -13,7 +13,7 @@ import boto3
 
 from . import client
 from .client import Connection
-from .state import StateError
+from .state import ASKS_OFTEN, StateError
 
 POLL = 0.2  # seconds
 
@@ -37,7 +37,8 @@ def open_session():
 def _keep_alive(session: boto3.Session, connection: Connection) -> None:
     """Start the account's process again, before a call, if it has died."""
 
-    def check(**_: object) -> None:
+    def check(request, **_: object) -> None:
+        request.headers[ASKS_OFTEN] = "yes"
         if client.find(connection.folder, connection.account) is None:
             again = client.connect(connection.folder)
             if again.url != connection.url:

@@ -24,6 +24,8 @@ REGION = "us-east-1"
 ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
 ROLE_PATH = "/service-role/"
 SESSION_NAME = "course"
+# A header by which a client says that it will ask again soon.
+ASKS_OFTEN = "X-Local-Aws-Asks-Often"
 
 
 @dataclass(frozen=True)
