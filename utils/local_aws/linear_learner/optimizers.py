@@ -73,19 +73,22 @@ class _Adam(_Rule):
     def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
         super().__init__(hp, shape, dtype)
         self._betas = hp.beta_1, hp.beta_2
-        self._keep, self._take = zip(*map(_float32, self._betas), strict=True)
+        # Arrays without dimensions: a step is so short that turning numbers into them would be felt.
+        pairs = [[np.array(number, dtype) for number in _float32(beta)] for beta in self._betas]
+        (self._keep_mean, self._take_mean), (self._keep_square, self._take_square) = pairs
+        self._epsilon = np.array(_EPSILON, dtype)
         self._mean, self._square, self._root = (np.zeros(shape, dtype) for _ in range(3))
 
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
         step, root = self.scratch, self._root
-        self._mean *= self._keep[0]
-        self._mean += np.multiply(gradient, self._take[0], out=step)
+        self._mean *= self._keep_mean
+        self._mean += np.multiply(gradient, self._take_mean, out=step)
         np.multiply(gradient, gradient, out=gradient)
-        gradient *= self._take[1]
-        self._square *= self._keep[1]
+        gradient *= self._take_square
+        self._square *= self._keep_square
         self._square += gradient
         np.sqrt(self._square, out=root)
-        root += _EPSILON
+        root += self._epsilon
         np.divide(self._mean, root, out=step)
         step *= rates
         step *= math.sqrt(1 - self._betas[1] ** update) / (1 - self._betas[0] ** update)
@@ -146,13 +149,10 @@ class Optimizer:
         self._updates, self._rated = 0, None
         self._rates, self._scratch = np.empty((rows, columns), dtype), np.empty((rows, columns), dtype)
         kinds = self._each(grid.optimizer)
-        self._rules: list[tuple[slice | NDArray[np.intp], _Rule]] = []
+        self._rules: list[tuple[NDArray[np.intp], _Rule]] = []
         for kind in dict.fromkeys(grid.optimizer):
-            # With one optimizer for all there is nothing to pick out, and nothing to copy.
-            alone = len(set(grid.optimizer)) == 1
-            own = slice(None) if alone else np.flatnonzero(kinds == kind)
-            size = columns if alone else len(own)
-            self._rules.append((own, _RULES[kind](hp, (rows, size), dtype)))
+            own = np.flatnonzero(kinds == kind)
+            self._rules.append((own, _RULES[kind](hp, (rows, len(own)), dtype)))
 
     def update(self, parameters: Matrix, gradient: Matrix) -> None:
         """One step: changes ``parameters`` in place; ``gradient`` (mean over the batch) is used up."""
@@ -167,6 +167,10 @@ class Optimizer:
             self._rates[:] = self._each(rates)
             if self._bias_factor is not None:
                 self._rates[-1] *= self._bias_factor
+        if len(self._rules) == 1:
+            # With one optimizer for all there is nothing to pick out, and nothing to copy.
+            parameters -= self._rules[0][1].step(gradient, self._rates, self._updates)
+            return
         for own, rule in self._rules:
             parameters[:, own] -= rule.step(gradient[:, own], self._rates[:, own], self._updates)
 
