@@ -27,7 +27,7 @@ EMPTY = (
     "records per training host."
 )
 _LARGE = 16 << 20  # bytes of a CSV file from which on another reader is worth its import
-_PARSED = 1 << 20  # numbers that are parsed at a time
+_PARSED = 1 << 18  # numbers that are parsed at a time
 _ROW = re.compile(r"at row (\d+)")
 
 
@@ -198,8 +198,8 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
 def _read_large_csv(file: _File) -> bool:
     """Read with pandas, twice as fast; False, and nothing read, if there is anything odd in the file.
 
-    What pandas reads differently from NumPy (short lines, empty fields, words for missing
-    values, blank lines) it makes NaN of, so that nothing passes here that would not pass there.
+    What pandas reads differently from NumPy (short lines, empty fields, blank lines, words for
+    missing values) is an error or NaN with these settings, so that nothing passes here that would not pass there.
     Only a file that is worth the third of a second comes here that importing pandas takes.
     """
     import pandas
@@ -216,6 +216,7 @@ def _read_large_csv(file: _File) -> bool:
                 header=None,
                 index_col=False,
                 dtype=np.float32,
+                na_filter=False,
                 skip_blank_lines=False,
                 chunksize=max(1, _PARSED // columns),
             ) as chunks:

@@ -92,66 +92,6 @@ class Ensemble:
             total += (ones @ squares[: len(some)]).sum(axis=0, dtype=np.float64)
         return total
 
-    def outputs(self, features: NDArray[np.float32]) -> Array:
-        """Outputs (n, outputs) for raw features (n, d)."""
-        return features.astype(np.float64) @ self.weights + self.bias
-
-
-class Ensemble:
-    """The models of a grid; their linear functions stand side by side in one matrix."""
-
-    def __init__(self, grid: Grid, hp: Hyperparameters, batches: Batches, loss: Loss) -> None:
-        self._models, self._outputs = len(grid), hp.outputs
-        self._batches, self._loss = batches, loss
-        features, columns = batches.width - 2, self._models * self._outputs
-        # Rows of data are (label, features, 1): with a row of -1 before the parameters they give the errors.
-        self._all = np.full((1 + features + hp.use_bias, columns), hp.init_bias, batches.dtype)
-        self._all[0] = -1
-        self._parameters = self._all[1:]
-        self._parameters[:features] = first_weights(features, self._models, hp).reshape(features, columns)
-        self._weights, self._has_bias = self._parameters[:features], hp.use_bias
-        self._inputs = slice(1, len(self._all))
-        self._optimizer = Optimizer(grid, hp, features, batches.dtype)
-        self._grams: Grams | None = None
-        if isinstance(loss, SquaredLoss) and pays(batches, columns, hp.epochs):
-            self._grams = Grams(batches)
-
-    def train(self) -> Array:
-        """One pass over the whole mini-batches; the training objective of each model, shape (models,).
-
-        It is the mean of the batches' losses, each before the batch's own step.
-        """
-        if self._grams is None:
-            return self._pass_over_rows() / len(self._batches)
-        objective = self._pass_over_grams(self._grams) / len(self._batches)
-        if not self._grams.resolve(objective):
-            self._grams = None
-        return objective
-
-    def _pass_over_rows(self) -> Array:
-        parameters, size = self._parameters, self._batches.size
-        flat = np.empty((size, parameters.shape[1]), parameters.dtype)
-        gradient, total = np.empty_like(parameters), np.zeros(self._models)
-        outputs = self._by_model(flat)
-        for rows in self._batches:
-            inputs, labels = rows[:, self._inputs], rows[:, 0].copy()
-            np.matmul(inputs, parameters, out=flat)
-            total += self._loss.step(outputs, labels)
-            np.matmul(inputs.T, flat, out=gradient)
-            gradient /= size
-            self._optimizer.update(parameters, gradient)
-        return total
-
-    def _pass_over_grams(self, grams: Grams) -> Array:
-        parameters, errors = self._all, np.empty_like(self._all)
-        square, total = np.empty_like(errors), np.zeros(self._models)
-        ones, gradient = np.ones(len(parameters), parameters.dtype), errors[1:]
-        for matrix in grams.matrices[:, : len(parameters), : len(parameters)]:
-            np.matmul(matrix, parameters, out=errors)
-            total += ones @ np.multiply(errors, parameters, out=square)
-            self._optimizer.update(self._parameters, gradient)
-        return total
-
     def outputs(self, rows: NDArray) -> Array:
         """Outputs (n, models) or (n, models, classes) in float64 for scaled rows ``label, features…, 1``."""
         return self._by_model(rows[:, self._inputs] @ self._parameters).astype(np.float64, copy=False)
