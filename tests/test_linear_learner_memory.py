@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sagemaker.amazon import common as sdk
-from test_linear_learner import RECORDIO, ROOT, coefficients, example, fit, lay_out, metric_lines, objectives, run
+from test_linear_learner import RECORDIO, ROOT, coefficients, example, fit, lay_out, metric_lines, objectives
 
 from utils.local_aws.linear_learner import batches, channels, ensemble, gram
 from utils.local_aws.linear_learner.errors import CustomerError
@@ -51,7 +51,7 @@ def test_a_csv_file_is_the_same_in_pieces_of_any_size_and_with_either_reader(lin
     if changes < 4:  # else nothing is wrong with the file
         for _ in range(changes):
             place = data.draw(st.integers(0, len(text) - 1))
-            text[place] = data.draw(st.sampled_from([*"0123456789.,e-\"\n\r \tx", "nan", "", "\n\n"]))
+            text[place] = data.draw(st.sampled_from([*'0123456789.,e-"\n\r \tx', "nan", "", "\n\n"]))
     text = "".join(text)
     whole, pieces = csv_rows(text), csv_rows(text, parsed, large)
     if not isinstance(whole, str):
@@ -223,10 +223,12 @@ def test_final_metrics_do_not_depend_on_the_parts(predictor):
     assert metrics(1, 2, 300) == pytest.approx(whole, rel=1e-12)
 
 
-MEMORY_OF_A_JOB = """
+PROGRAM = """
 import re, resource, sys
 from pathlib import Path
+from utils.local_aws.linear_learner import batches
 from utils.local_aws.linear_learner.__main__ import main
+batches.SINGLE = int(sys.argv[1])
 code = main(["train"])
 status = Path("/proc/self/status")
 if status.exists():  # getrusage would count what the parent had, too
@@ -237,10 +239,10 @@ sys.exit(code)
 """
 
 
-def peak(base):
-    """The most memory that a job has had, in bytes."""
+def measured(base, single=1 << 24):
+    """The log of a job and the most memory that it has had, in bytes; in float32 from ``single`` numbers on."""
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY_OF_A_JOB],
+        [sys.executable, "-c", PROGRAM, str(single)],
         cwd=ROOT,
         env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
@@ -250,7 +252,8 @@ def peak(base):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return int(done.stdout.split()[-1]) * 1024
+    log, _, peak = done.stdout.rpartition("peak ")
+    return log, int(peak) * 1024
 
 
 @pytest.mark.parametrize("predictor", ["regressor", "binary_classifier"])
@@ -265,24 +268,20 @@ def test_memory_does_not_grow_with_the_channel(tmp_path, predictor):
         files = {f"part-{n:02}": body for n in range(copies)}
         config = {"train": RECORDIO, "validation": RECORDIO}
         base = lay_out(tmp_path / str(copies), settings, {"train": files, "validation": {"v": body}}, config)
-        peaks.append(peak(base))
+        peaks.append(measured(base)[1])
         assert {path.name for path in base.iterdir()} == {"input", "model"}
     assert peaks[1] - peaks[0] < 60e6
 
 
-def test_a_large_job_is_computed_in_single_precision_and_says_the_same(tmp_path, monkeypatch):
-    x, y = example(5000)
+def test_a_large_job_is_computed_in_single_precision_and_says_the_same(tmp_path):
+    channels = {"train": example(5000), "validation": example(700, seed=1)}
     settings = {"mini_batch_size": "100", "epochs": "4"}
-    log = fit(tmp_path / "double", settings, {"train": (x, y)})
-    base = lay_out(tmp_path / "single", settings, {"train": (x, y)})
-    (tmp_path / "sitecustomize.py").write_text(
-        "from utils.local_aws.linear_learner import batches\nbatches.SINGLE = 0\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    code, again = run(base)
-    assert code == 0
-    first, second = objectives(log, "train_mse_objective"), objectives(again, "train_mse_objective")
-    assert second == pytest.approx(first, rel=1e-5)
-    assert not np.array_equal(first, second)
+    log = fit(tmp_path / "double", settings, channels)
+    base = lay_out(tmp_path / "single", settings, channels)
+    again, _ = measured(base, 0)
+    for name in ("train_mse_objective", "validation_mse_objective"):
+        first, second = objectives(log, name), objectives(again, name)
+        assert second == pytest.approx(first, rel=1e-5)
+        assert not np.array_equal(first, second)
     assert coefficients(base)[0] == pytest.approx(coefficients(tmp_path / "double")[0], rel=1e-5)
     assert len(metric_lines(log)) == len(metric_lines(again))

@@ -249,9 +249,7 @@ def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
     if len(tensor.shape) != 1 or tensor.keys.size != tensor.values.size:
         raise ValueError(f"record {number} is sparse but its keys, values and shape do not fit together")
     if tensor.shape[0] > _WIDEST:
-        raise ValueError(
-            f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory"
-        )
+        raise ValueError(f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory")
     if tensor.keys.size and not 0 <= tensor.keys.min() <= tensor.keys.max() < tensor.shape[0]:
         raise ValueError(f"record {number} has a key outside its shape [{tensor.shape[0]}]")
     row = np.zeros(tensor.shape[0])

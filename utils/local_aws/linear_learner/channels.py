@@ -190,9 +190,7 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         # Blank lines are passed over, and need no warning.
         warnings.simplefilter("ignore", UserWarning)
-        return np.loadtxt(
-            lines, np.float32, comments=None, delimiter=",", quotechar='"', ndmin=2, max_rows=rows
-        )
+        return np.loadtxt(lines, np.float32, comments=None, delimiter=",", quotechar='"', ndmin=2, max_rows=rows)
 
 
 def _read_large_csv(file: _File) -> bool:
@@ -211,15 +209,18 @@ def _read_large_csv(file: _File) -> bool:
         columns = stream.readline(_LARGE).count(b",") + 1
         stream.seek(0)
         try:
-            with np.errstate(over="ignore"), pandas.read_csv(
-                stream,
-                header=None,
-                index_col=False,
-                dtype=np.float32,
-                na_filter=False,
-                skip_blank_lines=False,
-                chunksize=max(1, _PARSED // columns),
-            ) as chunks:
+            with (
+                np.errstate(over="ignore"),
+                pandas.read_csv(
+                    stream,
+                    header=None,
+                    index_col=False,
+                    dtype=np.float32,
+                    na_filter=False,
+                    skip_blank_lines=False,
+                    chunksize=max(1, _PARSED // columns),
+                ) as chunks,
+            ):
                 for chunk in chunks:
                     table = chunk.to_numpy()
                     if not _finite(table):

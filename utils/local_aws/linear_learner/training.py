@@ -75,6 +75,8 @@ def _print_configuration(given: Mapping[str, str], log: Log) -> None:
     for _ in range(2):
         log.info(f"Final configuration: {final}")
         log.warning("Loggers have already been setup.")
+
+
 _SCORED = 1 << 21  # numbers at a time
 
 
@@ -335,9 +337,7 @@ class _Job:
         name, shown = self._loss.objective, value
         if self._decide:
             name, shown = self._decide.name, -value
-        self._log.info(
-            f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}"
-        )
+        self._log.info(f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}")
 
     def _print_saved(self) -> None:
         self._log.info(f'Saved checkpoint to "/tmp/tmp{secrets.token_hex(4)}/mx-mod-0000.params"')
