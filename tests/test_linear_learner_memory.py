@@ -199,7 +199,7 @@ def test_the_logistic_step_is_loss_and_slope():
     for labels in (np.zeros(1001), np.ones(1001), rng.integers(0, 2, 1001).astype(float)):
         for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-6)):
             given_outputs = outputs.astype(dtype)
-            mean = LogisticLoss().step(given_outputs, labels.astype(dtype))
+            mean = LogisticLoss().step(given_outputs, labels.astype(dtype), np.empty_like(given_outputs))
             assert mean == pytest.approx(LogisticLoss().mean(outputs, labels), rel=tolerance)
             expected = LogisticLoss().slope(outputs.copy(), labels)
             assert np.abs(given_outputs - expected).max() < tolerance

@@ -14,6 +14,7 @@ and all numbers are then taken in one strided copy.  Whatever does not fit that 
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -24,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 Matrix = Vector = NDArray[np.float32]
 _MAGIC = 0xCED7230A
 _WIDEST = 10_000_000
+_WRITTEN = 1 << 18  # bytes that are put together at a time
 _MOST_VALUES = 1 << 21  # of dense rows that are made one by one
 _FRAME = struct.Struct("<II")
 _FEATURES, _LABEL = 1, 2
@@ -123,11 +125,18 @@ def _write(parts: list[tuple[int, str, NDArray[np.float32]]]) -> bytes:
         payload += _field(field, entry)
         spans.append((_FRAME.size + len(payload) - width, width, block))
     frame = _FRAME.pack(_MAGIC, len(payload)) + payload + b"\0" * (-len(payload) % 4)
-    out = np.tile(np.frombuffer(frame, np.uint8), (len(parts[0][2]), 1))
-    for start, width, block in spans:
-        if width:
-            out[:, start : start + width] = block.view(np.uint8).reshape(-1, width)
-    return out.tobytes()
+    # Everything but the numbers is the same in all records: it is laid out once, for as many as a cache holds.
+    count, out = len(parts[0][2]), io.BytesIO()
+    size = max(1, min(count, _WRITTEN // len(frame)))
+    records = np.tile(np.frombuffer(frame, np.uint8), (size, 1))
+    for first in range(0, count, size):
+        some = records[: min(size, count - first)]
+        for start, width, block in spans:
+            if width:
+                own = block[first : first + len(some)]
+                some[:, start : start + width] = own.view(np.uint8).reshape(-1, width)
+        out.write(some)
+    return out.getvalue()
 
 
 def _field(number: int, body: bytes) -> bytes:

@@ -21,7 +21,7 @@ the time in float32: on 1,000,000 x 30 (32 models, 15 epochs) all losses then di
 """
 
 _KEPT = 1 << 25  # bytes of scaled rows that are kept from one epoch to the next
-_BLOCK = 1 << 20  # bytes otherwise: what a processor's own memory holds
+_BLOCK = 1 << 19  # bytes otherwise: what a processor's own memory holds
 _TILE = 64  # rows that are scaled in one inner loop
 
 
@@ -38,9 +38,9 @@ class Scale:
         # Some rows side by side: NumPy's loop over a row of a few features is mostly overhead.
         self._mean, self._deviation = (np.tile(c, _TILE).astype(dtype) for c in scaler.columns())
 
-    def apply(self, block: NDArray[np.float32], out: Work | None = None) -> Work:
-        """Rows (n, d + 2) of ``out``, or of a new array."""
-        out = np.empty(block.shape, self._dtype) if out is None else out
+    def apply(self, block: NDArray[np.float32]) -> Work:
+        """Scaled rows (n, d + 2), in the place of the block if they are of the same type."""
+        out = block if block.dtype == self._dtype else np.empty(block.shape, self._dtype)
         width = block.shape[1]
         whole = len(block) // _TILE * _TILE
         tiled = -1, _TILE * width
@@ -83,8 +83,8 @@ class Batches:
             yield self._kept
             return
         size = self._together * self.size
-        out = np.empty((size, self.width), self.dtype)
         for block in self._rows.blocks(size, self._count * self.size):
-            yield self._scale.apply(block, out[: len(block)])
-        if self._keep:
-            self._kept = out
+            scaled = self._scale.apply(block)
+            if self._keep:
+                self._kept = scaled
+            yield scaled

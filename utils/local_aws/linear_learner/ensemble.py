@@ -66,11 +66,11 @@ class Ensemble:
         parameters, size = self._parameters, self._batches.size
         flat = np.empty((size, parameters.shape[1]), parameters.dtype)
         gradient, total = np.empty_like(parameters), np.zeros(self._models)
-        outputs = self._by_model(flat)
+        outputs, scratch = self._by_model(flat), self._by_model(np.empty_like(flat))
         for rows in self._batches:
             inputs, labels = rows[:, self._inputs], rows[:, 0].copy()
             np.matmul(inputs, parameters, out=flat)
-            total += self._loss.step(outputs, labels)
+            total += self._loss.step(outputs, labels, scratch)
             np.matmul(inputs.T, flat, out=gradient)
             gradient /= size
             self._optimizer.update(parameters, gradient)

@@ -51,8 +51,8 @@ class Loss(ABC):
         """The mean loss of each model, shape (models,)."""
         return self.values(outputs, labels).mean(axis=0)
 
-    def step(self, outputs: Array, labels: Array) -> Array:
-        """``mean``, while ``outputs`` are overwritten with ``slope``."""
+    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
+        """``mean``; overwrites ``outputs`` with ``slope``, and ``scratch``, of the same shape, with anything."""
         means = self.mean(outputs, labels)
         slope = self.slope(outputs, labels)
         if slope is not outputs:
@@ -228,19 +228,19 @@ class LogisticLoss(_BinaryLoss):
         losses -= labels[:, None] * outputs
         return self._count(losses, labels)
 
-    def step(self, outputs: Array, labels: Array) -> Array:
+    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
         """From the hyperbolic tangent t of f / 2 alone: p = (1 + t) / 2, and
 
         ``|f| / 2 + (1/2 - y) · f + log 2 - log(1 + |t|)`` is the loss.
         """
         if self.positive_weight != 1:
-            return super().step(outputs, labels)
+            return super().step(outputs, labels, scratch)
         rows = len(labels)
         half = np.full(rows, 0.5, outputs.dtype)
         labels = labels.astype(outputs.dtype, copy=False)
         total = (half - labels) @ outputs
         outputs *= half[0]
-        sizes = np.abs(outputs)
+        sizes = np.abs(outputs, out=scratch)
         total += 2 * (half @ sizes)
         np.tanh(outputs, out=outputs)
         np.abs(outputs, out=sizes)

@@ -256,7 +256,7 @@ class _Job:
             labels = block[:, 0].astype(np.float64)
             outputs = self._ensemble.outputs(self._to_scale.apply(block))
             if self._decide:
-                samples.add(self._loss.scores(outputs), block[:, 0])
+                samples.add(self._loss.scores(outputs), labels)
             total += self._loss.mean(self._scaler.raw_outputs(outputs), labels) * (len(labels) / len(rows))
         return total
 
