@@ -61,7 +61,7 @@ def read_records(data: bytes | memoryview) -> tuple[NDArray[np.float32], NDArray
     return np.concatenate(features), None if labels[0] is None else np.concatenate(labels)
 
 
-def read_blocks(stream: BinaryIO, size: int = 8 << 20) -> Iterator[tuple[Matrix, Vector | None]]:
+def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[tuple[Matrix, Vector | None]]:
     """Decode a RecordIO-protobuf stream as :func:`read_records` does, about ``size`` bytes at a time.
 
     Memory: a few times ``size``, or one record if that is larger.  The numbers of records
@@ -224,7 +224,8 @@ def _read_uniform(view: memoryview, seen: _Seen) -> tuple[Matrix, Vector | None]
             return None
         fixed_from = stop
     columns = [
-        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32) for start, stop, dtype in spans
+        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32, copy=False)
+        for start, stop, dtype in spans
     ]
     return columns[0], columns[1][:, 0] if len(columns) > 1 else None
 
