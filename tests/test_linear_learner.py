@@ -243,9 +243,10 @@ def test_the_kept_model_is_the_best_of_the_last_epoch_that_improved(tmp_path):
 
 CONVERGE = {
     "num_models": "1",
-    "epochs": "5000",
-    "mini_batch_size": "40",
+    "epochs": "1500",
     "learning_rate": "0.05",
+    "lr_scheduler_factor": "0.96",
+    "mini_batch_size": "40",
     "early_stopping_tolerance": "1e-14",
     "early_stopping_patience": "5000",
 }
@@ -281,7 +282,7 @@ def test_without_penalty_the_coefficients_are_those_of_least_squares(tmp_path):
 def test_without_bias_the_line_goes_through_the_origin(tmp_path):
     x, y = example(40)
     x = x - np.float32([0, 0, 300])
-    fit(tmp_path, CONVERGE | {"wd": "0", "use_bias": "false"}, {"train": (x, y)})
+    fit(tmp_path, CONVERGE | {"wd": "0", "use_bias": "false", "lr_scheduler_factor": "0.98"}, {"train": (x, y)})
     weights, bias = coefficients(tmp_path)
     assert bias == 0
     assert weights == pytest.approx(LinearRegression(fit_intercept=False).fit(x, y).coef_, rel=1e-3)
@@ -289,7 +290,7 @@ def test_without_bias_the_line_goes_through_the_origin(tmp_path):
 
 def test_a_long_run_of_absolute_loss_ends_at_the_median_regression(tmp_path):
     x, y = example(40)
-    log = fit(tmp_path, CONVERGE | {"wd": "0", "loss": "absolute_loss", "epochs": "4000"}, {"train": (x, y)})
+    log = fit(tmp_path, CONVERGE | {"wd": "0", "loss": "absolute_loss"}, {"train": (x, y)})
     best = QuantileRegressor(quantile=0.5, alpha=0, solver="highs").fit(x, y)
     optimum = mean_absolute_error(y, best.predict(x))
     reached = quality(log, "train")

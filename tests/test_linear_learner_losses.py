@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import HuberRegressor, LinearRegression, LogisticRegression, QuantileRegressor
 from sklearn.metrics import log_loss, mean_pinball_loss, mean_squared_error
 from sklearn.svm import SVC, SVR
-from test_linear_learner import coefficients, example, fit, objectives
+from test_linear_learner import CONVERGE, coefficients, example, fit, objectives
 
 from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
 from utils.local_aws.linear_learner.losses import build_loss
@@ -88,16 +88,6 @@ def test_softmax_of_large_outputs():
 
 # Long runs.  The objective in the log has no penalty in it, so the run's end shows the penalised optimum; the
 # artifact holds an earlier model where that objective was lower.
-
-CONVERGE = {
-    "num_models": "1",
-    "epochs": "1500",
-    "learning_rate": "0.05",
-    "lr_scheduler_factor": "0.96",
-    "mini_batch_size": "40",
-    "early_stopping_tolerance": "1e-14",
-    "early_stopping_patience": "5000",
-}
 
 
 def normalised(values):

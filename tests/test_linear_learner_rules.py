@@ -380,6 +380,25 @@ def test_optimizers_take_mxnets_steps(name):
     assert parameters[:, 0] == pytest.approx(MXNET[name], abs=2e-7)
 
 
+@pytest.mark.parametrize(
+    ("kind", "others"),
+    [
+        ("adam", {"momentum": "0.7"}),
+        ("sgd", {"beta_1": "0.5", "beta_2": "0.5"}),
+        ("rmsprop", {"momentum": "0.7", "beta_1": "0.5", "beta_2": "0.5"}),
+    ],
+)
+def test_settings_of_another_optimizer_change_nothing(kind, others):
+    moved = []
+    for given in ({}, others):
+        hp = parse(optimizer=kind, mini_batch_size="4", **given)
+        optimizer, parameters = Optimizer(Grid.build(hp), hp, 2), np.ones((3, 32))
+        for seed in range(3):
+            optimizer.update(parameters, np.random.default_rng(seed).normal(size=(3, 32)))
+        moved.append(parameters)
+    assert np.array_equal(*moved) and not np.array_equal(moved[0], np.ones((3, 32)))
+
+
 def test_models_with_different_optimizers_move_as_each_alone_would():
     hp, rng = multiclass(mini_batch_size="4", lr_scheduler_step="2"), np.random.default_rng(0)
     grid = Grid.build(hp)

@@ -231,7 +231,7 @@ class _Job:
             criteria = objective
             if self._validation:
                 start = time.time()
-                samples = self._samples(self._validation, len(self._grid))
+                samples = self._samples(self._validation)
                 criteria = objective = self._validate(samples)
                 if not epoch:
                     self._print_pass(self._validation, 0, self._validation.seconds, self._batch)
@@ -260,15 +260,16 @@ class _Job:
             total += self._loss.mean(self._scaler.raw_outputs(outputs), labels) * (len(labels) / len(rows))
         return total
 
-    def _samples(self, channel: Channel, models: int) -> Samples:
+    def _samples(self, channel: Channel) -> Samples:
         """Room for the scores of the first ``num_calibration_samples`` records, if anything is decided by them."""
-        most = min(len(channel), self._hp.num_calibration_samples) if self._criterion else 0
-        return Samples(models, most)
+        most = min(len(channel), self._hp.num_calibration_samples) if self._decide else 0
+        return Samples(len(self._grid), most)
 
     def _calibrate_on_training_data(self) -> None:
-        """The threshold of a model that the training objective has chosen."""
-        samples = self._samples(self._train, 1)
-        for outputs, labels in self._outputs_of_best(self._train, self._hp.num_calibration_samples):
+        """The threshold of a model that the training objective has chosen, from whole mini-batches."""
+        most = min(self._hp.num_calibration_samples, len(self._batches) * self._batch)
+        samples = Samples(1, most)
+        for outputs, labels in self._outputs_of_best(self._train, most):
             samples.add(self._loss.scores(outputs), labels)
         found = calibrate(samples.scores[0], samples.labels, self._criterion)
         self._best = self._best._replace(threshold=found.threshold)
