@@ -10,18 +10,20 @@ endif
 ENV = .venv/bin/python
 READY = .venv/ready
 TESTABLE = .venv/testable
+BENCHABLE = .venv/benchable
 PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c requirements.lock
 
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup course lab test notebooks kernel lock clean moved
+.PHONY: help setup course lab test bench notebooks kernel lock clean moved
 
 help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
 	@echo 'make course     Runs every lesson in order, in about 2 minutes; series=salary runs one series.'
 	@echo 'make lab        Opens the lessons in JupyterLab.'
 	@echo 'make test       Runs every check: code, embedded account, notebooks, in a few minutes.'
+	@echo 'make bench      Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'
 	@echo 'make kernel     Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
 	@echo 'make lock       Solves requirements.lock again; upgrade=yes takes the newest versions.'
@@ -44,6 +46,9 @@ lab: $(READY)
 test: $(TESTABLE)
 	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+bench: $(BENCHABLE)
+	@$(ENV) tests/benchmarks/run.py $(only) $(if $(scale),--scale $(scale))
 
 notebooks: $(READY)
 	@$(ENV) -m utils.lessons regenerate
@@ -98,3 +103,7 @@ $(READY): requirements.lock requirements.txt
 $(TESTABLE): $(READY) requirements-test.txt
 	@$(PIP) -r requirements-test.txt
 	@touch $(TESTABLE)
+
+$(BENCHABLE): $(READY) requirements-bench.txt
+	@$(PIP) -r requirements-bench.txt
+	@touch $(BENCHABLE)

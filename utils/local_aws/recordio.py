@@ -14,15 +14,19 @@ and all numbers are then taken in one strided copy.  Whatever does not fit that 
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Matrix = Vector = NDArray[np.float32]
 _MAGIC = 0xCED7230A
 _WIDEST = 10_000_000
+_WRITTEN = 1 << 18  # bytes that are put together at a time
+_MOST_VALUES = 1 << 21  # of dense rows that are made one by one
 _FRAME = struct.Struct("<II")
 _FEATURES, _LABEL = 1, 2
 _FLOAT32, _FLOAT64, _INT32, _BYTES = 2, 3, 7, 9
@@ -50,7 +54,38 @@ def read_records(data: bytes | memoryview) -> tuple[NDArray[np.float32], NDArray
     view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
     if not len(view):
         return np.empty((0, 0), np.float32), None
-    return _read_uniform(view) or _read_one_by_one(view)
+    seen = _Seen()
+    if (table := _read_uniform(view, seen)) is not None:
+        return table
+    features, labels = zip(*_read_one_by_one(view, seen), strict=True)
+    return np.concatenate(features), None if labels[0] is None else np.concatenate(labels)
+
+
+def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[tuple[Matrix, Vector | None]]:
+    """Decode a RecordIO-protobuf stream as :func:`read_records` does, about ``size`` bytes at a time.
+
+    Memory: a few times ``size``, or one record if that is larger.  The numbers of records
+    in messages go through the whole stream.
+    """
+    seen, pending = _Seen(), b""
+    while True:
+        data = stream.read(max(size, len(pending)))
+        view = memoryview(pending + data)
+        if not len(view):
+            return
+        whole = _whole_records(view) if data else len(view)
+        if whole:
+            table = _read_uniform(view[:whole], seen)
+            if table is None:
+                whole = _whole_frames(view) if data else len(view)
+                yield from _read_one_by_one(view[:whole], seen)
+            else:
+                seen.take(table)
+                yield table
+        pending = bytes(view[whole:])
+        seen.bytes += whole
+        if not data:
+            return
 
 
 def write_features(features: ArrayLike, labels: ArrayLike | None = None) -> bytes:
@@ -90,11 +125,18 @@ def _write(parts: list[tuple[int, str, NDArray[np.float32]]]) -> bytes:
         payload += _field(field, entry)
         spans.append((_FRAME.size + len(payload) - width, width, block))
     frame = _FRAME.pack(_MAGIC, len(payload)) + payload + b"\0" * (-len(payload) % 4)
-    out = np.tile(np.frombuffer(frame, np.uint8), (len(parts[0][2]), 1))
-    for start, width, block in spans:
-        if width:
-            out[:, start : start + width] = block.view(np.uint8).reshape(-1, width)
-    return out.tobytes()
+    # Everything but the numbers is the same in all records: it is laid out once, for as many as a cache holds.
+    count, out = len(parts[0][2]), io.BytesIO()
+    size = max(1, min(count, _WRITTEN // len(frame)))
+    records = np.tile(np.frombuffer(frame, np.uint8), (size, 1))
+    for first in range(0, count, size):
+        some = records[: min(size, count - first)]
+        for start, width, block in spans:
+            if width:
+                own = block[first : first + len(some)]
+                some[:, start : start + width] = own.view(np.uint8).reshape(-1, width)
+        out.write(some)
+    return out.getvalue()
 
 
 def _field(number: int, body: bytes) -> bytes:
@@ -110,10 +152,60 @@ def _encode_varint(value: int) -> bytes:
     return bytes(out) + bytes([value])
 
 
-def _read_uniform(view: memoryview) -> tuple[NDArray[np.float32], NDArray[np.float32] | None] | None:
+class _Seen:
+    """What all records of a stream have in common, and how many (records, bytes) have been read."""
+
+    def __init__(self) -> None:
+        self.records, self.bytes, self.width, self.labelled = 0, 0, 0, False
+
+    def check(self, width: int, labels: int | None) -> None:
+        """ValueError if the next record, of ``width`` features, is not like those before it."""
+        number = self.records + 1
+        if self.records and width != self.width:
+            raise ValueError(f"record {number} has {width} features, the records before it {self.width}")
+        if labels not in (None, 1):
+            raise ValueError(f"record {number} has {labels} labels instead of one")
+        if self.records and self.labelled is (labels is None):
+            has = "no" if labels is None else "a"
+            raise ValueError(f"record {number} has {has} label, unlike those before it")
+        self.width, self.labelled = width, labels is not None
+
+    def take(self, table: tuple[Matrix, Vector | None]) -> None:
+        """Count the records of a table, of which each is like the first."""
+        features, labels = table
+        self.check(features.shape[1], None if labels is None else 1)
+        self.records += len(features)
+
+
+def _whole_records(view: memoryview) -> int:
+    """How many bytes are whole records, if all are as long as the first; 0 if not even that is whole."""
+    if len(view) < _FRAME.size:
+        return 0
+    magic, length = _FRAME.unpack_from(view)
+    if magic != _MAGIC:
+        return len(view)
+    stride = _FRAME.size + length + -length % 4
+    return len(view) // stride * stride
+
+
+def _whole_frames(view: memoryview) -> int:
+    """The same for records of any length; what is no record is left to the parser."""
+    position = 0
+    while len(view) - position >= _FRAME.size:
+        magic, length = _FRAME.unpack_from(view, position)
+        if magic != _MAGIC:
+            return len(view)
+        end = position + _FRAME.size + length + -length % 4
+        if end > len(view):
+            break
+        position = end
+    return position
+
+
+def _read_uniform(view: memoryview, seen: _Seen) -> tuple[Matrix, Vector | None] | None:
     """All records at once, or None when they are not copies of one pattern."""
-    payload = next(_payloads(view))
-    features, label = _parse_record(payload, 1)
+    payload = next(_payloads(view, seen))
+    features, label = _parse_record(payload, seen.records + 1)
     stride = _FRAME.size + len(payload) + -len(payload) % 4
     if len(view) % stride or features.offset < 0 or features.keys is not None:
         return None
@@ -132,27 +224,33 @@ def _read_uniform(view: memoryview) -> tuple[NDArray[np.float32], NDArray[np.flo
             return None
         fixed_from = stop
     columns = [
-        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32) for start, stop, dtype in spans
+        np.ascontiguousarray(table[:, start:stop]).view(dtype).astype(np.float32, copy=False)
+        for start, stop, dtype in spans
     ]
     return columns[0], columns[1][:, 0] if len(columns) > 1 else None
 
 
-def _read_one_by_one(view: memoryview) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    rows, labels = [], []
-    for number, payload in enumerate(_payloads(view), start=1):
+def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[tuple[Matrix, Vector | None]]:
+    """Records of any kind, in tables of a bounded size."""
+    rows: list[NDArray[np.float64]] = []
+    labels: list[np.float64] = []
+
+    def table() -> tuple[Matrix, Vector | None]:
+        return np.array(rows, np.float32), np.array(labels, np.float32) if seen.labelled else None
+
+    for number, payload in enumerate(_payloads(view, seen), start=seen.records + 1):
         features, label = _parse_record(payload, number)
         row = _dense(features, number)
-        if rows and row.size != rows[0].size:
-            raise ValueError(f"record {number} has {row.size} features, the records before it {rows[0].size}")
-        if label is not None and label.values.size != 1:
-            raise ValueError(f"record {number} has {label.values.size} labels instead of one")
-        if rows and bool(labels) is (label is None):
-            has = "no" if label is None else "a"
-            raise ValueError(f"record {number} has {has} label, unlike those before it")
+        seen.check(row.size, None if label is None else label.values.size)
+        seen.records += 1
         rows.append(row)
         if label is not None:
             labels.append(label.values[0])
-    return np.array(rows, np.float32), np.array(labels, np.float32) if labels else None
+        if len(rows) * row.size >= _MOST_VALUES:
+            yield table()
+            rows, labels = [], []
+    if rows:
+        yield table()
 
 
 def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
@@ -161,9 +259,7 @@ def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
     if len(tensor.shape) != 1 or tensor.keys.size != tensor.values.size:
         raise ValueError(f"record {number} is sparse but its keys, values and shape do not fit together")
     if tensor.shape[0] > _WIDEST:
-        raise ValueError(
-            f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory"
-        )
+        raise ValueError(f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory")
     if tensor.keys.size and not 0 <= tensor.keys.min() <= tensor.keys.max() < tensor.shape[0]:
         raise ValueError(f"record {number} has a key outside its shape [{tensor.shape[0]}]")
     row = np.zeros(tensor.shape[0])
@@ -171,16 +267,16 @@ def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
     return row
 
 
-def _payloads(view: memoryview) -> Iterator[memoryview]:
-    """The payload of every frame."""
-    position, number = 0, 0
+def _payloads(view: memoryview, seen: _Seen) -> Iterator[memoryview]:
+    """The payload of every frame after those that were seen before."""
+    position, number, before = 0, seen.records, seen.bytes
     while position < len(view):
         number += 1
         if len(view) - position < _FRAME.size:
             raise ValueError(f"record {number} is cut short: {len(view) - position} bytes are left")
         magic, length = _FRAME.unpack_from(view, position)
         if magic != _MAGIC:
-            raise ValueError(f"record {number} (byte {position}) does not begin with RecordIO's magic number")
+            raise ValueError(f"record {number} (byte {before + position}) does not begin with RecordIO's magic number")
         position += _FRAME.size
         if position + length > len(view):
             left = len(view) - position

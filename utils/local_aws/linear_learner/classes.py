@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,29 +13,45 @@ from .hyperparameters import BINARY, REGRESSOR, Hyperparameters
 from .losses import Loss
 
 _ABSENT = 1_000_000.0
+_LOOKED_AT = 1 << 18  # numbers at a time
 
 
-def check_labels(channel: Channel, hp: Hyperparameters) -> None:
-    """Raise CustomerError if a classifier's label is not one of 0, 1, …, classes - 1."""
+def count_classes(channel: Channel, hp: Hyperparameters) -> NDArray[np.int64]:
+    """How many records of each class a channel has, shape (classes,); nothing for a regressor.
+
+    Raises CustomerError if a label is not one of 0, 1, …, classes - 1.
+    """
+    counts = np.zeros(hp.classes, np.int64)
     if hp.predictor_type == REGRESSOR:
-        return
-    labels = channel.labels
-    good = (labels >= 0) & (labels < hp.classes) & (labels == np.floor(labels))
-    if good.all():
-        return
-    row = int(np.argmin(good))
+        return counts
+    seen = 0
+    for labels in _labels(channel):
+        good = (labels >= 0) & (labels < hp.classes) & (labels == np.floor(labels))
+        if not good.all():
+            raise _not_a_class(channel, hp, seen + int(np.argmin(good)), labels[np.argmin(good)])
+        counts += np.bincount(labels.astype(np.int64), minlength=hp.classes)
+        seen += len(labels)
+    return counts
+
+
+def _not_a_class(channel: Channel, hp: Hyperparameters, row: int, label: np.float32) -> CustomerError:
     allowed = "0 or 1" if hp.predictor_type == BINARY else f"whole numbers from 0 to {hp.classes - 1}"
     hint = "" if hp.predictor_type == BINARY else f" (num_classes is {hp.classes})"
-    raise CustomerError(
-        f"The label {float(labels[row])!r} in the channel '{channel.name}' is not valid: the labels of a "
+    return CustomerError(
+        f"The label {float(label)!r} in the channel '{channel.name}' is not valid: the labels of a "
         f"{hp.predictor_type} must be {allowed}{hint}.",
         "ValueError",
         f"record {row + 1} of the channel '{channel.name}'",
     )
 
 
-def weigh_classes(loss: Loss, labels: NDArray[np.float32], sample: int, hp: Hyperparameters) -> Loss:
-    """``loss`` with the class weights that the job asks for.
+def _labels(channel: Channel, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
+    for block in channel.rows.blocks(max(1, _LOOKED_AT // (channel.rows.features + 2)), stop):
+        yield block[:, 0]
+
+
+def weigh_classes(loss: Loss, train: Channel, counts: NDArray[np.int64], sample: int, hp: Hyperparameters) -> Loss:
+    """``loss`` with the class weights that the job asks for; ``counts`` are the classes of the channel ``train``.
 
     ``positive_example_weight_mult=balanced`` (and ``auto``) makes the positive records of
     the training data weigh as much as the negative ones; ``balance_multiclass_weights``
@@ -45,10 +63,10 @@ def weigh_classes(loss: Loss, labels: NDArray[np.float32], sample: int, hp: Hype
     if hp.predictor_type == BINARY:
         positive = hp.positive_weight
         if positive is None:
-            count = np.count_nonzero(labels)
-            positive = (len(labels) - count) / count if 0 < count < len(labels) else 1.0
+            negatives, positives = counts.tolist()
+            positive = negatives / positives if negatives and positives else 1.0
         return loss.weighted(np.array([1.0, positive]))
     if not hp.balance_multiclass_weights:
         return loss
-    counts = np.bincount(labels[:sample].astype(np.int64), minlength=hp.classes)
-    return loss.weighted(np.where(counts, counts.sum() / np.maximum(counts, 1), _ABSENT))
+    first = sum(np.bincount(part.astype(np.int64), minlength=hp.classes) for part in _labels(train, sample))
+    return loss.weighted(np.where(first, first.sum() / np.maximum(first, 1), _ABSENT))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batches import Batches
 from .first_weights import first_weights
+from .gram import Grams, pays
 from .grid import Grid
 from .hyperparameters import Hyperparameters
-from .losses import Loss
+from .losses import Loss, SquaredLoss
 from .optimizers import Optimizer
 from .scaler import Scaler
 
 Array = NDArray[np.float64]
-_CHUNK = 4_000_000  # outputs at a time
+_SUMMED = 16  # batches
 
 
 class LinearModel(NamedTuple):
@@ -33,50 +34,73 @@ class LinearModel(NamedTuple):
 class Ensemble:
     """The models of a grid; their linear functions stand side by side in one matrix."""
 
-    def __init__(self, grid: Grid, hp: Hyperparameters, features: int, loss: Loss) -> None:
+    def __init__(self, grid: Grid, hp: Hyperparameters, batches: Batches, loss: Loss) -> None:
         self._models, self._outputs = len(grid), hp.outputs
-        self._batch, self._loss = hp.mini_batch_size, loss
-        columns = self._models * self._outputs
-        self._parameters = np.full((features + hp.use_bias, columns), hp.init_bias)
+        self._batches, self._loss = batches, loss
+        features, columns = batches.width - 2, self._models * self._outputs
+        # Rows of data are (label, features, 1): with a row of -1 before the parameters they give the errors.
+        self._all = np.full((1 + features + hp.use_bias, columns), hp.init_bias, batches.dtype)
+        self._all[0] = -1
+        self._parameters = self._all[1:]
         self._parameters[:features] = first_weights(features, self._models, hp).reshape(features, columns)
         self._weights, self._has_bias = self._parameters[:features], hp.use_bias
-        self._optimizer = Optimizer(grid, hp, features)
+        self._inputs = slice(1, len(self._all))
+        self._optimizer = Optimizer(grid, hp, features, batches.dtype)
+        self._grams: Grams | None = None
+        if isinstance(loss, SquaredLoss) and pays(batches, columns, hp.epochs):
+            self._grams = Grams(batches)
 
-    def train(self, inputs: Array, labels: Array) -> Array:
-        """One pass over the whole mini-batches; the training objective of each model.
+    def train(self) -> Array:
+        """One pass over the whole mini-batches; the training objective of each model, shape (models,).
 
-        ``inputs`` (n, d), with a column of ones if there is a bias; ``labels`` (n,).  The
-        objective is the mean of the batches' losses, each before the batch's own step.
+        It is the mean of the batches' losses, each before the batch's own step.
         """
-        batch, loss, parameters = self._batch, self._loss, self._parameters
-        flat = np.empty((batch, parameters.shape[1]))
-        gradient, total = np.empty_like(parameters), np.zeros(self._models)
-        batches = len(inputs) // batch
-        for first in range(0, batches * batch, batch):
-            rows, own = inputs[first : first + batch], labels[first : first + batch]
-            outputs = self._by_model(np.matmul(rows, parameters, out=flat))
-            total += loss.mean(outputs, own)
-            loss.slope(outputs, own)
-            np.matmul(rows.T, flat, out=gradient)
-            gradient /= batch
-            self._optimizer.update(parameters, gradient)
-        return total / batches
+        if self._grams is None:
+            return self._pass_over_rows() / len(self._batches)
+        objective = self._pass_over_grams(self._grams) / len(self._batches)
+        if not self._grams.resolve(objective):
+            self._grams = None
+        return objective
 
-    def outputs(self, inputs: Array) -> Iterator[tuple[slice, Array]]:
-        """Outputs (rows, models) or (rows, models, classes) for ``inputs`` (n, d), some rows at a time."""
-        size = max(1, _CHUNK // self._parameters.shape[1])
-        for first in range(0, len(inputs), size):
-            rows = slice(first, min(first + size, len(inputs)))
-            flat = inputs[rows] @ self._weights
-            if self._has_bias:
-                flat += self._parameters[-1]
-            yield rows, self._by_model(flat)
+    def _pass_over_rows(self) -> Array:
+        parameters, size = self._parameters, self._batches.size
+        flat = np.empty((size, parameters.shape[1]), parameters.dtype)
+        gradient, total = np.empty_like(parameters), np.zeros(self._models)
+        outputs, scratch = self._by_model(flat), self._by_model(np.empty_like(flat))
+        for rows in self._batches:
+            inputs, labels = rows[:, self._inputs], rows[:, 0].copy()
+            np.matmul(inputs, parameters, out=flat)
+            total += self._loss.step(outputs, labels, scratch)
+            np.matmul(inputs.T, flat, out=gradient)
+            gradient /= size
+            self._optimizer.update(parameters, gradient)
+        return total
+
+    def _pass_over_grams(self, grams: Grams) -> Array:
+        parameters, errors = self._all, np.empty_like(self._all)
+        gradient, total = errors[1:], np.zeros(self._models)
+        ones = np.ones(len(parameters), parameters.dtype)
+        # Sums are left for later: they cost as much for some batches as for one.
+        squares = np.empty((_SUMMED, *parameters.shape), parameters.dtype)
+        matrices = grams.matrices[:, : len(parameters), : len(parameters)]
+        for first in range(0, len(matrices), _SUMMED):
+            some = matrices[first : first + _SUMMED]
+            for matrix, square in zip(some, squares, strict=False):
+                np.matmul(matrix, parameters, out=errors)
+                np.multiply(errors, parameters, out=square)
+                self._optimizer.update(self._parameters, gradient)
+            total += (ones @ squares[: len(some)]).sum(axis=0, dtype=np.float64)
+        return total
+
+    def outputs(self, rows: NDArray) -> Array:
+        """Outputs (n, models) or (n, models, classes) in float64 for scaled rows ``label, features…, 1``."""
+        return self._by_model(rows[:, self._inputs] @ self._parameters).astype(np.float64, copy=False)
 
     def model(self, number: int, scaler: Scaler) -> LinearModel:
         """One of the models as it is now, in raw units."""
         own = slice(number * self._outputs, (number + 1) * self._outputs)
         bias = self._parameters[-1, own] if self._has_bias else np.zeros(self._outputs)
-        return LinearModel(*scaler.raw_units(self._weights[:, own], bias))
+        return LinearModel(*scaler.raw_units(self._weights[:, own].astype(np.float64), bias.astype(np.float64)))
 
     def _by_model(self, flat: Array) -> Array:
         return flat.reshape(len(flat), self._models, self._outputs) if self._outputs > 1 else flat

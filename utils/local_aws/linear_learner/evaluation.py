@@ -7,6 +7,7 @@ from a softmax of its probabilities.  r2 is printed as a loss.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from .hyperparameters import BINARY, REGRESSOR, Hyperparameters
 from .losses import LogisticLoss, Loss, SoftmaxLoss
 
 Array = NDArray[np.float64]
+Parts = Iterable[tuple[Array, NDArray[np.float32]]]
+_COMPARED = 1 << 16
 
 
 class Metrics(NamedTuple):
@@ -25,74 +28,125 @@ class Metrics(NamedTuple):
     scores: dict[str, float]
 
 
-def final_metrics(
-    outputs: Array, labels: NDArray[np.float32], loss: Loss, threshold: float, hp: Hyperparameters
-) -> Metrics:
-    """The metrics of outputs (n, 1) or (n, classes) for labels (n,), both in the label's unit."""
-    labels = labels.astype(np.float64)
-    by_model = outputs[:, None, :] if hp.outputs > 1 else outputs
-    objective = {loss.objective: float(loss.mean(by_model, labels)[0])}
-    if hp.predictor_type == REGRESSOR:
-        return Metrics(objective | _regressor(outputs[:, 0], labels), {})
-    scores = loss.scores(outputs)
-    if hp.predictor_type == BINARY:
-        return Metrics(objective, _binary(scores[:, 0].astype(np.float32), labels, threshold, hp.f_beta))
-    return Metrics(objective, _multiclass(scores, labels.astype(np.int64), hp))
+def final_metrics(parts: Parts, rows: int, loss: Loss, threshold: float, hp: Hyperparameters) -> Metrics:
+    """The metrics of ``rows`` records, which come in parts: outputs (n, 1) or (n, classes) and labels (n,).
+
+    Both are in the label's unit.  Memory: that of a part, and for a binary classifier four bytes a record.
+    """
+    kind = {REGRESSOR: _Regressor, BINARY: _Binary}.get(hp.predictor_type, _Multiclass)
+    sums, objective = kind(rows, threshold, hp), 0.0
+    for outputs, labels in parts:
+        labels = labels.astype(np.float64)
+        by_model = outputs[:, None, :] if hp.outputs > 1 else outputs
+        objective += float(loss.mean(by_model, labels)[0]) * (len(labels) / rows)
+        sums.add(loss.scores(outputs), labels)
+    first, metrics = {loss.objective: objective}, {name: float(value) for name, value in sums.metrics().items()}
+    return Metrics(first | metrics, {}) if hp.predictor_type == REGRESSOR else Metrics(first, metrics)
 
 
-def _regressor(scores: Array, labels: Array) -> dict[str, float]:
-    errors = scores - labels
-    mse, mae = float(np.mean(errors**2)), float(np.mean(np.abs(errors)))
-    spread, residual = float(np.sum((labels - labels.mean()) ** 2)), float(np.sum(errors**2))
-    if spread:
-        r2 = 1.0 - residual / spread
-    else:  # as scikit-learn defines it where all labels are equal
-        r2 = 0.0 if residual else 1.0
-    return {"mse": mse, "absolute_loss": mae, "rmse": float(np.sqrt(mse)), "r2": r2, "mae": mae}
+class _Regressor:
+    """Sums of errors, and the labels' spread put together from parts as Chan et al. 1979 do."""
+
+    def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
+        self._count, self._mean, self._spread = 0, 0.0, 0.0
+        self._squares, self._sizes = 0.0, 0.0
+
+    def add(self, scores: Array, labels: Array) -> None:
+        errors = scores[:, 0] - labels
+        self._squares += float(np.sum(errors**2))
+        self._sizes += float(np.sum(np.abs(errors)))
+        mean, count = float(labels.mean()), len(labels)
+        gap, total = mean - self._mean, self._count + count
+        self._spread += float(np.sum((labels - mean) ** 2)) + gap**2 * (self._count * count / total)
+        self._mean, self._count = self._mean + gap * (count / total), total
+
+    def metrics(self) -> dict[str, float]:
+        mse, mae = self._squares / self._count, self._sizes / self._count
+        if self._spread:
+            r2 = 1.0 - self._squares / self._spread
+        else:  # as scikit-learn defines it where all labels are equal
+            r2 = 0.0 if self._squares else 1.0
+        return {"mse": mse, "absolute_loss": mae, "rmse": mse**0.5, "r2": r2, "mae": mae}
 
 
-def _binary(scores: NDArray[np.float32], labels: Array, threshold: float, beta: float) -> dict[str, float]:
-    said = scores >= threshold
-    hits, positives = float(np.sum(said & (labels == 1))), float(labels.sum())
-    precision, recall = _ratio(hits, float(said.sum())), _ratio(hits, positives)
-    twice = LogisticLoss()
-    again = twice.scores(scores.astype(np.float64))
-    right = [np.mean((again >= 0.5)[labels == c] == c) for c in (0, 1) if (labels == c).any()]
-    return {
-        "binary_classification_accuracy": float(np.mean(said == labels)),
-        f"binary_f_{beta:.3f}": float(_f_beta(np.array(precision), np.array(recall), beta)),
-        "precision": precision,
-        "recall": recall,
-        "roc_auc_score": _area_under_roc(scores, labels),
-        "binary_balanced_accuracy": float(np.mean(right)),
-        "binary_log_loss": float(twice.mean(scores.astype(np.float64)[:, None], labels)[0]),
-    }
+class _Binary:
+    """Counts of decisions; the scores are kept, since the area under the ROC curve needs their order."""
+
+    def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
+        self._rows, self._threshold, self._beta = rows, threshold, hp.f_beta
+        self._hits = self._said = self._right = self._positives = self._negatives = 0
+        self._right_again, self._log_loss = np.zeros(2, np.int64), 0.0
+        self._scores = np.empty(rows, np.float32)  # positive records from the front, the others from the back
+
+    def add(self, scores: Array, labels: Array) -> None:
+        column, positive = scores[:, 0].astype(np.float32), labels == 1
+        said = column >= self._threshold
+        self._hits += np.count_nonzero(said & positive)
+        self._said += np.count_nonzero(said)
+        self._right += np.count_nonzero(said == positive)
+        twice, doubled = LogisticLoss(), column.astype(np.float64)
+        again = (twice.scores(doubled) >= 0.5) == positive
+        self._right_again += [np.count_nonzero(again & ~positive), np.count_nonzero(again & positive)]
+        self._log_loss += float(twice.mean(doubled[:, None], labels)[0]) * (len(labels) / self._rows)
+        above, below = column[positive], column[~positive]
+        self._scores[self._positives : self._positives + len(above)] = above
+        self._positives, self._negatives = self._positives + len(above), self._negatives + len(below)
+        self._scores[self._rows - self._negatives : self._rows - self._negatives + len(below)] = below
+
+    def metrics(self) -> dict[str, float]:
+        precision, recall = _ratio(self._hits, self._said), _ratio(self._hits, self._positives)
+        counts = self._negatives, self._positives
+        again = [right / count for right, count in zip(self._right_again, counts, strict=True) if count]
+        return {
+            "binary_classification_accuracy": self._right / self._rows,
+            f"binary_f_{self._beta:.3f}": float(_f_beta(np.array(precision), np.array(recall), self._beta)),
+            "precision": precision,
+            "recall": recall,
+            "roc_auc_score": _area_under_roc(self._scores[: self._positives], self._scores[self._positives :]),
+            "binary_balanced_accuracy": float(np.mean(again)),
+            "binary_log_loss": self._log_loss,
+        }
 
 
-def _multiclass(scores: Array, labels: NDArray[np.int64], hp: Hyperparameters) -> dict[str, float]:
-    own = np.take_along_axis(scores, labels[:, None], axis=1)
-    said = scores.argmax(axis=1)
-    # Of classes with equal scores, the first one stands before the others.
-    before = (scores == own) & (np.arange(hp.classes) < labels[:, None])
-    rank = 1 + (scores > own).sum(axis=1) + before.sum(axis=1)
-    hits = np.bincount(labels[said == labels], minlength=hp.classes).astype(np.float64)
-    of_class = np.bincount(labels, minlength=hp.classes)
-    recalls = hits / np.maximum(of_class, 1)
-    precisions = hits / np.maximum(np.bincount(said, minlength=hp.classes), 1)
+class _Multiclass:
+    """Counts of each class, and sums over the ranks of the right one."""
 
-    def macro(values: Array) -> float:
-        return float(np.float32(np.mean(values)))
+    def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
+        self._rows, self._hp = rows, hp
+        self._hits, self._of_class, self._said = (np.zeros(hp.classes, np.int64) for _ in range(3))
+        self._in_top, self._gain, self._log_loss = 0, 0.0, 0.0
 
-    return {
-        "multiclass_accuracy": float(np.mean(said == labels)),
-        f"multiclass_top_k_accuracy_{hp.accuracy_top_k}": float(np.mean(rank <= hp.accuracy_top_k)),
-        "dcg": float(np.mean(1 / np.log2(rank + 1))),
-        "macro_recall": macro(recalls),
-        "macro_precision": macro(precisions),
-        f"macro_f_{hp.f_beta:.3f}": macro(_f_beta(precisions, recalls, hp.f_beta)),
-        "multiclass_balanced_accuracy": float(np.mean(recalls[of_class > 0])),
-        "multiclass_log_loss": float(SoftmaxLoss().mean(scores[:, None, :], labels)[0]),
-    }
+    def add(self, scores: Array, labels: Array) -> None:
+        labels, classes = labels.astype(np.int64), self._hp.classes
+        own = np.take_along_axis(scores, labels[:, None], axis=1)
+        said = scores.argmax(axis=1)
+        # Of classes with equal scores, the first one stands before the others.
+        before = (scores == own) & (np.arange(classes) < labels[:, None])
+        rank = 1 + (scores > own).sum(axis=1) + before.sum(axis=1)
+        self._hits += np.bincount(labels[said == labels], minlength=classes)
+        self._of_class += np.bincount(labels, minlength=classes)
+        self._said += np.bincount(said, minlength=classes)
+        self._in_top += np.count_nonzero(rank <= self._hp.accuracy_top_k)
+        self._gain += float(np.sum(1 / np.log2(rank + 1)))
+        self._log_loss += float(SoftmaxLoss().mean(scores[:, None, :], labels)[0]) * (len(labels) / self._rows)
+
+    def metrics(self) -> dict[str, float]:
+        recalls = self._hits / np.maximum(self._of_class, 1)
+        precisions = self._hits / np.maximum(self._said, 1)
+
+        def macro(values: Array) -> float:
+            return float(np.float32(np.mean(values)))
+
+        return {
+            "multiclass_accuracy": float(self._hits.sum() / self._rows),
+            f"multiclass_top_k_accuracy_{self._hp.accuracy_top_k}": self._in_top / self._rows,
+            "dcg": self._gain / self._rows,
+            "macro_recall": macro(recalls),
+            "macro_precision": macro(precisions),
+            f"macro_f_{self._hp.f_beta:.3f}": macro(_f_beta(precisions, recalls, self._hp.f_beta)),
+            "multiclass_balanced_accuracy": float(np.mean(recalls[self._of_class > 0])),
+            "multiclass_log_loss": self._log_loss,
+        }
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -103,12 +157,14 @@ def _f_beta(precision: Array, recall: Array, beta: float) -> Array:
     return (1 + beta**2) * precision * recall / np.maximum(beta**2 * precision + recall, 1e-300)
 
 
-def _area_under_roc(scores: NDArray[np.float32], labels: Array) -> float:
-    """The chance that a positive record scores higher than a negative one, a tie counting half."""
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
-    if not positives or not negatives:
+def _area_under_roc(positives: NDArray[np.float32], negatives: NDArray[np.float32]) -> float:
+    """The chance that a positive record scores higher than a negative one, a tie counting half; sorts both."""
+    if not len(positives) or not len(negatives):
         return float("nan")
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[place]
-    return float((rank[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    positives.sort()
+    negatives.sort()
+    won = 0
+    for first in range(0, len(positives), _COMPARED):
+        part = positives[first : first + _COMPARED]
+        won += int(np.searchsorted(negatives, part, "left").sum() + np.searchsorted(negatives, part, "right").sum())
+    return won / (2 * len(positives) * len(negatives))

@@ -313,9 +313,7 @@ def _check(given: Mapping[str, str]) -> None:
     unknown = sorted(set(given) - set(RULES))
     if unknown:
         names, verb = ", ".join(map(repr, unknown)), "was" if len(unknown) == 1 else "were"
-        raise CustomerError(
-            f"Additional properties are not allowed ({names} {verb} unexpected)", "ValidationError"
-        )
+        raise CustomerError(f"Additional properties are not allowed ({names} {verb} unexpected)", "ValidationError")
     for name, value in given.items():
         rule = RULES[name]
         if rule.accepts(value):
@@ -334,4 +332,3 @@ def _check(given: Mapping[str, str]) -> None:
             f"Failed validating {keyword!r} in schema['properties'][{name!r}]:\n    {schema}\n\n"
             f"On instance[{name!r}]:\n    {value!r}",
         )
-

@@ -60,9 +60,7 @@ class Log:
         }
         self.plain(f"#metrics {json.dumps(record)}")
 
-    def quality(
-        self, channel: str, name: str, value: float, epoch: int | None = None, kind: str = "loss"
-    ) -> None:
+    def quality(self, channel: str, name: str, value: float, epoch: int | None = None, kind: str = "loss") -> None:
         """A ``#quality_metric`` line, the source of the job's metrics; ``kind`` is ``loss`` or ``score``."""
         at = "" if epoch is None else f"epoch={epoch}, "
         self.info(f"#quality_metric: host=algo-1, {at}{channel} {name} <{kind}>={value!r}")

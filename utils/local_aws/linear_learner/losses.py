@@ -10,6 +10,7 @@ classes) for a multiclass classifier; ``labels`` has shape (rows,).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from .hyperparameters import Hyperparameters
 
 Array = NDArray[np.float64]
+_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class Loss(ABC):
     def mean(self, outputs: Array, labels: Array) -> Array:
         """The mean loss of each model, shape (models,)."""
         return self.values(outputs, labels).mean(axis=0)
+
+    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
+        """``mean``; overwrites ``outputs`` with ``slope``, and ``scratch``, of the same shape, with anything."""
+        means = self.mean(outputs, labels)
+        slope = self.slope(outputs, labels)
+        if slope is not outputs:
+            outputs[...] = slope
+        return means
 
     def scores(self, outputs: Array) -> Array:
         """What the model answers for its outputs (…, classes or models): they, or probabilities."""
@@ -218,6 +228,28 @@ class LogisticLoss(_BinaryLoss):
         losses -= labels[:, None] * outputs
         return self._count(losses, labels)
 
+    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
+        """From the hyperbolic tangent t of f / 2 alone: p = (1 + t) / 2, and
+
+        ``|f| / 2 + (1/2 - y) · f + log 2 - log(1 + |t|)`` is the loss.
+        """
+        if self.positive_weight != 1:
+            return super().step(outputs, labels, scratch)
+        rows = len(labels)
+        half = np.full(rows, 0.5, outputs.dtype)
+        labels = labels.astype(outputs.dtype, copy=False)
+        total = (half - labels) @ outputs
+        outputs *= half[0]
+        sizes = np.abs(outputs, out=scratch)
+        total += 2 * (half @ sizes)
+        np.tanh(outputs, out=outputs)
+        np.abs(outputs, out=sizes)
+        sizes += 1
+        total = total - _sum_of_logs(sizes)
+        outputs *= half[0]
+        outputs += (half - labels)[:, None]
+        return total / rows + math.log(2)
+
     def slope(self, outputs: Array, labels: Array) -> Array:
         outputs[...] = sigmoid(outputs)
         outputs -= labels[:, None]
@@ -294,6 +326,16 @@ class SoftmaxLoss(Loss):
 
     def weighted(self, class_weights: Array) -> Loss:
         return replace(self, class_weights=class_weights)
+
+
+def _sum_of_logs(values: Array) -> Array:
+    """Sums over the first axis of logarithms of numbers from 1 to 2: those of products of some at a time.
+
+    64 of them stay within float32's range, and one logarithm costs more than 64 multiplications.
+    """
+    whole = len(values) // _TOGETHER * _TOGETHER
+    products = np.multiply.reduce(values[:whole].reshape(_TOGETHER, -1, values.shape[1]), axis=0)
+    return np.log(products).sum(axis=0, dtype=np.float64) + np.log(values[whole:]).sum(axis=0, dtype=np.float64)
 
 
 def sigmoid(values: Array) -> Array:

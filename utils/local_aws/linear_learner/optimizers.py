@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .grid import Grid
 from .hyperparameters import Hyperparameters
@@ -51,8 +51,8 @@ class _Rule(ABC):
     belongs to whoever is at work.
     """
 
-    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
-        self.scratch = np.empty(shape)
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
+        self.scratch = np.empty(shape, dtype)
 
     @abstractmethod
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
@@ -70,22 +70,25 @@ class _Adam(_Rule):
     corrections are computed in double precision, as in its Python code.
     """
 
-    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
-        super().__init__(hp, shape)
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
+        super().__init__(hp, shape, dtype)
         self._betas = hp.beta_1, hp.beta_2
-        self._keep, self._take = zip(*map(_float32, self._betas), strict=True)
-        self._mean, self._square, self._root = np.zeros(shape), np.zeros(shape), np.empty(shape)
+        # Arrays without dimensions: a step is so short that turning numbers into them would be felt.
+        pairs = [[np.array(number, dtype) for number in _float32(beta)] for beta in self._betas]
+        (self._keep_mean, self._take_mean), (self._keep_square, self._take_square) = pairs
+        self._epsilon = np.array(_EPSILON, dtype)
+        self._mean, self._square, self._root = (np.zeros(shape, dtype) for _ in range(3))
 
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
         step, root = self.scratch, self._root
-        self._mean *= self._keep[0]
-        self._mean += np.multiply(gradient, self._take[0], out=step)
+        self._mean *= self._keep_mean
+        self._mean += np.multiply(gradient, self._take_mean, out=step)
         np.multiply(gradient, gradient, out=gradient)
-        gradient *= self._take[1]
-        self._square *= self._keep[1]
+        gradient *= self._take_square
+        self._square *= self._keep_square
         self._square += gradient
         np.sqrt(self._square, out=root)
-        root += _EPSILON
+        root += self._epsilon
         np.divide(self._mean, root, out=step)
         step *= rates
         step *= math.sqrt(1 - self._betas[1] ** update) / (1 - self._betas[0] ** update)
@@ -97,9 +100,9 @@ class _RmsProp(_Rule):
 
     _keep, _take = _float32(0.9)
 
-    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
-        super().__init__(hp, shape)
-        self._square = np.zeros(shape)
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
+        super().__init__(hp, shape, dtype)
+        self._square = np.zeros(shape, dtype)
 
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
         step = self.scratch
@@ -116,10 +119,10 @@ class _RmsProp(_Rule):
 class _Sgd(_Rule):
     """Stochastic gradient descent, with momentum if it is not 0."""
 
-    def __init__(self, hp: Hyperparameters, shape: tuple[int, int]) -> None:
-        super().__init__(hp, shape)
+    def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
+        super().__init__(hp, shape, dtype)
         self._momentum = float(np.float32(hp.momentum))
-        self._moving = np.zeros(shape)
+        self._moving = np.zeros(shape, dtype)
 
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
         self._moving *= self._momentum
@@ -133,36 +136,41 @@ _RULES: dict[str, type[_Rule]] = {"adam": _Adam, "rmsprop": _RmsProp, "sgd": _Sg
 class Optimizer:
     """Moves the parameters of all models, each by the optimizer that the grid names for it."""
 
-    def __init__(self, grid: Grid, hp: Hyperparameters, features: int) -> None:
+    def __init__(self, grid: Grid, hp: Hyperparameters, features: int, dtype: DTypeLike = np.float64) -> None:
         rows, columns = features + hp.use_bias, len(grid) * hp.outputs
         self._outputs, self._weights = hp.outputs, slice(0, features)
         self._bias_factor = self._each(grid.bias_lr_mult) if hp.use_bias else None
-        self._decay = np.tile(self._each(grid.wd), (rows, 1))
+        self._decay = np.tile(self._each(grid.wd), (rows, 1)).astype(dtype)
         if hp.use_bias:
             self._decay[-1] *= hp.bias_wd_mult
-        self._l1 = self._each(grid.l1) / hp.mini_batch_size
+        l1 = (self._each(grid.l1) / hp.mini_batch_size).astype(dtype)
+        self._l1 = l1 if l1.any() else None
         self._schedule = Schedule(grid, hp.use_lr_scheduler)
-        self._updates = 0
-        self._rates, self._scratch = np.empty((rows, columns)), np.empty((rows, columns))
+        self._updates, self._rated = 0, None
+        self._rates, self._scratch = np.empty((rows, columns), dtype), np.empty((rows, columns), dtype)
         kinds = self._each(grid.optimizer)
-        self._rules: list[tuple[slice | NDArray[np.intp], _Rule]] = []
+        self._rules: list[tuple[NDArray[np.intp], _Rule]] = []
         for kind in dict.fromkeys(grid.optimizer):
-            # With one optimizer for all there is nothing to pick out, and nothing to copy.
-            alone = len(set(grid.optimizer)) == 1
-            own = slice(None) if alone else np.flatnonzero(kinds == kind)
-            size = columns if alone else len(own)
-            self._rules.append((own, _RULES[kind](hp, (rows, size))))
+            own = np.flatnonzero(kinds == kind)
+            self._rules.append((own, _RULES[kind](hp, (rows, len(own)), dtype)))
 
     def update(self, parameters: Matrix, gradient: Matrix) -> None:
         """One step: changes ``parameters`` in place; ``gradient`` (mean over the batch) is used up."""
         self._updates += 1
         weights = self._weights
         gradient += np.multiply(self._decay, parameters, out=self._scratch)
-        if self._l1.any():
+        if self._l1 is not None:
             gradient[weights] += self._l1 * np.sign(parameters[weights])
-        self._rates[:] = self._each(self._schedule.rates(self._updates))
-        if self._bias_factor is not None:
-            self._rates[-1] *= self._bias_factor
+        rates = self._schedule.rates(self._updates)
+        if rates is not self._rated:  # a schedule takes many steps between its own
+            self._rated = rates
+            self._rates[:] = self._each(rates)
+            if self._bias_factor is not None:
+                self._rates[-1] *= self._bias_factor
+        if len(self._rules) == 1:
+            # With one optimizer for all there is nothing to pick out, and nothing to copy.
+            parameters -= self._rules[0][1].step(gradient, self._rates, self._updates)
+            return
         for own, rule in self._rules:
             parameters[:, own] -= rule.step(gradient[:, own], self._rates[:, own], self._updates)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .hyperparameters import REGRESSOR, Hyperparameters
+from .rows import Rows
+
+_EXAMINED = 1 << 22  # numbers at a time
 
 
 def whole_batches(rows: int, batch: int, points: int) -> int:
@@ -33,25 +36,32 @@ class Scaler:
     classes: bool
 
     @classmethod
-    def fit(cls, features: NDArray[np.float32], labels: NDArray[np.float32], hp: Hyperparameters) -> Scaler:
-        """Population statistics (ddof 0) of the given rows; a constant feature has deviation 1."""
-        x, y = features.astype(np.float64), labels.astype(np.float64)
-        off, on = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    def fit(cls, rows: Rows, used: int, hp: Hyperparameters) -> Scaler:
+        """Population statistics (ddof 0) of the first ``used`` rows; a constant column has deviation 1."""
+        mean, deviation = _statistics(rows, used)
         return cls(
-            mean=x.mean(axis=0) if hp.unbias_data else off,
-            deviation=_deviation(x) if hp.normalize_data else on,
-            label_mean=float(y.mean()) if hp.unbias_label else 0.0,
-            label_deviation=float(_deviation(y[:, None])[0]) if hp.normalize_label else 1.0,
+            mean=mean[1:] if hp.unbias_data else np.zeros(rows.features),
+            deviation=deviation[1:] if hp.normalize_data else np.ones(rows.features),
+            label_mean=float(mean[0]) if hp.unbias_label else 0.0,
+            label_deviation=float(deviation[0]) if hp.normalize_label else 1.0,
             classes=hp.predictor_type != REGRESSOR,
         )
 
-    def features(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Rows (n, d) on the scale that the model is trained on."""
-        return (rows - self.mean) / self.deviation
+    def in_single_precision(self) -> Scaler:
+        """The same with numbers that float32 arithmetic can use as they are, so that it can be undone exactly."""
+        label = np.array([self.label_mean, self.label_deviation]).astype(np.float32).astype(np.float64)
+        return replace(
+            self,
+            mean=self.mean.astype(np.float32).astype(np.float64),
+            deviation=self.deviation.astype(np.float32).astype(np.float64),
+            label_mean=float(label[0]),
+            label_deviation=float(label[1]),
+        )
 
-    def labels(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Labels (n,) on the scale that the model is trained on."""
-        return (values.astype(np.float64) - self.label_mean) / self.label_deviation
+    def columns(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What to subtract from, and then divide by, each column of rows ``label, features…, 1``."""
+        mean = np.concatenate([[self.label_mean], self.mean, [0.0]])
+        return mean, np.concatenate([[self.label_deviation], self.deviation, [1.0]])
 
     def raw_outputs(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """What models say of labels on their own scale, in the label's unit."""
@@ -82,7 +92,18 @@ def _mxnet_print(values: ArrayLike | None) -> str:
     return f"\n{array}\n<NDArray {array.size} @cpu(0)>"
 
 
-def _deviation(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    deviation = columns.std(axis=0)
-    constant = (columns == columns[0]).all(axis=0)
-    return np.where(constant | (deviation == 0), 1.0, deviation)
+def _statistics(rows: Rows, used: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of label and features, the blocks' moments put together as Chan et al. 1979 do."""
+    count, mean, square = 0, np.zeros(rows.features + 1), np.zeros(rows.features + 1)
+    first, constant = None, np.ones(rows.features + 1, bool)
+    for block in rows.blocks(max(1, _EXAMINED // (rows.features + 2)), used):
+        values = block[:, :-1].astype(np.float64)
+        first = values[0] if first is None else first
+        constant &= (values == first).all(axis=0)
+        own, more = values.mean(axis=0), len(values)
+        gap, total = own - mean, count + more
+        square = (square * count + values.var(axis=0) * more + gap**2 * (count * more / total)) / total
+        mean = mean + gap * (more / total)
+        count = total
+    deviation = np.sqrt(square)
+    return mean, np.where(constant | (deviation == 0), 1.0, deviation)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from .hyperparameters import BINARY, Hyperparameters
 
 Counts = NDArray[np.float64]
 DEFAULT_THRESHOLD = 0.5
+_IN_MEMORY = 64 << 20  # bytes of scores
 
 
 class Calibration(NamedTuple):
@@ -24,6 +26,29 @@ class Calibration(NamedTuple):
 
     threshold: float
     value: float
+
+
+class Samples:
+    """The labels and, model by model, the scores of the records that thresholds are looked for on.
+
+    Many scores (32 models have 1.3 GB for the 10,000,000 records of the default) lie in a file.
+    """
+
+    def __init__(self, models: int, records: int) -> None:
+        self._filled = 0
+        self.labels = np.empty(records, np.float32)
+        shape = models, records
+        if 4 * models * records <= _IN_MEMORY:
+            self.scores = np.empty(shape, np.float32)
+        else:
+            self.scores = np.memmap(TemporaryFile(), np.float32, shape=shape)
+
+    def add(self, scores: NDArray[np.float64], labels: NDArray[np.float32]) -> None:
+        """Take the scores (n, models) of more records, as many of them as there is room for."""
+        first = self._filled
+        self._filled = last = min(first + len(labels), len(self.labels))
+        self.labels[first:last] = labels[: last - first]
+        self.scores[:, first:last] = scores[: last - first].T
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import artifact
+from .batches import Batches, Scale, precision
 from .channels import EMPTY, RECORDIO, Channel, read_channels
-from .classes import check_labels, weigh_classes
+from .classes import count_classes, weigh_classes
 from .early_stopping import EarlyStopping, Verdict
 from .ensemble import Ensemble, LinearModel
 from .errors import CustomerError, not_implemented
-from .evaluation import final_metrics
+from .evaluation import Parts, final_metrics
 from .grid import Grid, largest
 from .hyperparameters import DEFAULTS, Hyperparameters, merge
 from .log import Log
 from .losses import build_loss
 from .scaler import Scaler, whole_batches
-from .selection import DEFAULT_THRESHOLD, Calibration, calibrate, decision_criterion
+from .selection import DEFAULT_THRESHOLD, Samples, calibrate, decision_criterion
 
 _RESOURCES = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
 _PROVIDED = "/opt/ml/input/config/hyperparameters.json"
@@ -76,6 +77,9 @@ def _print_configuration(given: Mapping[str, str], log: Log) -> None:
         log.warning("Loggers have already been setup.")
 
 
+_SCORED = 1 << 21  # numbers at a time
+
+
 class _Epoch(NamedTuple):
     """What is known of the models after an epoch: a criterion for each, lower being better."""
 
@@ -103,8 +107,8 @@ class _Job:
         self._train = train = channels["train"]
         self._validation, self._test = channels.get("validation"), channels.get("test")
         self._began = time.time()
-        self._rows, self._batch = train.features.shape[0], hp.mini_batch_size
-        width = train.features.shape[1]
+        self._rows, self._batch = len(train), hp.mini_batch_size
+        width = train.rows.features
         if hp.feature_dim not in (None, width):
             raise CustomerError(
                 f"The hyperparameter feature_dim is {hp.feature_dim}, but the records of the channel 'train' "
@@ -112,8 +116,7 @@ class _Job:
                 "ValueError",
                 f"cannot copy sequence with size {width} to array axis with dimension {hp.feature_dim}",
             )
-        self._batches = self._rows // self._batch
-        if not self._batches:
+        if self._rows < self._batch:
             raise CustomerError(
                 EMPTY,
                 "ValueError",
@@ -123,10 +126,9 @@ class _Job:
         if (hp.num_models or 0) > largest(hp) and not hp.tuned:
             for _ in range(15):
                 log.warning(f"Setting num_models to {largest(hp)}.")
-        for channel in channels.values():
-            check_labels(channel, hp)
+        counts = {name: count_classes(channel, hp) for name, channel in channels.items()}
         sample = self._batch * whole_batches(self._rows, self._batch, hp.num_point_for_scaler)
-        self._loss = weigh_classes(build_loss(hp), train.labels, sample, hp)
+        self._loss = weigh_classes(build_loss(hp), train, counts["train"], sample, hp)
         # Without validation data the training objective decides, whatever the job asked for.
         self._criterion = decision_criterion(hp)
         self._decide = self._criterion if self._validation else None
@@ -135,7 +137,7 @@ class _Job:
         log.info("Create Store: local")
         self._scale(sample)
         self._grid = Grid.build(hp)
-        self._ensemble = Ensemble(self._grid, hp, width, self._loss)
+        self._ensemble = Ensemble(self._grid, hp, self._batches, self._loss)
 
     def run(self, folder: Path) -> dict[str, list[float] | float]:
         """Train, evaluate and save; the milliseconds of each phase for the log's last line."""
@@ -198,7 +200,9 @@ class _Job:
     def _scale(self, used: int) -> None:
         hp, log, train = self._hp, self._log, self._train
         start = time.perf_counter()
-        scaler = self._scaler = Scaler.fit(train.features[:used], train.labels[:used], hp)
+        dtype = precision(train.rows)
+        scaler = Scaler.fit(train.rows, used, hp)
+        self._scaler = scaler = scaler if dtype is np.float64 else scaler.in_single_precision()
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
         self._print_pass(train, 1, time.perf_counter() - start, self._scaler_rows)
@@ -211,11 +215,8 @@ class _Job:
         log.info("nvidia-smi identified 0 GPUs.")
         log.info("Number of GPUs being used: 0")
         start = time.time()
-        ones = [np.ones((self._rows, 1))] if hp.use_bias else []
-        self._inputs = np.concatenate([scaler.features(train.features), *ones], axis=1)
-        self._targets = scaler.labels(train.labels)
-        if self._validation:
-            self._validation_inputs = scaler.features(self._validation.features)
+        self._batches = Batches(train.rows, scaler, self._batch, dtype)
+        self._to_scale = Scale(scaler, dtype)
         self._print_data_iterator("init_train_data_iter", start)
         log.flush()
 
@@ -224,13 +225,14 @@ class _Job:
         start = time.time()
         thresholds = np.full(len(self._grid), DEFAULT_THRESHOLD)
         with np.errstate(over="ignore", invalid="ignore"):
-            objective = self._ensemble.train(self._inputs, self._targets)
+            objective = self._ensemble.train()
             self._print_pass(self._train, 2 * epoch + 3, time.time() - start)
             self._print_objectives("train", epoch, objective)
             criteria = objective
             if self._validation:
                 start = time.time()
-                criteria = objective = self._validate()
+                samples = self._samples(self._validation)
+                criteria = objective = self._validate(samples)
                 if not epoch:
                     self._print_pass(self._validation, 0, self._validation.seconds, self._batch)
                 self._print_pass(self._validation, self._passes * epoch + 2, time.time() - start)
@@ -242,34 +244,44 @@ class _Job:
                     "the features or labels are too large, or the learning rate is too high",
                 )
             if self._decide:
-                found = self._calibrate_all()
+                found = [calibrate(scores, samples.labels, self._decide) for scores in samples.scores]
                 thresholds = np.array([calibration.threshold for calibration in found])
                 criteria = -np.array([calibration.value for calibration in found])
         return _Epoch(np.where(np.isfinite(objective), criteria, np.inf), thresholds)
 
-    def _validate(self) -> NDArray[np.float64]:
-        """Mean loss of each model on the validation channel, in the label's unit."""
-        labels = self._validation.labels.astype(np.float64)
-        total = np.zeros(len(self._grid))
-        for rows, outputs in self._ensemble.outputs(self._validation_inputs):
-            losses = self._loss.mean(self._scaler.raw_outputs(outputs), labels[rows])
-            total += losses * (rows.stop - rows.start)
-        return total / len(labels)
+    def _validate(self, samples: Samples) -> NDArray[np.float64]:
+        """Mean loss of each model on the validation channel, in the label's unit; fills ``samples``."""
+        rows, total = self._validation.rows, np.zeros(len(self._grid))
+        for block in rows.blocks(self._block(len(self._grid))):
+            labels = block[:, 0].astype(np.float64)
+            outputs = self._ensemble.outputs(self._to_scale.apply(block))
+            if self._decide:
+                samples.add(self._loss.scores(outputs), labels)
+            total += self._loss.mean(self._scaler.raw_outputs(outputs), labels) * (len(labels) / len(rows))
+        return total
 
-    def _calibrate_all(self) -> list[Calibration]:
-        """Each model's threshold on the first ``num_calibration_samples`` records of the validation channel."""
-        most = self._hp.num_calibration_samples
-        parts = [outputs for _, outputs in self._ensemble.outputs(self._validation_inputs[:most])]
-        scores = self._loss.scores(np.concatenate(parts)).astype(np.float32)
-        labels = self._validation.labels[:most]
-        return [calibrate(column, labels, self._decide) for column in scores.T]
+    def _samples(self, channel: Channel) -> Samples:
+        """Room for the scores of the first ``num_calibration_samples`` records, if anything is decided by them."""
+        most = min(len(channel), self._hp.num_calibration_samples) if self._decide else 0
+        return Samples(len(self._grid), most)
 
     def _calibrate_on_training_data(self) -> None:
         """The threshold of a model that the training objective has chosen, from whole mini-batches."""
-        most = min(self._hp.num_calibration_samples, self._batches * self._batch)
-        scores = self._loss.scores(self._best.model.outputs(self._train.features[:most]))[:, 0]
-        found = calibrate(scores.astype(np.float32), self._train.labels[:most], self._criterion)
+        most = min(self._hp.num_calibration_samples, len(self._batches) * self._batch)
+        samples = Samples(1, most)
+        for outputs, labels in self._outputs_of_best(self._train, most):
+            samples.add(self._loss.scores(outputs), labels)
+        found = calibrate(samples.scores[0], samples.labels, self._criterion)
         self._best = self._best._replace(threshold=found.threshold)
+
+    def _outputs_of_best(self, channel: Channel, stop: int | None = None) -> Parts:
+        """What the best model says of a channel's records, and their labels, some at a time."""
+        for block in channel.rows.blocks(self._block(1), stop):
+            yield self._best.model.outputs(block[:, 1:-1]), block[:, 0]
+
+    def _block(self, models: int) -> int:
+        """How many records to score at a time."""
+        return max(1, _SCORED // max(models * self._hp.classes, self._train.rows.features + 2))
 
     def _finish(self, folder: Path) -> None:
         """Score the snapshot on all records, tail included, and write it."""
@@ -308,8 +320,8 @@ class _Job:
         self._log.data_pass(channel.name, number, seconds, math.ceil(rows / self._batch), size)
 
     def _print_scores(self, channel: Channel) -> None:
-        outputs = self._best.model.outputs(channel.features)
-        metrics = final_metrics(outputs, channel.labels, self._loss, self._best.threshold, self._hp)
+        parts = self._outputs_of_best(channel)
+        metrics = final_metrics(parts, len(channel), self._loss, self._best.threshold, self._hp)
         for item in (metrics.losses | metrics.scores).items():
             self._log.info(f"#{channel.name}_score (algo-1) : {item}")
         for kind, values in (("loss", metrics.losses), ("score", metrics.scores)):
@@ -326,9 +338,7 @@ class _Job:
         name, shown = self._loss.objective, value
         if self._decide:
             name, shown = self._decide.name, -value
-        self._log.info(
-            f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}"
-        )
+        self._log.info(f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}")
 
     def _print_saved(self) -> None:
         self._log.info(f'Saved checkpoint to "/tmp/tmp{secrets.token_hex(4)}/mx-mod-0000.params"')
