@@ -204,10 +204,11 @@ class ProcessingRun(JobRun):
             try:
                 for path in _files(folder):
                     key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+                    path.chmod(0o644)  # whatever the script made of it: the bytes are S3's now
                     copy_file(path, handed_over)
                     self.jobs.objects.put_file(bucket, key, handed_over)
-            except (OSError, AwsError) as error:
-                why = f"{error.code}: {error.message}" if isinstance(error, AwsError) else error.strerror
+            except (OSError, UnicodeError, AwsError) as error:
+                why = f"{error.code}: {error.message}" if isinstance(error, AwsError) else error
                 return f"ClientError: Failed to upload output to {output['S3Uri']}. {why}"
         return None
 

@@ -102,7 +102,13 @@ def install(root: str) -> None:
             for name in names:
                 if name in kwargs:
                     kwargs[name] = in_path(kwargs[name], root)
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except OSError as error:
+                for name in ("filename", "filename2"):
+                    if isinstance(getattr(error, name), str):
+                        setattr(error, name, as_seen(getattr(error, name), root))
+                raise
 
         return rerooted
 
@@ -116,6 +122,7 @@ def install(root: str) -> None:
 
     def giving(function):
         def rerooted(*args, **kwargs):
+            kwargs = {name: in_path(value, root) for name, value in kwargs.items()}
             answer = function(*[in_path(each, root) for each in args], **kwargs)
             if isinstance(answer, bytes):
                 return os.fsencode(as_seen(os.fsdecode(answer), root))
@@ -157,7 +164,7 @@ def install(root: str) -> None:
             args = list(args)
             args[0] = in_path(args[0], root)
             args[1] = strings(list(args[1]))
-            return function(*args[: 2], *map(mapping, args[2 :]))
+            return function(*args[:2], *map(mapping, args[2:]))
 
         return rerooted
 
@@ -207,5 +214,28 @@ def _exchange(owner, exchanged: dict) -> None:
             value.__defaults__ = tuple(exchanged.get(id(each), each) for each in defaults)
 
 
+def _show(kind, error, trace) -> None:
+    """``sys.excepthook``, without the lines of this file: on AWS it is not there."""
+    _leave_out(error, set())
+    sys.__excepthook__(kind, error, error.__traceback__)
+
+
+def _leave_out(error, done: set) -> None:
+    if error is None or id(error) in done:
+        return
+    done.add(id(error))
+    kept, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename != __file__:
+            kept.append(trace)
+        trace = trace.tb_next
+    for trace, following in zip(kept, [*kept[1:], None], strict=True):
+        trace.tb_next = following
+    error.__traceback__ = kept[0] if kept else None
+    _leave_out(error.__cause__, done)
+    _leave_out(error.__context__, done)
+
+
 if os.environ.get(VARIABLE):
+    sys.excepthook = _show
     install(os.environ[VARIABLE])
