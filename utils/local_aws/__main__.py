@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs = commands.add_parser(
         "logs", help="show what a job or an endpoint logged, or the account's process itself"
     )
-    logs.add_argument("name", nargs="?", help="a training job's or an endpoint's name")
+    logs.add_argument("name", nargs="?", help="a training job's, a transform job's or an endpoint's name")
     commands.add_parser("doctor", help="look for what is wrong, and say what to do")
     options = parser.parse_args(arguments)
     try:
@@ -69,17 +69,22 @@ def status(_: argparse.Namespace) -> int:
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {leases.living(folder)}")
     sagemaker = _boto3(connection).client("sagemaker")
-    jobs = [
-        job["TrainingJobName"]
-        for page in sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
-        for job in page["TrainingJobSummaries"]
-    ]
+    for title, kind, operation in (
+        ("Training", "TrainingJob", "list_training_jobs"),
+        ("Transform", "TransformJob", "list_transform_jobs"),
+        ("Tuning", "HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs"),
+    ):
+        jobs = [
+            job[f"{kind}Name"]
+            for page in sagemaker.get_paginator(operation).paginate(StatusEquals="InProgress")
+            for job in page[f"{kind}Summaries"]
+        ]
+        print(f"{title} jobs in progress:", ", ".join(jobs) or "none")
     endpoints = [
         f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
         for page in sagemaker.get_paginator("list_endpoints").paginate()
         for endpoint in page["Endpoints"]
     ]
-    print("Training jobs in progress:", ", ".join(jobs) or "none")
     print("Endpoints:", ", ".join(endpoints) or "none")
     return 0
 
