@@ -294,6 +294,24 @@ def test_documents_joined(run, put, scores, strategy):
     np.testing.assert_allclose([float(line) for line in found.splitlines()], scores, rtol=3e-7)
 
 
+def test_what_is_no_object_is_joined_under_a_name(run, put, scores):
+    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "text/csv"}}
+    lines = [json.dumps([{"features": row.tolist()}, "more"]) for row in X]
+    processing = {"InputFilter": "$[0]", "JoinSource": "Input"}
+    found = run(put(x="\n".join(lines)), DataProcessing=processing, **options)[1]["x.out"]
+    joined = [json.loads(line) for line in found.splitlines()]
+    assert [each["SageMakerInput"] for each in joined] == [json.loads(line) for line in lines]
+    np.testing.assert_allclose([each["SageMakerOutput"] for each in joined], scores, rtol=3e-7)
+
+
+def test_text_survives(run, put):
+    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "text/csv"}}
+    lines = [json.dumps({"features": X[0].tolist(), "who": who}) for who in ("Zoë", "\ud800")]
+    processing = {"JoinSource": "Input", "OutputFilter": "$.who"}
+    found = run(put(x="\n".join(lines)), DataProcessing=processing, **options)[1]["x.out"]
+    assert found == '"Zoë"\n"\\ud800"\n'
+
+
 def test_a_document_of_many_instances(run, put, scores):
     document = {"who": "me", "body": {"instances": [{"features": row} for row in X.tolist()]}}
     found = run(
@@ -548,7 +566,7 @@ def test_unknown_jobs(sagemaker):
 
 
 def test_a_stopped_job_leaves_no_output(sagemaker, s3, bucket, model, put):
-    params = transform_definition(model, put(x="\n".join(ROWS * 200_000)), bucket, BatchStrategy="SingleRecord")
+    params = transform_definition(model, put(x="\n".join(ROWS * 100_000)), bucket, BatchStrategy="SingleRecord")
     job = params["TransformJobName"]
     sagemaker.create_transform_job(**params)
     wait_until(lambda: sagemaker.describe_transform_job(TransformJobName=job), lambda b: "TransformStartTime" in b, job)
@@ -600,7 +618,8 @@ def test_an_estimator_s_transformer(account, trained, put, bucket, s3, scores):
     transformer.delete_model()
 
 
-def test_a_job_whose_account_dies(tmp_path, sagemaker, s3, bucket, trained):
+@pytest.mark.parametrize("end", ["killed", "stopped"])
+def test_a_job_whose_account_ends(end, tmp_path, sagemaker, s3, bucket, trained):
     place = Place(tmp_path / "account")
     try:
         account = place.start()
@@ -609,7 +628,7 @@ def test_a_job_whose_account_dies(tmp_path, sagemaker, s3, bucket, trained):
         artifact = s3.get_object(Bucket=bucket, Key=url.removeprefix(f"s3://{bucket}/"))["Body"].read()
         store.create_bucket(Bucket="here")
         store.put_object(Bucket="here", Key="model.tar.gz", Body=artifact)
-        store.put_object(Bucket="here", Key="in/x", Body="\n".join(ROWS * 200_000).encode())
+        store.put_object(Bucket="here", Key="in/x", Body="\n".join(ROWS * 100_000).encode())
         container = {"Image": IMAGE, "ModelDataUrl": "s3://here/model.tar.gz"}
         client.create_model(ModelName="m", ExecutionRoleArn=account.account.role_arn, PrimaryContainer=container)
         params = transform_definition("m", "s3://here/in/", "here", BatchStrategy="SingleRecord")
@@ -620,7 +639,10 @@ def test_a_job_whose_account_dies(tmp_path, sagemaker, s3, bucket, trained):
         )
         assert f"Transform jobs in progress: {job}\n" in place.command("status").stdout
         assert "loading model..." in place.command("logs", job).stdout
-        place.kill()
+        if end == "killed":
+            place.kill()
+        else:
+            assert place.command("stop").returncode == 0
         place.start()
         body = place.client("sagemaker").describe_transform_job(TransformJobName=job)
         assert body["TransformJobStatus"] == "Failed" and body["FailureReason"].startswith("InternalServerError: ")

@@ -563,7 +563,8 @@ def test_a_grid_by_the_sdk(account, bucket, uri):
     assert session.sagemaker_client.describe_training_job(TrainingJobName=tuner.best_training_job())["TuningJobArn"]
 
 
-def test_a_job_whose_account_dies(tmp_path, define):
+@pytest.mark.parametrize("end", ["killed", "stopped"])
+def test_a_job_whose_account_ends(end, tmp_path, define):
     place = Place(tmp_path / "account")
     try:
         place.start()
@@ -579,7 +580,10 @@ def test_a_job_whose_account_dies(tmp_path, define):
         client.create_hyper_parameter_tuning_job(**params)
         wait_until(lambda: jobs_of(client, job), lambda jobs: len(jobs) == 2, job)
         assert f"Tuning jobs in progress: {job}\n" in place.command("status").stdout
-        place.kill()
+        if end == "killed":
+            place.kill()
+        else:
+            assert place.command("stop").returncode == 0
         place.start()
         body = place.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job)
         assert body["HyperParameterTuningJobStatus"] == "Failed"

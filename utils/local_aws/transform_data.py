@@ -129,7 +129,8 @@ class Processing:
 
     def _write(self, record: object) -> bytes:
         if not self.is_csv:
-            return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
+            text = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+            return text.encode(errors="backslashreplace")  # half a surrogate pair: its escape is JSON again
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(record if isinstance(record, list) else [record])
         return line.getvalue().encode()

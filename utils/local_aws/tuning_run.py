@@ -62,14 +62,11 @@ class TuningRun(JobRun):
             ended = [self._value(run) for _, run in self.launched if not run.is_alive()]
             hopeless = len(ended) >= min(GIVE_UP_AFTER, most) and all(value is None for value in ended)
             if hopeless and not working:
-                tried = (
-                    "All training jobs failed."
-                    if number == most
-                    else f"No training job succeeded after {number} attempts."
-                )
-                return self._end(
-                    "Failed", f"{tried} Please take a look at the training job failures to get more details."
-                )
+                tried = f"No training job succeeded after {number} attempts."
+                if number == most:
+                    tried = "All training jobs failed."
+                reason = f"{tried} Please take a look at the training job failures to get more details."
+                return self._end("Failed", reason)
             if number == most and not working:
                 return self._end("Completed", None)
             if self.early:
@@ -81,7 +78,7 @@ class TuningRun(JobRun):
 
     def _launch(self, number: int, known: int) -> None:
         """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from."""
-        results, pending = [], []
+        results = []
         for proposal, run in self.launched[:known]:
             value = None if run.is_alive() else self._value(run)
             if value is not None:
@@ -110,10 +107,9 @@ class TuningRun(JobRun):
         for run in working:
             epochs = len(run.objective)
             averages = [self.sign * statistics.fmean(each[:epochs]) for each in done if 0 < epochs <= len(each)]
-            worse = len(averages) >= COMPARED_WITH and self.sign * run.objective[epochs - 1] > statistics.median(
-                averages
-            )
-            if worse and not run.stop_wanted.is_set():
+            if len(averages) < COMPARED_WITH or run.stop_wanted.is_set():
+                continue
+            if self.sign * run.objective[epochs - 1] > statistics.median(averages):
                 run.stop()
 
     def _stop_all(self, status: str, reason: str | None) -> None:

@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from .errors import AwsError
@@ -24,6 +25,8 @@ DEFAULT_SEED = 0  # of a job that names no RandomSeed: two such jobs over the sa
 FIRST_AT_RANDOM = 4  # results that a Bayesian search has before it learns from them
 CANDIDATES = 2000
 MANY_TIMES = 100  # an Auto range whose end is so many times its begin is searched on a logarithmic scale
+
+NORMAL = NormalDist()
 
 Proposal = dict[str, str]
 
@@ -183,7 +186,6 @@ class BayesianSearch(RandomSearch):
         if len(results) < FIRST_AT_RANDOM:
             return super().propose(k, results, pending)
         import numpy as np
-        from scipy.stats import norm
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -192,7 +194,7 @@ class BayesianSearch(RandomSearch):
         tried = np.array([self._coordinates(proposal) for proposal, _ in results])
         # Ranks in place of values: one job that diverged would flatten all others.
         order = np.argsort(np.argsort([value for _, value in results], kind="stable"), kind="stable")
-        values = norm.ppf((order + 0.5) / len(order))
+        values = np.array([NORMAL.inv_cdf((place + 0.5) / len(order)) for place in order])
         kernel = ConstantKernel() * Matern(np.full(tried.shape[1], 0.5), (0.05, 20), nu=2.5) + WhiteKernel(1e-3)
         process = GaussianProcessRegressor(kernel, random_state=random.integers(2**31))
         with warnings.catch_warnings():
@@ -208,7 +210,10 @@ class BayesianSearch(RandomSearch):
         mean, deviation = process.predict(np.array([self._coordinates(each) for each in candidates]), return_std=True)
         deviation = np.maximum(deviation, 1e-12)
         gain = values.min() - mean
-        improvement = gain * norm.cdf(gain / deviation) + deviation * norm.pdf(gain / deviation)
+        improvement = [
+            by * NORMAL.cdf(by / width) + width * NORMAL.pdf(by / width)
+            for by, width in zip(gain.tolist(), deviation.tolist(), strict=True)
+        ]
         return candidates[int(np.argmax(improvement))]
 
     def _coordinates(self, proposal: Proposal) -> list[float]:
