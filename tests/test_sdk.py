@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import urllib.request
 
 import numpy as np
 import pandas as pd
 import pytest
+from botocore.client import Config
 from botocore.exceptions import ClientError
 from jobs import (
     ENDLESS,
@@ -489,3 +491,12 @@ def test_a_user_s_name_fits_a_tag(account, monkeypatch):
     monkeypatch.setenv("COURSE_USER", "Zoë O'Neill <z@example.org>")
     tags = utils.start("sdk").tags
     assert tags[1] == {"Key": "course-user", "Value": "Zoë-O-Neill--z@example.org-"}
+
+
+def test_a_presigned_url_of_the_session_is_anybody_s(course, bucket, s3):
+    """What the session adds to its requests must not be part of a URL that another program follows."""
+    s3.put_object(Bucket=bucket, Key="presigned", Body=b"a body")
+    client = course.session.boto_session.client("s3", config=Config(signature_version="s3v4"))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "presigned"})
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == b"a body"

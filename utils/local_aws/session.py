@@ -31,14 +31,14 @@ def open_session():
     sitecustomize.install()
     boto3.setup_default_session()
     _keep_alive(boto3.DEFAULT_SESSION, connection)
+    _ask_often(boto3.DEFAULT_SESSION)
     return _session_class()(boto3.DEFAULT_SESSION), connection.account.role_arn
 
 
 def _keep_alive(session: boto3.Session, connection: Connection) -> None:
     """Start the account's process again, before a call, if it has died."""
 
-    def check(request, **_: object) -> None:
-        request.headers[ASKS_OFTEN] = "yes"
+    def check(**_: object) -> None:
         if client.find(connection.folder, connection.account) is None:
             again = client.connect(connection.folder)
             if again.url != connection.url:
@@ -49,6 +49,16 @@ def _keep_alive(session: boto3.Session, connection: Connection) -> None:
                 )
 
     session.events.register("before-sign", check)
+
+
+def _ask_often(session: boto3.Session) -> None:
+    """Say to the account that its answers about jobs need not be held back."""
+
+    def mark(params: dict, **_: object) -> None:
+        params["headers"][ASKS_OFTEN] = "yes"
+
+    # Not where a request is signed: a presigned URL is signed, too, and its user sends no such header.
+    session.events.register("before-call.sagemaker", mark)
 
 
 def _session_class():
