@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from places import Place, until
 
@@ -49,20 +50,8 @@ for attempt in (
 print("done")
 """
 CONTROLLED = ["getaddrinfo 192.0.2.1", "connect 192.0.2.1", "getaddrinfo example.com", "sendto 192.0.2.1"]
-LESSON = """
-import numpy as np
-from utils import start
-course = start("offline", jobs=1, endpoint_minutes=1)
-from sagemaker import LinearLearner  # as in the lessons, after start(): its import looks for credentials
-x = np.arange(100, dtype="float32").reshape(50, 2)
-y = x @ np.array([1, 2], dtype="float32")
-learner = LinearLearner(role=course.role, instance_count=1, instance_type="ml.m5.large", predictor_type="regressor",
-                        output_path=course.output_path, sagemaker_session=course.session, tags=course.tags)
-learner.fit(learner.record_set(x, y), mini_batch_size=10)
-with course.endpoint(learner, initial_instance_count=1, instance_type="ml.t2.medium") as predictor:
-    print(len(predictor.predict(x[:3])), "predictions")
-course.show_running()
-"""
+# A lesson that trains, deploys, predicts and deletes: its cells, one after another.
+LESSON = CHECKOUT / "notebooks" / "salary" / "04_deploy_predict_delete.ipynb"
 SCRIPT = """
 import boto3, sagemaker
 from sagemaker import image_uris
@@ -115,13 +104,18 @@ def attempts(log: Path) -> list[str]:
     return [line.removeprefix("socket.") for line in log.read_text().splitlines()]
 
 
-def test_a_lesson(guarded):
+def test_a_lesson(guarded, tmp_path):
     place, log = guarded
+    cells = nbformat.read(LESSON, as_version=4).cells
+    script = tmp_path / "lesson.py"
+    script.write_text("\n".join(cell.source for cell in cells if cell.cell_type == "code") + CONTROL)
+    environment = {**place.environment, "MPLBACKEND": "agg"}
     done = subprocess.run(
-        [sys.executable, "-c", LESSON + CONTROL], env=place.environment, cwd=CHECKOUT, capture_output=True, text=True
+        [sys.executable, script], env=environment, cwd=LESSON.parent, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "3 predictions\nnothing is running\ndone\n" in done.stdout
+    assert "no trained model found: training one now" in done.stdout
+    assert "the block ended with: something went wrong in the middle\nnothing is running\ndone\n" in done.stdout
     assert attempts(log) == CONTROLLED
 
 
