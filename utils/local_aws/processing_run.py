@@ -8,16 +8,12 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import shlex
 import shutil
-import site
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .containers import Container
+from . import script_container
 from .errors import AwsError
 from .jobs import MAX_REASON, JobRun
 from .rerooted import sitecustomize as rerooted
@@ -31,14 +27,6 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
-SHELLS = ("bash", "dash", "sh", "zsh")
-# The user's program takes the shell's place.  What stays beside it reads the account's end of the pipe: when the
-# account dies, however it dies, the job's processes go too.
-SUPERVISED = """exec 3<&0
-(trap '' TERM; cat <&3 >/dev/null; kill -KILL 0) >/dev/null 2>&1 &
-exec 3<&- </dev/null
-exec "$@"
-"""
 
 
 class ProcessingRun(JobRun):
@@ -47,10 +35,7 @@ class ProcessingRun(JobRun):
     def __init__(self, jobs: ProcessingJobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
-        self.root = Path(os.path.realpath(self.root))
-        if shlex.quote(str(self.root)) != str(self.root):
-            # The folder's name stands where scripts of a shell had written /opt/ml without quotes.
-            self.root = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-")))
+        self.root = script_container.root_folder(self.root)
 
     def live(self) -> None:
         with self.instance() as granted:
@@ -82,12 +67,9 @@ class ProcessingRun(JobRun):
         return Path(os.path.normpath(f"{self.root}/{path}"))
 
     def _lay_out(self, body: dict) -> None:
-        for folder in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input", "/root", "/bin"):
+        script_container.lay_out(self.root)
+        for folder in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
             self._path(folder).mkdir(parents=True)
-        for name in ("python", "python3"):
-            program = self._path(f"/bin/{name}")
-            program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
-            program.chmod(0o755)
         members = (
             "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "Environment", "ProcessingInputs",
             "ProcessingOutputConfig", "ProcessingResources", "RoleArn", "StoppingCondition",
@@ -129,42 +111,18 @@ class ProcessingRun(JobRun):
 
     def _process(self, body: dict) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
-        root, app = str(self.root), body["AppSpecification"]
-        command = [
-            rerooted.in_text(each, root) for each in app["ContainerEntrypoint"] + app.get("ContainerArguments", [])
-        ]
-        asked = {name: rerooted.in_text(value, root) for name, value in body.get("Environment", {}).items()}
-        search = asked.get("PATH") or os.environ.get("PATH", os.defpath)
-        environment = {
-            **asked,
-            "PATH": f"{root}/bin{os.pathsep}{search}",
-            "HOME": f"{root}/root",
-            "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
-            "AWS_REGION": self.jobs.account.region,
-            # The job has no keys: its clients are to say so, and not to look for others on the network.
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "PIP_NO_INDEX": "1",
-            rerooted.VARIABLE: root,
-        }
-        if shutil.which(command[0], path=environment["PATH"]) is None:
-            return "Failed", f"ClientError: CannotStartContainerError: exec: '{command[0]}': not found."
-        if Path(command[0]).name in SHELLS:
-            self._reroot_script(command[1:])
+        app = body["AppSpecification"]
         stream = f"{self.job}/algo-1-{int(time.time())}"
-
-        def keep(lines: list[tuple[float, str]]) -> None:
-            # In a container the job's folder is the root of all.
-            seen = [(at, text.replace(f"{root}/", "/").replace(root, "/")) for at, text in lines]
-            self.jobs.logs.write(LOG_GROUP, stream, seen)
-
-        search_python = [str(Path(rerooted.__file__).parent), asked.get("PYTHONPATH", "")]
-        container = Container(
-            ["/bin/sh", "-c", SUPERVISED, "sh", *command],
-            self.root,
-            environment,
-            keep,
-            os.pathsep.join(filter(None, search_python)),
-        )
+        try:
+            container = script_container.start(
+                app["ContainerEntrypoint"] + app.get("ContainerArguments", []),
+                self.root,
+                body.get("Environment", {}),
+                self.jobs.account.region,
+                lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines),
+            )
+        except ValueError as error:
+            return "Failed", f"ClientError: {error}"
         code = self.watch(container)
         if code is None:
             return "Stopped", None
@@ -172,15 +130,6 @@ class ProcessingRun(JobRun):
             return "Completed", None
         # A container's exit code for a signal is the shell's.
         return "Failed", f"AlgorithmError: , exit code: {code if code > 0 else 128 - code}"
-
-    def _reroot_script(self, arguments: list[str]) -> None:
-        """Exchange the paths in the script that a shell is to run: no Python is there to do it."""
-        for argument in arguments:
-            script = Path(argument)
-            if self.root in script.parents and script.is_file():
-                text = script.read_bytes().decode(errors="surrogateescape")
-                script.write_bytes(rerooted.in_text(text, str(self.root)).encode(errors="surrogateescape"))
-                return
 
     def _exit_message(self) -> str | None:
         path = self._path("/opt/ml/output/message")
