@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from .linear_learner import METRIC_DEFINITIONS, TUNABLE
@@ -26,8 +25,8 @@ class Answer(Protocol):
     log_line: str | None
 
 
-class ServedModel(Protocol):
-    """A model as its container serves it behind ``/invocations``."""
+class LoadedModel(Protocol):
+    """A model that the account's own process holds, as its container would serve it behind ``/invocations``."""
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer: ...
 
@@ -37,21 +36,25 @@ class ServedModel(Protocol):
 
 @dataclass(frozen=True)
 class Image:
-    """A container image: the command that trains, and the loader of what it trained.
+    """A container image: the command that trains, and what serves a model that it trained.
 
-    ``load`` takes the folder of an unpacked ``model.tar.gz`` and, if need be, its container's environment; it
-    raises ValueError if the folder holds no model.
+    A model either is loaded into the account's own process, by ``load``, or serves in a container of its own, by
+    the command ``serve``.  ``load`` takes the folder of an unpacked ``model.tar.gz`` and its container's
+    environment, raises ValueError if the folder holds no model, and must execute nothing from it.  ``serve`` is
+    an HTTP server by AWS's container contract, see ``serving.py``: it finds the artifact in
+    ``$SAGEMAKER_BASE_DIR/model`` and listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names.
     """
 
     name: str
     train: tuple[str, ...]
-    load: Callable[..., ServedModel]
+    load: Callable[[Path, Mapping[str, str]], LoadedModel] | None
     metric_definitions: tuple[dict, ...]
     # Hyperparameters that a tuning job may search, by the kind of their ranges.
     tunable: Mapping[str, str]
+    serve: tuple[str, ...] = ()
 
 
-def _load_linear_learner(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> ServedModel:
+def _load_linear_learner(folder: Path, environment: Mapping[str, str]) -> LoadedModel:
     from .linear_learner.serving import Model  # NumPy loads with it: only an account that serves needs it
 
     return Model.load(folder, batch=environment.get("SAGEMAKER_BATCH") == "true")

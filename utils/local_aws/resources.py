@@ -158,6 +158,17 @@ class Resources:
             token = base64.urlsafe_b64encode(json.dumps(key(found[size - 1])).encode()).decode()
         return [summary(body) for body in found[:size]], token
 
+    def listed(self, kind: Kind, params: dict, shown: tuple[str, ...]) -> dict:
+        """The answer of a List operation whose list is called ``KINDs`` and whose summaries are these members."""
+        found, token = self.page(kind, params, lambda body: {key: body.get(key) for key in shown})
+        return {f"{kind.name}s": found, "NextToken": token}
+
+    def need_free(self, kind: Kind, name: str) -> None:
+        """Refuse a name that is taken."""
+        if self.find(kind, name):
+            sentence = f'Cannot create already existing {kind.noun} "{self.arn(kind, name)}".'
+            raise AwsError("ValidationException", sentence)
+
     def tags(self, arn: str) -> dict[str, str]:
         rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
         if not rows:

@@ -21,15 +21,16 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from . import bookkeeping, leases
 from .bookkeeping import Bookkeeping, Keys
+from .endpoints import Endpoints
 from .errors import AwsError
 from .expect import close_refused
-from .hosting import MAX_BODY, Hosting
+from .hosting import Hosting
+from .invocations import MAX_BODY, Invocations
 from .logs import Logs
 from .metrics import Metrics
 from .processing import ProcessingJobs
@@ -44,7 +45,6 @@ from .transform import TransformJobs
 from .tuning import TuningJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
-IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
 # Services that write their errors in XML whatever a request looks like.
 WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express")
 FORM = "application/x-www-form-urlencoded"
@@ -64,8 +64,9 @@ class Application:
         resources = Resources(folder, account)
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
-        self.hosting = Hosting(folder, account, resources, self.s3, logs)
-        self.transform = TransformJobs(folder, account, resources, self.s3, logs, self.hosting)
+        self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
+        self.invocations = Invocations(self.endpoints)
+        self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
         # A tuning job goes down before its training jobs: it is not to take their end for a failure.
         self.jobs = (self.tuning, self.training, self.processing, self.transform)
@@ -73,7 +74,8 @@ class Application:
         sagemaker = {
             **self.training.operations,
             **self.processing.operations,
-            **self.hosting.operations,
+            **Hosting(resources, self.s3).operations,
+            **self.endpoints.operations,
             **self.transform.operations,
             **self.tuning.operations,
             "AddTags": resources.add_tags,
@@ -133,9 +135,7 @@ class Application:
         if service == "runtime" and signer.service == "sagemaker":
             if request.method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
                 raise not_implemented(f"The SageMaker runtime's {request.method} {path}")
-            if len(body) > IN_LOOP:
-                return await run_in_threadpool(self.hosting.invoke, request, body)
-            return self.hosting.invoke(request, body)
+            return await self.invocations.answer(request, body)
         if signer.service in self.services:
             return await self.services[signer.service].handle(request, body)
         if signer.service in bookkeeping.SERVICES:
@@ -146,12 +146,13 @@ class Application:
         """Take up what an earlier process of this account left."""
         for jobs in self.jobs:
             jobs.recover()
-        self.hosting.recover()
+        self.endpoints.recover()
 
     def shut_down(self) -> None:
         """Kill what runs; ``recover`` says at the next start what became of it."""
         for jobs in self.jobs:
             jobs.shut_down()
+        self.endpoints.shut_down()
 
     def busy(self) -> bool:
         return any(jobs.running for jobs in self.jobs)

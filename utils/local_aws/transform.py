@@ -11,7 +11,6 @@ from pathlib import Path
 from starlette.requests import Request
 
 from .errors import AwsError
-from .hosting import Hosting
 from .job_inputs import KINDS, find_objects
 from .jobs import Jobs, refuse
 from .jsonpath import JsonPath
@@ -34,11 +33,8 @@ class TransformJobs(Jobs):
 
     kind = TRANSFORM_JOB
 
-    def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, hosting: Hosting
-    ) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
-        self.hosting = hosting
         self.operations = {
             "CreateTransformJob": self.create,
             "DescribeTransformJob": self.describe,

@@ -1,6 +1,6 @@
 """One transform job at work: the model loaded, every object sent through it, the answers kept in S3.
 
-The model answers in the account's own process, as an endpoint's does.  Reference: the developer guide, "Use
+The model answers as an endpoint's does.  Reference: the developer guide, "Use
 batch transform to get inferences from large datasets" and "How Containers Serve Requests" (of batch
 transform); the lines of ``data-log`` are those that jobs on AWS have written.
 """
@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import gzip
 import secrets
+import shutil
+import threading
 import time
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import script_container, serving
 from .errors import AwsError
-from .images import ServedModel, find_image
+from .images import find_image
 from .jobs import MAX_REASON, JobRun
 from .resources import TRANSFORM_JOB, Resources, now
 from .s3 import S3Object
+from .serving import ServedModel
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
+TIMEOUT = 600  # seconds for one request; AWS's, unless ModelClientConfig names another
 SEE_LOGS = "See job logs for more information"
 
 
@@ -40,8 +45,9 @@ class _Refused(Exception):
     """The model's container refused a payload; the lines are for the job's log."""
 
     def __init__(self, status: int, text: str) -> None:
-        self.whose = "ClientError" if status < 500 else "AlgorithmError"
-        said = f"ClientError: {status}" if status < 500 else f"Bad HTTP status received from algorithm: {status}"
+        client = 400 <= status < 500
+        self.whose = "ClientError" if client else "AlgorithmError"
+        said = f"ClientError: {status}" if client else f"Bad HTTP status received from algorithm: {status}"
         self.lines = [said, "", "Message:", *text.splitlines()]
 
 
@@ -62,6 +68,19 @@ class TransformRun(JobRun):
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
         self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(time.time())}"
+        self.container_root = script_container.root_folder(self.root / "container")
+        self.model: ServedModel | None = None
+
+    def stopping(self, body: dict, at: float) -> dict:
+        if self.model:
+            # Not awaited here: the account answers no other request while a stop is asked for.
+            threading.Thread(target=self.model.stop, args=(serving.STOP_GRACE,), daemon=True).start()
+        return {}
+
+    def abandon(self) -> None:
+        self.abandoned = True
+        if self.model:
+            self.model.stop(0)
 
     def live(self) -> None:
         with self.instance() as granted:
@@ -69,19 +88,30 @@ class TransformRun(JobRun):
                 return self._end("Stopped", None)
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
             try:
-                model = self._load()
-            except ValueError as error:
-                return self._end("Failed", str(error))
-            reasons = []
-            asked = self._parameters(model)
-            self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
-            for number, (each, name) in enumerate(self.inputs):
-                try:
-                    reasons.append(self._transform(model, asked, each, name, self.root / str(number)))
-                except _Stopped:
-                    return None if self.abandoned else self._end("Stopped", None)
-            failed = [reason for reason in reasons if reason]
-            self._end("Failed" if failed else "Completed", failed[0] if failed else None)
+                status, reason = self._transform_all()
+            except _Stopped:
+                status, reason = "Stopped", None
+            finally:
+                if self.model:
+                    self.model.stop(serving.STOP_GRACE)
+                shutil.rmtree(self.container_root, ignore_errors=True)
+            if not self.abandoned:
+                self._end(status, reason)
+
+    def _transform_all(self) -> tuple[str, str | None]:
+        """Send every object through the model; the job's status and FailureReason."""
+        try:
+            model = self._load()
+        except ValueError as error:
+            return "Failed", str(error)
+        asked = self._parameters(model)
+        self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
+        reasons = [
+            self._transform(model, asked, each, name, self.root / str(number))
+            for number, (each, name) in enumerate(self.inputs)
+        ]
+        failed = [reason for reason in reasons if reason]
+        return ("Failed", failed[0]) if failed else ("Completed", None)
 
     def _load(self) -> ServedModel:
         """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
@@ -95,22 +125,29 @@ class TransformRun(JobRun):
                 environment[variable] = str(self.body[name])
         if self.body.get("BatchStrategy"):
             environment["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.body["BatchStrategy"]]
-        folder = self.root / "model"
-        folder.mkdir(parents=True)
-        if self.container.get("ModelDataUrl"):
+        url = self.container.get("ModelDataUrl")
+        if url:
+            archive = self.root / "model.tar.gz"
             try:
-                self.jobs.hosting.extract(self.container["ModelDataUrl"], folder)
+                serving.fetch(self.jobs.objects, url, archive)
+                serving.unpack(archive, url, self.container_root)
             except ValueError as error:
                 raise ValueError(f"ClientError: {error}") from None
-        self._log("Docker entrypoint called with argument(s): serve", "loading model...")
+        uri, region = self.container["Image"], self.jobs.account.region
+        if find_image(uri).load:
+            self._write([(time.time(), "Docker entrypoint called with argument(s): serve")])
         try:
-            model = find_image(self.container["Image"]).load(folder, environment)
-        except Exception as error:  # an artifact may hold anything
-            why = str(error).replace(str(folder), "/opt/ml/model")
-            self._log(f"The model cannot be loaded: {why}")
+            self.model = serving.begin(uri, self.container_root, environment, region, self._write, timeout=TIMEOUT)
+            self._check_stop()
+            self.model.wait_until_ready()
+        except ValueError:
+            self._check_stop()
             raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
-        self._log("...model loaded.")
-        return model
+        return self.model
+
+    def _check_stop(self) -> None:
+        if self.stop_wanted.is_set() or self.abandoned:
+            raise _Stopped
 
     def _parameters(self, model: ServedModel) -> dict:
         """What holds of the job: what was asked for, else what the container says, else AWS's defaults."""
@@ -135,8 +172,7 @@ class TransformRun(JobRun):
                 single = asked["BatchStrategy"] == "SINGLE_RECORD"
                 glue = b"\n" if source["SplitType"] == "Line" else b""
                 for taken, payload in batches(records, self.processing, single, limit, glue):
-                    if self.stop_wanted.is_set() or self.abandoned:
-                        raise _Stopped
+                    self._check_stop()
                     out.write(self._answer(model, taken, payload))
             key = f"{prefix.rstrip('/')}/{name}.out".lstrip("/")
             self.jobs.objects.put_file(bucket, key, kept)
@@ -157,18 +193,17 @@ class TransformRun(JobRun):
     def _answer(self, model: ServedModel, records: list[bytes], payload: bytes) -> bytes:
         """What is kept of the model's answer to one payload."""
         output = self.body["TransformOutput"]
-        answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"))
-        if answer.log_line:
-            self._log(answer.log_line)
-        if answer.status != 200:
+        answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"), None)
+        self._check_stop()
+        if not answer.good:
             raise _Refused(answer.status, answer.body.decode(errors="replace"))
         if self.processing.of_output:
             return self.processing.output(records, answer.body)
         ended = output["AssembleWith"] == "None" or answer.body.endswith(b"\n")
         return answer.body if ended else answer.body + b"\n"
 
-    def _log(self, *lines: str) -> None:
-        self.jobs.logs.write(LOG_GROUP, self.stream, [(time.time(), line) for line in lines])
+    def _write(self, lines: list[tuple[float, str]]) -> None:
+        self.jobs.logs.write(LOG_GROUP, self.stream, lines)
 
     def _data_log(self, *lines: str) -> None:
         at = time.time()

@@ -1,0 +1,114 @@
+"""The requests that endpoints answer.
+
+Reference: the API reference of the SageMaker runtime's InvokeEndpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .endpoints import LOG_GROUP, Endpoints, Variant
+from .errors import AwsError
+from .protocols import not_implemented, request_id
+from .resources import ENDPOINT
+from .serving import ATTRIBUTES
+
+MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
+IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
+WAITING_AT_MOST = 256  # invocations that wait for models in containers; further ones wait for these
+REFUSED_HEADERS = ("target-model", "target-container-hostname", "inference-component", "session-id",
+                   "enable-explanations")  # fmt: skip
+
+
+class Invocations:
+    """The SageMaker runtime of an account."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
+        self.account = endpoints.account
+        self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
+
+    async def answer(self, request: Request, body: bytes) -> Response:
+        """Answer ``POST /endpoints/NAME/invocations``."""
+        name, variants = self._serving(unquote(request.url.path.split("/")[2]))
+        headers = request.headers
+        for header in REFUSED_HEADERS:
+            if headers.get(f"x-amzn-sagemaker-{header}"):
+                raise not_implemented(f"InvokeEndpoint's header X-Amzn-SageMaker-{header.title()}")
+        if len(body) > MAX_BODY:
+            raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY} bytes.", 413)
+        variant = self._choose(name, variants, headers.get("x-amzn-sagemaker-target-variant"))
+        given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES))
+        if variant.model.waits:
+            answer = await asyncio.get_running_loop().run_in_executor(self._waiting, variant.model.invoke, *given)
+        elif len(body) > IN_LOOP:
+            answer = await run_in_threadpool(variant.model.invoke, *given)
+        else:
+            answer = variant.model.invoke(*given)
+        if not answer.good:
+            raise self._model_error(name, variant, answer.status, answer.body.decode(errors="replace"))
+        answered = {
+            "Content-Type": answer.content_type,
+            "x-Amzn-Invoked-Production-Variant": variant.name,
+            "x-amzn-RequestId": request_id(),
+        }
+        if answer.attributes is not None:
+            answered[ATTRIBUTES] = answer.attributes
+        return Response(answer.body, headers=answered)
+
+    def _choose(self, name: str, variants: list[Variant], wanted: str | None) -> Variant:
+        if wanted:
+            for variant in variants:
+                if variant.name == wanted:
+                    return variant
+            raise AwsError("ValidationError", f"Variant {wanted} of endpoint {name} not found.")
+        if len(variants) == 1:
+            return variants[0]
+        return random.choices(variants, [max(variant.weight, 0.0) or 1e-12 for variant in variants])[0]
+
+    def _serving(self, name: str) -> tuple[str, list[Variant]]:
+        """The endpoint's name as it was made with, in whatever case it is asked for, and its variants.
+
+        AwsError if there is none that answers.
+        """
+        variants = self.endpoints.serving.get(name)
+        if variants is not None:
+            return name, variants
+        body = self.endpoints.resources.find(ENDPOINT, name)
+        if body is None:
+            raise AwsError("ValidationError", f"Endpoint {name} of account {self.account.account_id} not found.")
+        variants = self.endpoints.serving.get(body["EndpointName"])
+        if variants is None:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {name} of account {self.account.account_id} is in status {body['EndpointStatus']}: "
+                "it answers when it is InService.",
+            )
+        return body["EndpointName"], variants
+
+    def _model_error(self, name: str, variant: Variant, status: int, text: str) -> AwsError:
+        region, account = self.account.region, self.account.account_id
+        whose = "client" if 400 <= status < 500 else "server"
+        link = (
+            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={LOG_GROUP}/{name}"
+        )
+        return AwsError(
+            "ModelError",
+            f'Received {whose} error ({status}) from primary with message "{text}". '
+            f"See {link} in account {account} for more information.",
+            424,
+            OriginalStatusCode=status,
+            OriginalMessage=text,
+            LogStreamArn=(
+                f"arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}/{name}:log-stream:"
+                f"{quote(variant.log_stream)}"
+            ),
+        )

@@ -1,0 +1,362 @@
+"""A model at the service of an endpoint or of a batch transform: in the account's own process, or in a container.
+
+A container's program is an HTTP server, as AWS's containers are: ``GET /ping`` answers 200 when it is ready,
+``POST /invocations`` scores, ``GET /execution-parameters`` may say what batch transform is to ask of it.  It
+listens on a Unix socket in a private folder: a port would be open to every user of the machine.
+
+Reference: the developer guide, "Use Your Own Inference Code with Hosting Services" and "… with Batch Transform".
+"""
+
+from __future__ import annotations
+
+import logging
+import lzma
+import shutil
+import tarfile
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from . import script_container
+from .containers import Container
+from .errors import AwsError
+from .images import Image, LoadedModel, find_image
+from .protocols import request_id
+from .s3 import S3
+from .state import CHECKOUT
+from .uris import split_uri
+
+if TYPE_CHECKING:
+    import httpx
+
+SOCKET = "LOCAL_AWS_SOCKET"  # the variable that names the socket to the program
+MAX_SOCKET_PATH = 100  # bytes; macOS takes 104, Linux 108
+STARTUP_TIMEOUT = 480  # seconds that AWS gives a container to answer GET /ping with 200
+PING_TIMEOUT = 2
+INVOCATION_TIMEOUT = 60  # seconds; AWS's for a model on an endpoint
+STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL, AWS's own
+LONGEST_PAUSE = 60  # seconds between two attempts to start a container that ends again and again
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+PARAMETERS = {"MaxConcurrentTransforms": int, "BatchStrategy": str, "MaxPayloadInMB": int}
+TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
+    "each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+BROKE_OFF = (
+    "An exception occurred while sending request to model. Please contact customer support regarding request {}."
+)
+Lines = Callable[[list[tuple[float, str]]], None]
+
+log = logging.getLogger("local_aws")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answers to one request; the status 0 is of one that gave no answer at all."""
+
+    status: int
+    content_type: str
+    body: bytes
+    attributes: str | None = None  # the header X-Amzn-SageMaker-Custom-Attributes
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class ServedModel(Protocol):
+    """A model that answers."""
+
+    waits: bool  # whether a call may take long without using a processor
+
+    def wait_until_ready(self) -> None:
+        """Return when it can be asked; ValueError with the reason, which its log has too, if it never can."""
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer: ...
+
+    def execution_parameters(self) -> dict:
+        """What it says of itself to batch transform: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
+
+    def stop(self, grace: float) -> None:
+        """End it; no call follows."""
+
+
+class ModelInProcess:
+    """A model that an image's loader made: this project's code, which executes nothing from an artifact."""
+
+    waits = False
+
+    def __init__(self, model: LoadedModel, write: Lines) -> None:
+        self._model = model
+        self._write = write
+
+    def wait_until_ready(self) -> None:
+        pass
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
+        answer = self._model.invoke(body, content_type, accept)
+        if answer.log_line:
+            self._write([(time.time(), answer.log_line)])
+        return Answer(answer.status, answer.content_type, answer.body)
+
+    def execution_parameters(self) -> dict:
+        return self._model.execution_parameters()
+
+    def stop(self, grace: float) -> None:
+        pass
+
+
+class ModelContainer:
+    """A model whose image's program serves it; a program that ends is started again, as AWS does."""
+
+    waits = True
+
+    def __init__(
+        self,
+        image: Image,
+        root: Path,
+        environment: Mapping[str, str],
+        region: str,
+        write: Lines,
+        startup: float,
+        timeout: float,
+    ) -> None:
+        import httpx  # only an account that serves such models needs it
+
+        self._image = image
+        self._root = root
+        self._region = region
+        self._write = write
+        self._startup = startup
+        self._timeout = timeout
+        self._folder = _short_folder()
+        self._environment = {
+            **environment,
+            "SAGEMAKER_BASE_DIR": f"{root}/opt/ml",
+            SOCKET: str(self._folder / "s"),
+        }
+        self._client = httpx.Client(
+            # A connection of its own for every request: one that is kept may be closed just when it is used again.
+            transport=httpx.HTTPTransport(
+                uds=str(self._folder / "s"), limits=httpx.Limits(max_connections=None, max_keepalive_connections=0)
+            ),
+            base_url="http://localhost",
+            headers={"Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+        self._container: Container | None = None
+        self._ready = False
+        self._failure = ""
+        self._decided = threading.Event()  # cleared while the program starts
+        self._stopped = threading.Event()
+        self._changing = threading.Lock()  # held to start a program, and to say that none is to start
+        threading.Thread(target=self._keep_up, name=f"container of {image.name}", daemon=True).start()
+
+    def wait_until_ready(self) -> None:
+        self._decided.wait()
+        if not self._ready:
+            raise ValueError(self._failure)
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
+        import httpx
+
+        given = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
+        headers = {name: value.encode("latin-1") for name, value in given.items() if value is not None}
+        until = time.monotonic() + self._timeout
+        # One that is starting is waited for: its caller knows nothing of that.
+        if not self._decided.wait(self._timeout):
+            return _no_answer(TIMED_OUT)
+        if not self._ready:
+            return _no_answer(BROKE_OFF.format(request_id()))
+        try:
+            request = self._client.build_request(
+                "POST", "/invocations", content=body, headers=headers, timeout=max(until - time.monotonic(), 0.001)
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                answer = _read(response, until)
+            finally:
+                response.close()
+        except httpx.TimeoutException:
+            return _no_answer(TIMED_OUT)
+        except httpx.HTTPError as error:
+            log.info("invocation of a container of %s: %r", self._image.name, error)
+            return _no_answer(BROKE_OFF.format(request_id()))
+        media = response.headers.get("content-type", "application/octet-stream")
+        return Answer(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
+
+    def execution_parameters(self) -> dict:
+        import httpx
+
+        try:
+            response = self._client.get("/execution-parameters", timeout=PING_TIMEOUT)
+            said = response.json() if response.status_code == 200 else {}
+        except (httpx.HTTPError, ValueError):
+            return {}
+        if not isinstance(said, dict):
+            return {}
+        return {key: said[key] for key, kind in PARAMETERS.items() if type(said.get(key)) is kind}
+
+    def stop(self, grace: float) -> None:
+        with self._changing:
+            self._stopped.set()
+            container = self._container
+        if container:
+            container.stop(grace)
+        self._decided.set()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _keep_up(self) -> None:
+        """Run the program, again and again until it is to stop."""
+        pause = 0.0
+        while True:
+            began = time.monotonic()
+            try:
+                code = self._run_once()
+            except Exception as error:  # whoever waits must hear of it, whatever went wrong
+                log.exception("a container of %s", self._image.name)
+                self._decide(str(error))
+            if self._stopped.is_set():
+                return
+            if self._ready:
+                self._decided.clear()  # from now on requests wait for the next one
+                self._ready = False
+                self._say(f"The container exited with code {code}; it is started again.")
+            if time.monotonic() - began > LONGEST_PAUSE:
+                pause = 0.0
+            if self._stopped.wait(pause):
+                return
+            pause = min(2 * pause + 1, LONGEST_PAUSE)
+            self._decided.clear()
+
+    def _run_once(self) -> int | None:
+        """Start the program, wait until it is ready and until it ends; its exit code."""
+        with self._changing:
+            if self._stopped.is_set():
+                return None
+            (self._folder / "s").unlink(missing_ok=True)
+            self._container = container = script_container.start(
+                self._image.serve, self._root, self._environment, self._region, self._write, modules=[str(CHECKOUT)]
+            )
+        until = time.monotonic() + self._startup
+        code = None
+        while not self._pings():
+            code = container.wait(0.05)
+            if code is not None:
+                self._decide(f"The container exited with code {code} before it answered GET /ping with 200.")
+                return code
+            if time.monotonic() > until:
+                self._decide(f"The container did not answer GET /ping with 200 within {self._startup:g} s.")
+                return container.stop(0)
+        self._decide(None)
+        return container.wait()
+
+    def _pings(self) -> bool:
+        import httpx
+
+        try:
+            return self._client.get("/ping", timeout=PING_TIMEOUT).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _decide(self, failure: str | None) -> None:
+        self._ready, self._failure = failure is None, failure or ""
+        if failure and not self._stopped.is_set():
+            self._say(failure)
+        self._decided.set()
+
+    def _say(self, line: str) -> None:
+        self._write([(time.time(), line)])
+
+
+def fetch(objects: S3, url: str, target: Path) -> None:
+    """Lay a model's artifact at ``target``; ValueError with AWS's sentence if there is none."""
+    try:
+        objects.link(objects.object(*split_uri(url)), target)
+    except AwsError:
+        raise ValueError(f"Could not find model data at {url}.") from None
+
+
+def unpack(archive: Path, url: str, root: Path) -> None:
+    """Unpack an artifact, which came from ``url``, where a container whose root is ``root`` looks for it.
+
+    Raises ValueError with AWS's sentence if it is no archive that can be unpacked.
+    """
+    folder = _model_folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive) as opened:
+            opened.extractall(folder, filter="data")
+    except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        log.warning("%s cannot be unpacked: %s", url, error)
+        raise ValueError(
+            f'Failed to extract model data archive from URL "{url}". Please ensure that the object located at '
+            "the URL is a valid tar.gz archive."
+        ) from None
+
+
+def _model_folder(root: Path) -> Path:
+    return root / "opt" / "ml" / "model"
+
+
+def begin(
+    uri: str,
+    root: Path,
+    environment: Mapping[str, str],
+    region: str,
+    write: Lines,
+    startup: float = STARTUP_TIMEOUT,
+    timeout: float = INVOCATION_TIMEOUT,
+) -> ServedModel:
+    """Let the model that is unpacked below ``root`` serve, by the image at the address ``uri``.
+
+    ``write`` gets the lines of its log; a container has ``startup`` seconds until it must answer GET /ping, and
+    ``timeout`` seconds for each invocation.  A container is not awaited here: ``wait_until_ready`` does that.
+
+    Raises ValueError if the model cannot be loaded; the log says why.
+    """
+    image = find_image(uri)
+    folder = _model_folder(root)
+    folder.mkdir(parents=True, exist_ok=True)  # a model may have no artifact
+    if image.load is None:
+        script_container.lay_out(root)
+        return ModelContainer(image, root, environment, region, write, startup, timeout)
+    write([(time.time(), "loading model...")])
+    try:
+        model = ModelInProcess(image.load(folder, environment), write)
+    except Exception as error:  # an artifact may hold anything
+        why = str(error).replace(str(folder), "/opt/ml/model")
+        write([(time.time(), f"The model cannot be loaded: {why}")])
+        raise ValueError(why) from None
+    write([(time.time(), "...model loaded.")])
+    return model
+
+
+def _short_folder() -> Path:
+    """A private folder whose path leaves room for a socket's name."""
+    folder = tempfile.mkdtemp(prefix="aws-")
+    if len(folder.encode()) + 2 > MAX_SOCKET_PATH:
+        Path(folder).rmdir()
+        folder = tempfile.mkdtemp(prefix="aws-", dir="/tmp")
+    return Path(folder)
+
+
+def _read(response: httpx.Response, until: float) -> bytes:
+    """The body of an answer that is there by ``until``."""
+    import httpx
+
+    parts = []
+    for part in response.iter_raw():
+        parts.append(part)
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer goes on and on")
+    return b"".join(parts)
+
+
+def _no_answer(text: str) -> Answer:
+    return Answer(0, "text/plain", text.encode())
