@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 from .endpoints import LOG_GROUP, Endpoints, Variant
@@ -21,10 +20,13 @@ from .resources import ENDPOINT
 from .serving import ATTRIBUTES
 
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
-IN_LOOP = 65_536  # bytes of an invocation that is scored at once; a longer one gets a thread
+IN_LOOP = 524_288  # bytes that a model in this process scores at once, in milliseconds; more get a thread
 WAITING_AT_MOST = 256  # invocations that wait for models in containers; further ones wait for these
-REFUSED_HEADERS = ("target-model", "target-container-hostname", "inference-component", "session-id",
-                   "enable-explanations")  # fmt: skip
+REFUSED_HEADERS = {
+    f"x-amzn-sagemaker-{name.lower()}": f"X-Amzn-SageMaker-{name}"
+    for name in ("Target-Model", "Target-Container-Hostname", "Inference-Component", "Session-Id",
+                 "Enable-Explanations")
+}  # fmt: skip
 
 
 class Invocations:
@@ -35,17 +37,16 @@ class Invocations:
         self.account = endpoints.account
         self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
 
-    async def answer(self, request: Request, body: bytes) -> Response:
-        """Answer ``POST /endpoints/NAME/invocations``."""
-        name, variants = self._serving(unquote(request.url.path.split("/")[2]))
-        headers = request.headers
-        for header in REFUSED_HEADERS:
-            if headers.get(f"x-amzn-sagemaker-{header}"):
-                raise not_implemented(f"InvokeEndpoint's header X-Amzn-SageMaker-{header.title()}")
+    async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
+        """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
+        name, variants = self._serving(unquote(path.split("/")[2]))
+        for header, shown in REFUSED_HEADERS.items():
+            if headers.get(header):
+                raise not_implemented(f"InvokeEndpoint's header {shown}")
         if len(body) > MAX_BODY:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY} bytes.", 413)
         variant = self._choose(name, variants, headers.get("x-amzn-sagemaker-target-variant"))
-        given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES))
+        given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
         if variant.model.waits:
             answer = await asyncio.get_running_loop().run_in_executor(self._waiting, variant.model.invoke, *given)
         elif len(body) > IN_LOOP:

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from . import bookkeeping, leases
 from .bookkeeping import Bookkeeping, Keys
@@ -90,38 +91,34 @@ class Application:
         }
         self.last_used = time.monotonic()
 
-    async def __call__(self, scope: dict, receive, send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
         self.last_used = time.monotonic()
-        service = _apparent_service(request)
+        headers = _headers(scope)
+        service = _apparent_service(scope, headers)
         try:
-            response = await self._answer(request, service)
+            response = await self._answer(scope, receive, headers, service)
         except AwsError as error:
-            response = _error(service, request, error)
+            response = _error(service, scope, error)
         except ClientDisconnect:
             return
         except Exception:
             reference = request_id()
-            log.exception("request %s: %s %s", reference, request.method, request.url.path)
+            log.exception("request %s: %s %s", reference, scope["method"], scope["path"])
             text = (
                 "We encountered an internal error. Please try again. "
                 f"('python -m utils.local_aws logs' shows what happened, under {reference}.)"
             )
-            response = _error(service, request, AwsError("InternalFailure", text, 500))
+            response = _error(service, scope, AwsError("InternalFailure", text, 500))
         await response(scope, receive, send)
         self.last_used = time.monotonic()
 
-    async def _answer(self, request: Request, service: str) -> Response:
-        if request.headers.get("host", "") not in self.hosts:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], service: str) -> Response:
+        if headers.get("host", "") not in self.hosts:
             raise AwsError("AccessDeniedException", "The embedded account answers on its own address only.", 403)
-        scope, headers = request.scope, {}
-        for name, value in scope["headers"]:
-            name, value = name.decode("latin-1"), value.decode("latin-1")
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
-        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        signer = claim(request.method, path, query, headers)
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        signer = claim(method, path, scope["query_string"].decode("latin-1"), headers)
         if signer is None:
             if service == "s3":
                 raise AwsError("AccessDenied", "Access Denied", 403)
@@ -129,13 +126,14 @@ class Application:
         key = self.keys.find(signer.access_key_id)
         if signer.service == "s3":
             signer.check(key, signer.payload or UNSIGNED)
-            return await self.s3.handle(request)
-        body = await _read(request)
+            return await self.s3.handle(Request(scope, receive))
+        body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
         if service == "runtime" and signer.service == "sagemaker":
-            if request.method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
-                raise not_implemented(f"The SageMaker runtime's {request.method} {path}")
-            return await self.invocations.answer(request, body)
+            if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
+                raise not_implemented(f"The SageMaker runtime's {method} {path}")
+            return await self.invocations.answer(path, headers, body)
+        request = Request(scope, receive)
         if signer.service in self.services:
             return await self.services[signer.service].handle(request, body)
         if signer.service in bookkeeping.SERVICES:
@@ -158,44 +156,55 @@ class Application:
         return any(jobs.running for jobs in self.jobs)
 
 
-def _apparent_service(request: Request) -> str:
+def _headers(scope: Scope) -> dict[str, str]:
+    """A request's headers, with lower-case names; those that are repeated are joined, as signatures want them."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        name, value = name.decode("latin-1"), value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _apparent_service(scope: Scope, headers: dict[str, str]) -> str:
     """Which family of protocols a request is of: known before its signature is checked, and even without one."""
-    headers, query = request.headers, request.scope["query_string"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
     target = headers.get("x-amz-target", "").partition(".")[0]
     if target:
         return TARGETS.get(target, "json")
-    scope = re.search(r"([\w-]+)/aws4_request", headers.get("authorization", "") or unquote(query))
-    service = scope[1] if scope else "s3" if "AWSAccessKeyId=" in query else ""
+    credential, signed, _ = (headers.get("authorization", "") or unquote(query)).partition("/aws4_request")
+    service = credential.rpartition("/")[2] if signed else "s3" if "AWSAccessKeyId=" in query else ""
     if service == "s3":
         return "s3"
     if service in WRITES_XML or headers.get("content-type", "").startswith(FORM):
         return "query"
-    return "runtime" if service or request.url.path.startswith("/endpoints/") else "s3"
+    return "runtime" if service or scope["path"].startswith("/endpoints/") else "s3"
 
 
-def _error(service: str, request: Request, error: AwsError) -> Response:
+def _error(service: str, scope: Scope, error: AwsError) -> Response:
     if service == "s3":
-        return error_response(error, request.url.path, request_id(), request.method == "HEAD")
+        return error_response(error, scope["path"], request_id(), scope["method"] == "HEAD")
     if service == "runtime":
         return rest_json_error(error)
     return query_error(error) if service == "query" else json_error(error)
 
 
-async def _read(request: Request) -> bytes:
+async def _read(receive: Receive, promised: str) -> bytes:
     """The body, whole; what no operation takes is refused before it fills the memory."""
-    parts, size = [], 0
-    async for part in request.stream():
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > MAX_BODY:
             raise AwsError(
                 "RequestEntityTooLargeException", f"The request's body is larger than {MAX_BODY} bytes.", 413
             )
         parts.append(part)
-    body = b"".join(parts)
-    promised = request.headers.get("content-length", "")
     if promised.isdigit() and int(promised) != size:
         raise ClientDisconnect
-    return body
+    return b"".join(parts)
 
 
 def serve(folder: Path) -> int:
@@ -229,7 +238,8 @@ def serve(folder: Path) -> int:
     # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        asyncio.run(_serve_until_idle(server, listener, application, folder, idle))
+        with asyncio.Runner(loop_factory=configuration.get_loop_factory()) as runner:
+            runner.run(_serve_until_idle(server, listener, application, folder, idle))
     finally:
         application.shut_down()
     return 0

@@ -196,7 +196,7 @@ def _version_4_claim(
 ) -> Claim:  # fmt: skip
     try:
         access_key, day, region, service, _ = scope.split("/")
-        signed_at = timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+        signed_at = _seconds(date)
     except ValueError:
         raise AwsError(
             "IncompleteSignatureException",
@@ -213,7 +213,7 @@ def _version_4_claim(
     canonical_query = "&".join(
         f"{name}={value}" for name, value in sorted((_encode(n), _encode(v)) for n, v in pairs)
     )
-    canonical_headers = "".join(f"{name}:{re.sub(' +', ' ', headers.get(name, '').strip())}\n" for name in names)
+    canonical_headers = "".join([f"{name}:{_one_space(headers.get(name, '').strip())}\n" for name in names])
     head = f"{method}\n{canonical_path}\n{canonical_query}\n{canonical_headers}\n{signed}\n"
 
     def sign(key: Key, body: str) -> str:
@@ -258,6 +258,16 @@ def _signing_key(secret: str, *scope: str) -> bytes:
     for part in (*scope, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return key
+
+
+@lru_cache(maxsize=64)
+def _seconds(date: str) -> int:
+    """A signature's date in seconds since the epoch; a client signs many requests with the same one."""
+    return timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+
+
+def _one_space(text: str) -> str:
+    return re.sub(" +", " ", text) if "  " in text else text
 
 
 def _encode(text: str) -> str:

@@ -94,10 +94,12 @@ class Model:
                 f"of the model: {self.feature_dim}. Please fix the input and try again."
             )
         outputs = rows @ self._weights + self._bias
+        scores = outputs.astype(np.float32)
         # A sum is finite only if all its parts are: one look at it instead of one per feature.
-        if not math.isfinite(outputs.astype(np.float32).sum(dtype=np.float64)):
+        if not math.isfinite(scores.sum(dtype=np.float64)):
             raise _Bad("The input or the score of a record is not a finite number.")
-        scores = (self._link(outputs) if self._link else outputs).astype(np.float32)
+        if self._link:
+            scores = self._link(outputs).astype(np.float32)
         if self._type == REGRESSOR:
             return _Predictions(scores, None)
         if self._type == BINARY:
@@ -219,9 +221,8 @@ def _values(predictions: _Predictions) -> tuple[str, list]:
 
     The scores of several classes are written as a list, as Python and JSON both do.
     """
-    scores = predictions.scores.tolist()
-    if predictions.scores.shape[1] == 1:
-        scores = [score for (score,) in scores]
+    single = predictions.scores.shape[1] == 1
+    scores = (predictions.scores[:, 0] if single else predictions.scores).tolist()
     if predictions.labels is None:
         return '{"score": %r}', scores
     pairs = zip(scores, predictions.labels.tolist(), strict=True)
