@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from .errors import AwsError
 from .images import find_image
+from .model_registry import ModelRegistry, check_model_data
 from .protocols import not_implemented
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
-from .uris import split_uri
 
 REFUSED_OF_MODEL = ("InferenceExecutionConfig", "VpcConfig")
-REFUSED_OF_CONTAINER = ("ModelPackageName", "InferenceSpecificationName", "MultiModelConfig", "ModelDataSource",
+REFUSED_OF_CONTAINER = ("InferenceSpecificationName", "MultiModelConfig", "ModelDataSource",
                         "AdditionalModelDataSources", "ImageConfig")  # fmt: skip
 REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants",
                      "ExecutionRoleArn", "VpcConfig", "MetricsConfig")  # fmt: skip
@@ -24,9 +24,10 @@ REFUSED_OF_VARIANT = ("ServerlessConfig", "AcceleratorType", "CoreDumpConfig", "
 class Hosting:
     """The models and endpoint configurations of an account."""
 
-    def __init__(self, resources: Resources, objects: S3) -> None:
+    def __init__(self, resources: Resources, objects: S3, packages: ModelRegistry) -> None:
         self.resources = resources
         self.objects = objects
+        self.packages = packages
         self.operations = {
             "CreateModel": self.create_model,
             "DescribeModel": lambda params: resources.get(MODEL, params["ModelName"]),
@@ -57,17 +58,13 @@ class Hosting:
         if not params.get("ExecutionRoleArn"):
             raise AwsError("ValidationException", "ExecutionRoleArn is required for a model.")
         self.resources.check_role(params["ExecutionRoleArn"])
+        if primary.get("ModelPackageName"):
+            primary |= self.packages.deployed(primary)
         if not primary.get("Image"):
             raise AwsError("ValidationException", "Image is required for a model's container.")
         find_image(primary["Image"])
-        url = primary.get("ModelDataUrl")
-        if url:
-            try:
-                self.objects.object(*split_uri(url))
-            except AwsError as error:
-                if error.code not in ("NoSuchBucket", "NoSuchKey"):
-                    raise
-                raise AwsError("ValidationException", f"Could not find model data at {url}.") from None
+        if primary.get("ModelDataUrl"):
+            check_model_data(self.objects, primary["ModelDataUrl"])
         self.resources.need_free(MODEL, name)
         body = {key: value for key, value in params.items() if key not in ("ModelName", "Tags")}
         body["EnableNetworkIsolation"] = params.get("EnableNetworkIsolation", False)

@@ -46,6 +46,7 @@ class Jobs:
     """The jobs of one kind in an account, each at work in a folder below ``folder``."""
 
     kind: Kind
+    working, ended = "InProgress", ENDED  # the status of one at work, and those of one that is not any more
     # As many at once as there are processors; further ones wait for their instance, as on AWS.
     instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
 
@@ -65,7 +66,7 @@ class Jobs:
     def recover(self) -> None:
         """End the jobs that ran when the account's process ended, and remove their folders."""
         for body, _ in self.resources.all(self.kind):
-            if body[f"{self.kind.name}Status"] not in ENDED:
+            if body[f"{self.kind.name}Status"] not in self.ended:
                 self.fail(body[f"{self.kind.name}Name"], LOST)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -100,7 +101,7 @@ class Jobs:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(body[f"{self.kind.name}Name"])
         status = run.stop() if run else body[f"{self.kind.name}Status"]
-        if status != "InProgress":
+        if status != self.working:
             raise AwsError(
                 "ValidationException",
                 f"The request was rejected because the {self.kind.noun} is in status {status}.",
@@ -134,12 +135,12 @@ class JobRun(threading.Thread):
     def stop(self) -> str:
         """Ask the job to stop: it becomes Stopping now and Stopped in a while.
 
-        Returns the status it was in; one that was not InProgress is left as it is.
+        Returns the status it was in; one that was not at work is left as it is.
         """
         kind, status = self.jobs.kind, f"{self.jobs.kind.name}Status"
         with self.state:
             body = self.jobs.resources.get(kind, self.job)
-            if body[status] == "InProgress":
+            if body[status] == self.jobs.working:
                 self.stop_wanted.set()
                 at = now()
                 changes = {status: "Stopping", "LastModifiedTime": at, **self.stopping(body, at)}

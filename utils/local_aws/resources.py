@@ -37,6 +37,11 @@ TUNING_JOB = Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job", "hype
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
+MODEL_PACKAGE_GROUP = Kind("ModelPackageGroup", "model-package-group", "model package group")
+MODEL_PACKAGE = Kind("ModelPackage", "model-package", "model package")
+PIPELINE = Kind("Pipeline", "pipeline", "pipeline")
+# Named PIPELINE/execution/ID, as its ARN ends.
+PIPELINE_EXECUTION = Kind("PipelineExecution", "pipeline", "pipeline execution")
 
 
 def now() -> float:
@@ -66,9 +71,10 @@ class Resources:
             )
 
     def add(self, kind: Kind, name: str, body: dict, tags: list[dict] | None) -> str:
-        """Make a resource known and return its ARN; its name and ARN are put into the body."""
+        """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out."""
         arn = self.arn(kind, name)
         body = {f"{kind.name}Name": name, f"{kind.name}Arn": arn} | body
+        body = {member: value for member, value in body.items() if value is not None}
         tagged = _merged({}, tags or [])
         with self.database.write() as cursor:
             cursor.execute(
@@ -79,8 +85,18 @@ class Resources:
 
     def find(self, kind: Kind, name: str) -> dict | None:
         """The body of a resource, None if there is none of this name (or of this name in another case)."""
-        rows = self.database.read("select body from resources where arn = ?", (self.arn(kind, name),))
+        rows = self.database.read(
+            "select body from resources where arn = ? and kind = ?", (self.arn(kind, name), kind.name)
+        )
         return json.loads(rows[0]["body"]) if rows else None
+
+    def find_named(self, kind: Kind, name_or_arn: str) -> tuple[dict | None, str]:
+        """A resource by its name or its ARN, None if there is none; and the ARN that was looked for."""
+        if not name_or_arn.startswith("arn:"):
+            return self.find(kind, name_or_arn), self.arn(kind, name_or_arn)
+        name = name_or_arn.partition(f":{kind.arn}/")[2]
+        mine = self.arn(kind, name) == name_or_arn.lower()
+        return self.find(kind, name) if mine else None, name_or_arn
 
     def get(self, kind: Kind, name: str) -> dict:
         """The body of a resource; the words of the error are those of SageMaker for that kind."""
@@ -94,6 +110,9 @@ class Resources:
                 raise AwsError("ResourceNotFound", f"Could not find requested job with name: {name}")
             if kind is TUNING_JOB:
                 sentence = f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
+                raise AwsError("ResourceNotFound", sentence)
+            if kind in (PIPELINE, PIPELINE_EXECUTION):
+                sentence = f"{kind.noun.capitalize()} '{self.arn(kind, name)}' does not exist."
                 raise AwsError("ResourceNotFound", sentence)
             raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
         return body

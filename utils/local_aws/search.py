@@ -12,14 +12,14 @@ from botocore.model import Shape
 
 from .errors import AwsError
 from .protocols import not_implemented, service_model
-from .resources import ENDPOINT, TRAINING_JOB, Resources, as_list
+from .resources import ENDPOINT, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TRAINING_JOB, Resources, as_list
 
-SEARCHED = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT)}
+SEARCHED = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT, MODEL_PACKAGE, MODEL_PACKAGE_GROUP)}
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
 def search(resources: Resources, params: dict) -> dict:
-    """Answer a Search for training jobs or endpoints."""
+    """Answer a Search for training jobs, endpoints, model packages or their groups."""
     name = params["Resource"]
     if name not in SEARCHED:
         raise not_implemented(f"Search for {name}")
@@ -32,6 +32,7 @@ def search(resources: Resources, params: dict) -> dict:
     _check_name(sort_by, shape)
     found = []
     for body, tags in resources.all(SEARCHED[name]):
+        body = {key: value for key, value in body.items() if key in shape.members}
         properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
         for metric in body.get("FinalMetricDataList", []):
             properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]

@@ -34,6 +34,8 @@ from .hosting import Hosting
 from .invocations import MAX_BODY, Invocations
 from .logs import Logs
 from .metrics import Metrics
+from .model_registry import ModelRegistry
+from .pipelines import Pipelines
 from .processing import ProcessingJobs
 from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
 from .resources import Resources
@@ -69,13 +71,13 @@ class Application:
         self.invocations = Invocations(self.endpoints)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
-        # A tuning job goes down before its training jobs: it is not to take their end for a failure.
-        self.jobs = (self.tuning, self.training, self.processing, self.transform)
         self.bookkeeping = Bookkeeping(account, self.keys)
+        packages = ModelRegistry(resources, self.s3)
         sagemaker = {
             **self.training.operations,
             **self.processing.operations,
-            **Hosting(resources, self.s3).operations,
+            **packages.operations,
+            **Hosting(resources, self.s3, packages).operations,
             **self.endpoints.operations,
             **self.transform.operations,
             **self.tuning.operations,
@@ -84,8 +86,11 @@ class Application:
             "ListTags": resources.list_tags,
             "Search": lambda params: search(resources, params),
         }
+        self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
+        # What launches jobs goes down before them: it is not to take their end for a failure.
+        self.jobs = (self.pipelines, self.tuning, self.training, self.processing, self.transform)
         self.services = {
-            "sagemaker": JsonService("sagemaker", "SageMaker", sagemaker),
+            "sagemaker": JsonService("sagemaker", "SageMaker", {**sagemaker, **self.pipelines.operations}),
             "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
             "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
         }

@@ -1,0 +1,285 @@
+"""Pipelines: what may be asked for, and what is told of them, of their executions and of these' steps.
+
+Here is what a caller sees of them; ``pipeline_definition.py`` is what a definition says, ``pipeline_run.py`` an
+execution at work.  Reference: the API reference of CreatePipeline, StartPipelineExecution and of the operations
+beside them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .errors import AwsError
+from .jobs import Jobs, refuse
+from .logs import Logs
+from .pipeline_definition import as_text, parameter_values, read
+from .pipeline_run import PipelineRun, finish
+from .protocols import not_implemented, service_model
+from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
+from .s3 import S3
+from .state import Account
+from .validation import validate
+
+# What CreatePipeline, UpdatePipeline and StartPipelineExecution take and this account cannot do.
+REFUSED = ("PipelineVersionAliases", "PipelineDefinitionS3Location.VersionId")
+REFUSED_OF_START = ("SelectiveExecutionConfig", "PipelineVersionId", "PipelineVersionAlias", "MlflowExperimentName")
+REFUSED_OF_DESCRIBE = ("PipelineVersionId", "PipelineVersionAlias")
+STEP = Kind("Step", "", "step")  # no resource of its own: its execution holds it
+PARAMETER = Kind("Parameter", "", "parameter")
+ALPHABET = string.ascii_lowercase + string.digits
+LENGTH = 12  # of an execution's id
+WHOLE_PAGE = 100
+# Members of an execution's body that its Describe does not show.
+INNER = ("PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "ClientRequestToken")
+
+
+class Pipelines(Jobs):
+    """The pipelines of an account, and their executions.
+
+    ``calls`` are the account's operations by name: a step does what it does by calling one.
+    """
+
+    kind = PIPELINE_EXECUTION
+    working, ended = "Executing", ("Succeeded", "Failed", "Stopped")
+
+    def __init__(
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: S3,
+        logs: Logs,
+        calls: Mapping[str, Callable],
+    ) -> None:
+        super().__init__(folder / "pipelines", account, resources, objects, logs)
+        self.calls = calls
+        self.operations = {
+            "CreatePipeline": self.create,
+            "UpdatePipeline": self.update,
+            "DescribePipeline": self.describe_pipeline,
+            "ListPipelines": self.list,
+            "DeletePipeline": self.delete,
+            "StartPipelineExecution": self.start_execution,
+            "DescribePipelineExecution": self.describe_execution,
+            "ListPipelineExecutions": self.list_executions,
+            "ListPipelineExecutionSteps": self.list_steps,
+            "ListPipelineParametersForExecution": self.list_parameters,
+            "DescribePipelineDefinitionForExecution": self.describe_definition,
+            "StopPipelineExecution": self.stop_execution,
+        }
+
+    def fail(self, name: str, reason: str) -> None:
+        finish(self.resources, name, "Failed", reason)
+
+    def call(self, operation: str, params: dict) -> dict:
+        """Do an operation of the account's, its request checked as one that comes over the wire."""
+        validate(params, service_model("sagemaker").operation_model(operation).input_shape)
+        return self.calls[operation](params) or {}
+
+    # Pipelines
+
+    def create(self, params: dict) -> dict:
+        name = params["PipelineName"]
+        refuse("CreatePipeline", params, REFUSED)
+        self.resources.check_role(params["RoleArn"])
+        definition = self._definition(params)
+        if definition is None:
+            raise AwsError(
+                "ValidationException", "Either PipelineDefinition or PipelineDefinitionS3Location must be provided."
+            )
+        if self.resources.find(PIPELINE, name):
+            raise AwsError(
+                "ValidationException",
+                "Pipeline names must be unique within an AWS account and region. "
+                f"Pipeline with name ({name}) already exists.",
+            )
+        created = now()
+        body = {
+            "PipelineDisplayName": params.get("PipelineDisplayName", name),
+            "PipelineDefinition": definition,
+            "PipelineDescription": params.get("PipelineDescription"),
+            "RoleArn": params["RoleArn"],
+            "PipelineStatus": "Active",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+            "CreatedBy": {},
+            "LastModifiedBy": {},
+            "ParallelismConfiguration": params.get("ParallelismConfiguration"),
+        }
+        return {"PipelineArn": self.resources.add(PIPELINE, name, body, params.get("Tags"))}
+
+    def update(self, params: dict) -> dict:
+        body = self._pipeline(params["PipelineName"])
+        refuse("UpdatePipeline", params, REFUSED)
+        if "RoleArn" in params:
+            self.resources.check_role(params["RoleArn"])
+        shown = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
+        changes = {key: params[key] for key in shown if key in params}
+        definition = self._definition(params)
+        if definition is not None:
+            changes["PipelineDefinition"] = definition
+        self.resources.update(PIPELINE, body["PipelineName"], LastModifiedTime=now(), **changes)
+        return {"PipelineArn": body["PipelineArn"]}
+
+    def describe_pipeline(self, params: dict) -> dict:
+        refuse("DescribePipeline", params, REFUSED_OF_DESCRIBE)
+        return self._pipeline(params["PipelineName"])
+
+    def list(self, params: dict) -> dict:
+        if params.get("ManagedBy") == "AWS":
+            raise not_implemented("ListPipelines' ManagedBy AWS")
+        shown = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn",
+                 "CreationTime", "LastModifiedTime")  # fmt: skip
+        prefix = params.get("PipelineNamePrefix", "")
+        found, token = self.resources.page(
+            PIPELINE,
+            _times(params),
+            lambda body: {key: body.get(key) for key in shown} | {"LastExecutionTime": body.get("LastRunTime")},
+            bodies=[body for body, _ in self.resources.all(PIPELINE, prefix)],
+        )
+        return {"PipelineSummaries": found, "NextToken": token}
+
+    def delete(self, params: dict) -> dict:
+        pipeline = self._pipeline(params["PipelineName"])
+        executions = self._executions(pipeline["PipelineName"])
+        if any(body["PipelineExecutionStatus"] not in self.ended for body in executions):
+            raise AwsError(
+                "ConflictException",
+                f"Pipeline '{pipeline['PipelineArn']}' cannot be deleted while an execution of it runs. Stop it first.",
+            )
+        for body in executions:
+            self.resources.delete(PIPELINE_EXECUTION, body["PipelineExecutionName"])
+        self.resources.delete(PIPELINE, pipeline["PipelineName"])
+        return {"PipelineArn": pipeline["PipelineArn"]}
+
+    # Executions
+
+    def start_execution(self, params: dict) -> dict:
+        pipeline = self._pipeline(params["PipelineName"])
+        refuse("StartPipelineExecution", params, REFUSED_OF_START)
+        if "RoleArn" in params:
+            self.resources.check_role(params["RoleArn"])
+        token = params.get("ClientRequestToken")
+        for body in self._executions(pipeline["PipelineName"]):
+            if body.get("ClientRequestToken") == token:  # the same request, sent again
+                return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
+        definition = read(pipeline["PipelineDefinition"])
+        values = parameter_values(definition, params.get("PipelineParameters", []))
+        identity, created = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), now()
+        name = f"{pipeline['PipelineName']}/execution/{identity}"
+        body = {
+            "PipelineArn": pipeline["PipelineArn"],
+            "PipelineExecutionDisplayName": params.get(
+                "PipelineExecutionDisplayName", f"execution-{round(created * 1000)}"
+            ),
+            "PipelineExecutionDescription": params.get("PipelineExecutionDescription"),
+            "PipelineExecutionStatus": "Executing",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+            "CreatedBy": {},
+            "LastModifiedBy": {},
+            "ParallelismConfiguration": params.get(
+                "ParallelismConfiguration", pipeline.get("ParallelismConfiguration")
+            ),
+            "RoleArn": params.get("RoleArn", pipeline["RoleArn"]),
+            "PipelineDefinition": pipeline["PipelineDefinition"],
+            "Parameters": values,
+            "Steps": [],
+            "ClientRequestToken": token,
+        }
+        arn = self.resources.add(PIPELINE_EXECUTION, name, body, None)
+        self.resources.update(PIPELINE, pipeline["PipelineName"], LastRunTime=created)
+        self.begin(PipelineRun(self, name, definition, values))
+        return {"PipelineExecutionArn": arn}
+
+    def describe_execution(self, params: dict) -> dict:
+        body = self._execution(params)
+        return {key: value for key, value in body.items() if key not in INNER}
+
+    def list_executions(self, params: dict) -> dict:
+        pipeline = self._pipeline(params["PipelineName"])
+        refuse("ListPipelineExecutions", params, ("PipelineVersionAlias",))
+
+        def summary(body: dict) -> dict:
+            shown = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDescription",
+                     "PipelineExecutionDisplayName")  # fmt: skip
+            reason = {"PipelineExecutionFailureReason": body.get("FailureReason")}
+            return {key: body.get(key) for key in shown} | {"StartTime": body["CreationTime"]} | reason
+
+        bodies = self._executions(pipeline["PipelineName"])
+        found, token = self.resources.page(PIPELINE_EXECUTION, _times(params), summary, bodies=bodies)
+        return {"PipelineExecutionSummaries": found, "NextToken": token}
+
+    def list_steps(self, params: dict) -> dict:
+        steps, token = self.resources.page(
+            STEP,
+            {"MaxResults": WHOLE_PAGE, **params},
+            lambda step: {key: value for key, value in step.items() if key != "CreationTime"},
+            bodies=[{**step, "CreationTime": step["StartTime"]} for step in self._execution(params)["Steps"]],
+        )
+        return {"PipelineExecutionSteps": steps, "NextToken": token}
+
+    def list_parameters(self, params: dict) -> dict:
+        values = self._execution(params)["Parameters"]
+        found, token = self.resources.page(
+            PARAMETER,
+            {"MaxResults": WHOLE_PAGE, **params},
+            lambda each: {"Name": each["ParameterName"], "Value": each["Value"]},
+            order="Ascending",
+            sort_by="Name",
+            bodies=[{"ParameterName": k, "Value": as_text(v), "CreationTime": 0} for k, v in values.items()],
+        )
+        return {"PipelineParameters": found, "NextToken": token}
+
+    def describe_definition(self, params: dict) -> dict:
+        body = self._execution(params)
+        return {"PipelineDefinition": body["PipelineDefinition"], "CreationTime": body["CreationTime"]}
+
+    def stop_execution(self, params: dict) -> dict:
+        body = self._execution(params)
+        self.stop({"PipelineExecutionName": body["PipelineExecutionName"]})
+        return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
+
+    def _pipeline(self, name_or_arn: str) -> dict:
+        body, arn = self.resources.find_named(PIPELINE, name_or_arn)
+        if body is None:
+            raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
+        return body
+
+    def _execution(self, params: dict) -> dict:
+        body, arn = self.resources.find_named(PIPELINE_EXECUTION, params["PipelineExecutionArn"])
+        if body is None:
+            raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
+        return body
+
+    def _executions(self, pipeline: str) -> list[dict]:
+        return [body for body, _ in self.resources.all(PIPELINE_EXECUTION, f"{pipeline}/execution/")]
+
+    def _definition(self, params: dict) -> str | None:
+        """The text of the definition that a request brings, checked; None if it brings none."""
+        text, place = params.get("PipelineDefinition"), params.get("PipelineDefinitionS3Location")
+        if text is not None and place is not None:
+            raise AwsError(
+                "ValidationException", "PipelineDefinition and PipelineDefinitionS3Location cannot both be provided."
+            )
+        if place is not None:
+            try:
+                text = self.objects.object(place["Bucket"], place["ObjectKey"]).path.read_text()
+            except (AwsError, UnicodeDecodeError) as error:
+                why = error.message if isinstance(error, AwsError) else "it is not text in UTF-8."
+                raise AwsError(
+                    "ValidationException",
+                    f"The pipeline definition at s3://{place['Bucket']}/{place['ObjectKey']} cannot be read: {why}",
+                ) from None
+        if text is not None:
+            read(text)
+        return text
+
+
+def _times(params: dict) -> dict:
+    """A List's parameters with its times named as other Lists name them."""
+    names = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
+    return {names.get(key, key): value for key, value in params.items()}
