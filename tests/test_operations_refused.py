@@ -18,7 +18,13 @@ DONE = set(
     "StopHyperParameterTuningJob ListTrainingJobsForHyperParameterTuningJob "
     "CreateModel DescribeModel ListModels DeleteModel "
     "CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig "
-    "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint".split()
+    "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint "
+    "CreateModelPackageGroup DescribeModelPackageGroup ListModelPackageGroups DeleteModelPackageGroup "
+    "CreateModelPackage DescribeModelPackage BatchDescribeModelPackage ListModelPackages UpdateModelPackage "
+    "DeleteModelPackage "
+    "CreatePipeline UpdatePipeline DescribePipeline ListPipelines DeletePipeline "
+    "StartPipelineExecution DescribePipelineExecution ListPipelineExecutions ListPipelineExecutionSteps "
+    "ListPipelineParametersForExecution DescribePipelineDefinitionForExecution StopPipelineExecution".split()
 )
 UNCHECKED = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
 REFUSED = "is not implemented in the embedded AWS account"

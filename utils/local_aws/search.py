@@ -27,7 +27,8 @@ def search(resources: Resources, params: dict) -> dict:
         if params.get(member):
             raise not_implemented(f"Search's {member}")
     expression, shape = params.get("SearchExpression", {}), service_model("sagemaker").shape_for(name)
-    sort_by = params.get("SortBy", "LastModifiedTime")
+    # A group of model packages is never modified.
+    sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else "CreationTime")
     _check_names(expression, shape)
     _check_name(sort_by, shape)
     found = []
