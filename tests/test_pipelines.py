@@ -429,7 +429,7 @@ def test_the_sdk_makes_starts_and_follows_a_pipeline(account, sagemaker, s3, buc
     channels = {"train": TrainingInput(f"s3://{bucket}/pipelines/sdk.csv", content_type="text/csv")}
     train = TrainingStep("Train", step_args=estimator.fit(channels))
     artifact = train.properties.ModelArtifacts.S3ModelArtifacts
-    processor = SKLearnProcessor("1.2-1", role, "ml.m5.large", instance_count=1, sagemaker_session=session)
+    processor = SKLearnProcessor("1.2-1", role, 1, "ml.m5.large", sagemaker_session=session)
     report = PropertyFile("Report", "out", "e.json")
     evaluate = ProcessingStep(
         "Evaluate",
