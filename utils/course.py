@@ -69,9 +69,8 @@ class Course:
 
     def find_training_job(self, table, hyperparameters: dict) -> str | None:
         """The newest completed job of this user with these data and hyperparameters; None if there is none."""
-        wanted = {tag["Key"]: tag["Value"] for tag in self.tags_for(table, hyperparameters)}
-        del wanted["course-run"]
-        filters = [{"Name": f"Tags.{key}", "Operator": "Equals", "Value": value} for key, value in wanted.items()]
+        wanted = {f"Tags.{tag['Key']}": tag["Value"] for tag in self.tags_for(table, hyperparameters)}
+        filters = [{"Name": k, "Operator": "Equals", "Value": v} for k, v in wanted.items() if k != "Tags.course-run"]
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Completed"})
         found = self.session.sagemaker_client.search(
             Resource="TrainingJob", SearchExpression={"Filters": filters}, SortBy="CreationTime"
@@ -85,9 +84,9 @@ class Course:
     @contextmanager
     def endpoint(self, estimator, **deploy):
         """An endpoint for a ``with`` block: its predictor, and its end whatever happens in the block."""
-        name = (
-            f"course-{self.series}-{time.strftime('%Y-%m-%d-%H-%M-%S')}-{time.time_ns() // 1_000_000 % 1000:03d}"
-        )
+        from sagemaker.utils import name_from_base
+
+        name = name_from_base(f"course-{self.series}")
         try:
             yield estimator.deploy(endpoint_name=name, model_name=name, tags=self.tags, **deploy)
         finally:
@@ -156,11 +155,10 @@ def _own_tracebacks():
 
 
 def _local_session():
+    from utils.local_aws.session import open_session
     from utils.local_aws.state import StateError
 
     try:
-        from utils.local_aws.session import open_session
-
         return open_session()
     except StateError as error:
         raise CourseError(str(error)) from None

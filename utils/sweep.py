@@ -10,15 +10,13 @@ from botocore.exceptions import ClientError
 
 COURSE = "regression-on-sagemaker"
 POLL = 2  # seconds
-# Kinds of resources as the API spells them. What costs money comes first; an endpoint is deleted before what it is
-# made of.
-JOBS = {
-    "TrainingJob": "training job",
-    "ProcessingJob": "processing job",
-    "TransformJob": "transform job",
-    "HyperParameterTuningJob": "tuning job",
-}
-KINDS = {"Endpoint": "endpoint", "EndpointConfig": "endpoint configuration", "Model": "model"}
+# Kinds of resources as the API spells them. An endpoint, which costs money, is deleted before what it is made of.
+JOBS = {"TrainingJob": "training job", "ProcessingJob": "processing job", "TransformJob": "transform job",
+        "HyperParameterTuningJob": "tuning job"}  # fmt: skip
+KINDS = {"Endpoint": "endpoint", "EndpointConfig": "endpoint configuration", "Model": "model",
+         "Pipeline": "pipeline", "ModelPackageGroup": "model package group"}  # fmt: skip
+EXECUTION = "PipelineExecution"  # it has no name but its ARN, and its pipeline's tags
+NOUNS = {**JOBS, **KINDS, EXECUTION: "pipeline execution"}
 
 
 def tagged(client, kind: str, tags: list[dict], **filters: str) -> list[str]:
@@ -26,15 +24,15 @@ def tagged(client, kind: str, tags: list[dict], **filters: str) -> list[str]:
     return [
         each[f"{kind}Name"]
         for page in client.get_paginator(f"list_{_snake(kind)}s").paginate(**filters)
-        for each in page[f"{kind}Summaries" if kind in JOBS else f"{kind}s"]
+        for each in next(found for found in page.values() if isinstance(found, list))
         if each.get("EndpointStatus") != "Deleting" and _has(client, each[f"{kind}Arn"], tags)
     ]
 
 
 def running(client, tags: list[dict]) -> list[str]:
-    """What runs, and so costs, of what carries ``tags``: a line for each endpoint and each job."""
-    lines = [f"endpoint {name}" for name in tagged(client, "Endpoint", tags)]
-    return lines + [f"{JOBS[kind]} {name}" for kind, name in _jobs(client, tags)]
+    """What runs, and so costs, of what carries ``tags``: a line for each endpoint, pipeline execution and job."""
+    found = [("Endpoint", name) for name in tagged(client, "Endpoint", tags)] + _jobs(client, tags)
+    return [f"{NOUNS[kind]} {name}" for kind, name in found]
 
 
 def running_of_user() -> list[str]:
@@ -52,16 +50,16 @@ def show(lines: list[str]) -> None:
 
 
 def clean_up(course) -> None:
-    """Delete every endpoint, configuration and model of this user's lessons and stop their jobs.
+    """Delete every endpoint, model, pipeline and group of packages of this user's lessons, and stop what runs.
 
-    What does not carry the course's tags is not touched.  What is stored (data and artifacts in S3, the
-    records of ended jobs) stays.
+    They are found by their tags.  What is stored (data and artifacts in S3, the records of ended jobs) stays.
     """
     client, tags = course.session.sagemaker_client, user_tags(course)
     for kind, name in _jobs(client, tags):
         try:
-            getattr(client, f"stop_{_snake(kind)}")(**{f"{kind}Name": name})
-            print(f"stopped the {JOBS[kind]} {name}")
+            member = "Arn" if kind == EXECUTION else "Name"
+            getattr(client, f"stop_{_snake(kind)}")(**{f"{kind}{member}": name})
+            print(f"stopped the {NOUNS[kind]} {name}")
         except ClientError as error:
             if "is in status" not in str(error):  # it has ended, or is stopping already
                 raise
@@ -79,11 +77,14 @@ def user_tags(course) -> list[dict]:
 
 def delete_endpoint(client, name: str) -> None:
     """Delete an endpoint, its configuration and its model, all of one name, as far as they were made."""
-    for kind in KINDS:
+    for kind in ("Endpoint", "EndpointConfig", "Model"):
         _delete(client, kind, name)
 
 
 def _delete(client, kind: str, name: str) -> None:
+    if kind == "ModelPackageGroup":
+        for each in client.list_model_packages(ModelPackageGroupName=name, MaxResults=100)["ModelPackageSummaryList"]:
+            client.delete_model_package(ModelPackageName=each["ModelPackageArn"])
     while True:
         try:
             getattr(client, f"delete_{_snake(kind)}")(**{f"{kind}Name": name})
@@ -91,14 +92,18 @@ def _delete(client, kind: str, name: str) -> None:
         except ClientError as error:
             if "Could not find" in str(error):
                 return
-            if "in-progress" not in str(error):
+            if "in-progress" not in str(error) and "ConflictException" not in str(error):
                 raise
-        time.sleep(POLL)  # an endpoint that is being made cannot be deleted before it is
+        time.sleep(POLL)  # an endpoint that is being made, or a pipeline that is being stopped
 
 
 def _jobs(client, tags: list[dict]) -> list[tuple[str, str]]:
-    statuses = ("InProgress", "Stopping")
-    return [(kind, name) for kind in JOBS for s in statuses for name in tagged(client, kind, tags, StatusEquals=s)]
+    """Kind and name of what is at work; what starts others comes first."""
+    ask, busy = client.get_paginator("list_pipeline_executions").paginate, ("Executing", "InProgress", "Stopping")
+    pages = [page for name in tagged(client, "Pipeline", tags) for page in ask(PipelineName=name)]
+    ran = [each for page in pages for each in page["PipelineExecutionSummaries"] if each[f"{EXECUTION}Status"] in busy]
+    jobs = [(kind, name) for kind in JOBS for s in busy[1:] for name in tagged(client, kind, tags, StatusEquals=s)]
+    return [(EXECUTION, each[f"{EXECUTION}Arn"]) for each in ran] + jobs
 
 
 def _snake(kind: str) -> str:
@@ -110,5 +115,4 @@ def _has(client, arn: str, tags: list[dict]) -> bool:
         pages = list(client.get_paginator("list_tags").paginate(ResourceArn=arn))
     except ClientError:
         return False  # deleted since it was listed
-    there = [tag for page in pages for tag in page["Tags"]]
-    return all(tag in there for tag in tags)
+    return all(tag in [each for page in pages for each in page["Tags"]] for tag in tags)

@@ -81,6 +81,15 @@ def status(_: argparse.Namespace) -> int:
             for job in page[f"{kind}Summaries"]
         ]
         print(f"{title} jobs in progress:", ", ".join(jobs) or "none")
+    executions = [
+        execution["PipelineExecutionArn"].partition("/")[2]
+        for page in sagemaker.get_paginator("list_pipelines").paginate()
+        for pipeline in page["PipelineSummaries"]
+        for page in sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline["PipelineName"])
+        for execution in page["PipelineExecutionSummaries"]
+        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
+    ]
+    print("Pipelines in progress:", ", ".join(executions) or "none")
     endpoints = [
         f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
         for page in sagemaker.get_paginator("list_endpoints").paginate()
