@@ -32,3 +32,6 @@ def test_a_series_runs_on_the_public_table(series, public_tables, monkeypatch):
         # A line that knows the pair of smoking and a BMI of 30 is far better on the same rows.
         with_pair = scores["LinearRegression, smoker × BMI ≥ 30"]
         assert with_pair["rmse"] < 0.8 * scores["scikit-learn LinearRegression"]["rmse"]
+        for model in ("SageMaker LinearLearner", "LinearLearner, tuned"):
+            assert scores[model]["rmse"] == pytest.approx(with_pair["rmse"], rel=0.1)
+        assert scores["LinearLearner, absolute loss"]["mae"] < 0.8 * with_pair["mae"]
