@@ -1,6 +1,7 @@
 """The shape of a lesson, as far as a machine can see it; `problems` says what is wrong with a notebook.
 
-Two kinds: a *lesson* keeps every rule; 00 and 99, the *frame*, keep those on order, outputs, leaks and prose.
+Two kinds: a *lesson* keeps every rule; the *frame*, 00, 99 and the template, keeps those on order, outputs, leaks
+and prose.
 """
 
 import ast

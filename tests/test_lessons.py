@@ -47,15 +47,20 @@ def quiet(text: str) -> None:
 def course(tmp_path: Path) -> Path:
     root = tmp_path / "한 글"
     put(root, ".ipynb_checkpoints/00_start_here-checkpoint", "1 / 0")
-    for name in ("99_clean_up", "00_start_here", "insurance/01_explore", "salary/02_split", "salary/01_explore"):
+    put(root, "99_clean_up", "1")
+    put(root, "a_copy_of_the_template", "1 / 0")  # of somebody's own: no part of the course
+    names = ("your_own_regression", "00_start_here", "insurance/01_explore", "salary/02_split", "salary/01_explore")
+    for name in names:
         put(root, name, SCORE.format("scikit-learn", 5000) if name.startswith("salary") else "1")
     return root
 
 
 def test_order(course: Path) -> None:
     names = [path.stem for path in lessons(root=course)]
-    assert names == ["00_start_here", "01_explore", "02_split", "01_explore", "99_clean_up"]
-    assert [path.parent.name for path in lessons("insurance", course)] == ["notebooks", "insurance", "notebooks"]
+    template = "your_own_regression"
+    assert names == ["00_start_here", "01_explore", "02_split", "01_explore", template, "99_clean_up"]
+    chosen = [path.stem for path in lessons("insurance", course)]
+    assert chosen == ["00_start_here", "01_explore", template, "99_clean_up"]
 
 
 def test_unknown_series_names_the_known_ones() -> None:
@@ -97,7 +102,7 @@ def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys
     assert rows[0] == ["salary", "scikit-learn", "5,266", "4,000", "0.957"]  # the later one of two
     assert rows[1][1:3] == ["LinearLearner", "5,300"]
     pages = sorted((course / "build" / "html").rglob("*.html"))
-    assert len(pages) == 6
+    assert len(pages) == 7
     for page in pages:
         text = page.read_text("utf-8")
         assert "<script" not in text and "<link" not in text and 'src="http' not in text

@@ -11,8 +11,10 @@ import pytest
 from nbformat import NotebookNode
 from notebook_rules import KERNELSPEC, problems
 
+from utils.lessons.play import TEMPLATE, lessons
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-PATHS = sorted(path for place in ("", "[!.]*/") for path in NOTEBOOKS.glob(f"{place}[0-9]*.ipynb"))
+PATHS = lessons()
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(NOTEBOOKS)))
@@ -23,7 +25,8 @@ def test_notebook(path: Path) -> None:
 
 
 def test_files_are_numbered_without_gaps() -> None:
-    assert [path.name for path in NOTEBOOKS.glob("*.ipynb") if not path.name[0].isdigit()] == []
+    assert [path.name for path in NOTEBOOKS.glob("*.ipynb") if not path.name[0].isdigit()] == [TEMPLATE]
+    assert set(PATHS) == {path for place in ("", "[!.]*/") for path in NOTEBOOKS.glob(f"{place}*.ipynb")}
     for folder in {path.parent for path in PATHS} - {NOTEBOOKS}:
         numbers = sorted(path.name[:3] for path in folder.glob("*.ipynb"))
         assert numbers == [f"{number:02}_" for number in range(1, len(numbers) + 1)], folder

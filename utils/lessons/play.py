@@ -15,6 +15,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = "your_own_regression.ipynb"
 LONGEST_CELL = 1800  # seconds: twice the longest training job that a lesson allows
 
 
@@ -23,7 +24,7 @@ class Failure(Exception):
 
 
 def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
-    """The notebooks in the course's order: 00, every series (or the one named), 99.
+    """The notebooks in the course's order: 00, every series (or the one named), the template, 99.
 
     Raises ValueError, naming the known series, if there is no such series.
     """
@@ -33,7 +34,7 @@ def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
     if series is not None and series not in known:
         raise ValueError(f'There is no series "{series}". The series: {", ".join(known)}.')
     chosen = [name for name in known if series in (None, name)]
-    patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), "9*.ipynb"]
+    patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), TEMPLATE, "9*.ipynb"]
     return [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
 
 
