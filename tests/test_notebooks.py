@@ -40,6 +40,23 @@ def test_links_between_notebooks_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), f"{path.name}, {cell.id}: {target}"
 
 
+@pytest.mark.parametrize("table", [NOTEBOOKS / "00_start_here.ipynb", NOTEBOOKS.parent / "README.md"])
+def test_the_table_of_lessons_tells_titles_and_minutes(table: Path) -> None:
+    text = table.read_text("utf-8")
+    if table.suffix == ".ipynb":
+        text = "\n\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells)
+    rows = re.findall(r"(?m)^\| \[(.+)\]\((\S+\.ipynb)\) \| [1-8–]* ?\| (\d+) \|$", text)
+    told = {(table.parent / target).resolve(): (title, minutes) for title, target, minutes in rows}
+    expected = {}
+    for path in PATHS:
+        prose = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells[:3])
+        title, minutes = re.search(r"(?m)^# (.+)$", prose)[1], re.search(r"(?m)^(\d+) minutes · ", prose)[1]
+        if path != table:
+            expected[path] = (title, minutes)
+    found = {path: row for path, row in told.items() if path != table and path.exists()}
+    assert list(found.items()) == list(expected.items())
+
+
 # ---- the rules themselves, on a good notebook and on what is made wrong of it ----
 
 FILLER = "A model repeats what its table says, and you read every number in its unit. " * 45
