@@ -462,7 +462,8 @@ def test_the_ports_of_the_last_time_may_be_taken(place):
         assert [each["Name"] for each in place.client("s3").list_buckets()["Buckets"]] == ["kept"]
 
 
-COMMANDS = [["start"], ["status"], ["stop"], ["reset"], ["env"], ["run", "--", "true"], ["logs", "x"], ["doctor"]]
+COMMANDS = [["start"], ["status"], ["stop"], ["reset"], ["env"], ["run", "--", "true"], ["logs", "x"], ["page"]]
+COMMANDS += [["doctor"]]
 
 
 @pytest.mark.parametrize("argv", COMMANDS, ids=lambda argv: argv[0])

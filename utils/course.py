@@ -16,13 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from IPython import get_ipython
 
+from utils.local_aws.prices import HOSTING, JOBS, PRICED
 from utils.sweep import COURSE, delete_endpoint, running, show
 
-# US dollars an hour in us-east-1 (aws.amazon.com/sagemaker/pricing), and what AWS's own clock shows of small
-# jobs: about 3 minutes are billed of one.
-PRICES = {"ml.m5.large for training": 0.115, "ml.t2.medium for hosting": 0.056}
-PRICED = "November 2026"
-JOB_MINUTES = 3
+JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
 
 
 class CourseError(Exception):
@@ -111,8 +108,8 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
         logging.getLogger(name).setLevel(logging.WARNING)
     with _own_tracebacks():
         session, role = _local_session() if where == "local" else _aws_session()
-    cost = jobs * JOB_MINUTES / 60 * PRICES["ml.m5.large for training"]
-    cost += endpoint_minutes / 60 * PRICES["ml.t2.medium for hosting"]
+    cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"]
+    cost += endpoint_minutes / 60 * HOSTING["ml.t2.medium"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
     if where == "local":
         print(f"LOCAL: the embedded AWS account on this machine, region {session.boto_region_name}.")

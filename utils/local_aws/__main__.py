@@ -10,11 +10,12 @@ import shutil
 import signal
 import sys
 import time
+import webbrowser
 from importlib.metadata import PackageNotFoundError, version
 
 from . import client, leases
 from .client import OVERRIDDEN, Connection
-from .state import StateError, open_account, state_folder
+from .state import StateError, open_account, replace_file, state_folder
 
 PACKAGES = ("sagemaker", "boto3", "numpy", "starlette", "uvicorn", "moto")
 
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         "logs", help="show what a job or an endpoint logged, or the account's process itself"
     )
     logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
+    page = commands.add_parser("page", help="look at the account in a browser: jobs, endpoints, logs, objects")
+    page.add_argument("--print", action="store_true", help="print the page's link and open nothing")
     commands.add_parser("doctor", help="look for what is wrong, and say what to do")
     options = parser.parse_args(arguments)
     try:
@@ -68,6 +71,7 @@ def status(_: argparse.Namespace) -> int:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.get("started", 0)))
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {leases.living(folder)}")
+    print("To look at it in a browser: python -m utils.local_aws page")
     sagemaker = _boto3(connection).client("sagemaker")
     for title, operation, kind in (
         ("Training", "list_training_jobs", "TrainingJob"),
@@ -163,6 +167,22 @@ def logs(options: argparse.Namespace) -> int:
     return 1
 
 
+def page(options: argparse.Namespace) -> int:
+    """Print the link that opens the page, and open it in a browser if somebody sits at this terminal."""
+    from .page.door import link  # the page's own needs are not those of the other commands
+
+    connection = client.connect()
+    address = link(connection.url, connection.folder)
+    print(address)
+    screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if not options.print and screen and sys.stdout.isatty():
+        # By way of a private file: the command line of a browser can be read by others on this machine.
+        opener = connection.folder / "page.html"
+        replace_file(opener, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n')
+        webbrowser.open(opener.as_uri())
+    return 0
+
+
 def doctor(_: argparse.Namespace) -> int:
     """Look at everything that has been seen to go wrong; 0 if all is well."""
     well = True
@@ -251,6 +271,7 @@ COMMANDS = {
     "env": env,
     "run": run,
     "logs": logs,
+    "page": page,
     "doctor": doctor,
 }
 

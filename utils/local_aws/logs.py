@@ -79,6 +79,21 @@ class Logs:
             (min(times), max(times), rows[-1][3], group, stream),
         )
 
+    def tail(self, group: str, prefix: str, after: int, most: int) -> list[sqlite3.Row]:
+        """The newest ``most`` events with an id above ``after``, in order, of the streams that begin so."""
+        streams = self.database.read(
+            "select name from streams where log_group = ? and substr(name, 1, ?) = ?", (group, len(prefix), prefix)
+        )
+        rows = [
+            row
+            for stream in streams
+            for row in self.database.read(
+                "select * from events where log_group = ? and stream = ? and id > ? order by id desc limit ?",
+                (group, stream["name"], after, most),
+            )
+        ]
+        return sorted(rows, key=lambda row: row["id"])[-most:]
+
     def create_log_group(self, params: dict) -> None:
         if self.database.read("select 1 from groups where name = ?", (params["logGroupName"],)):
             raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")

@@ -21,6 +21,14 @@ create table if not exists points (
     timestamp real not null, value real not null, unit text not null);
 create index if not exists points_by_metric on points (namespace, name, dimensions, timestamp);
 """
+# The names of a namespace's metrics: from one to the next by the index, past all their points.
+NAMES = """
+with recursive names (name) as (
+    select min(name) from points where namespace = ?
+    union all
+    select (select min(name) from points where namespace = ? and name > names.name) from names where name is not null)
+select name from names where name is not null
+"""
 STATISTICS = {
     "SampleCount": len,
     "Sum": sum,
@@ -55,6 +63,29 @@ class Metrics:
         rows = [(namespace, name, place, at, value, unit) for name, at, value in points]
         with self.database.write() as cursor:
             cursor.executemany("insert into points values (?, ?, ?, ?, ?, ?)", rows)
+
+    def series(self, namespace: str, dimensions: dict[str, str], most: int) -> list[dict]:
+        """The metrics under one set of dimensions, by name: ``name``, ``unit``, ``count`` and ``points``.
+
+        Points are (seconds since the epoch, value) in order: all of them, or about ``most`` at even steps and the last.
+        """
+        found = []
+        for (name,) in self.database.read(NAMES, (namespace, namespace)):
+            place = (namespace, name, json.dumps(dimensions, sort_keys=True))
+            where = "namespace = ? and name = ? and dimensions = ?"
+            count = self.database.read(f"select count(*) from points where {where}", place)[0][0]
+            if not count:
+                continue
+            rows = self.database.read(
+                # Which points, by the index alone: a long job has reported a great many.
+                "select timestamp, value, unit from points where rowid in (select rowid from (select rowid, "
+                f"row_number() over (order by timestamp) as number from points where {where}) "
+                "where (number - 1) % ? = 0 or number = ?) order by timestamp",
+                (*place, -(-count // most), count),
+            )
+            points = [(row["timestamp"], row["value"]) for row in rows]
+            found.append({"name": name, "unit": rows[-1]["unit"], "count": count, "points": points})
+        return found
 
     def put_metric_data(self, params: dict) -> None:
         if params.get("EntityMetricData"):

@@ -138,6 +138,17 @@ class Resources:
         )
         return [(json.loads(row["body"]), json.loads(row["tags"])) for row in rows]
 
+    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict]]:
+        """Names and bodies of a kind's resources, the newest first."""
+        rows = self.database.read(
+            "select name, body from resources where kind = ? order by rowid desc limit ? offset ?",
+            (kind.name, most, skipped),
+        )
+        return [(row["name"], json.loads(row["body"])) for row in rows]
+
+    def count(self, kind: Kind) -> int:
+        return self.database.read("select count(*) from resources where kind = ?", (kind.name,))[0][0]
+
     def page(
         self,
         kind: Kind,

@@ -35,6 +35,7 @@ from .invocations import MAX_BODY, Invocations
 from .logs import Logs
 from .metrics import Metrics
 from .model_registry import ModelRegistry
+from .page import Page, is_for_the_page
 from .pipelines import Pipelines
 from .processing import ProcessingJobs
 from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
@@ -94,6 +95,7 @@ class Application:
             "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
             "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
         }
+        self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,13 +127,19 @@ class Application:
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         signer = claim(method, path, scope["query_string"].decode("latin-1"), headers)
         if signer is None:
+            if is_for_the_page(request := Request(scope, receive)):
+                return await self.page.answer(request)
             if service == "s3":
                 raise AwsError("AccessDenied", "Access Denied", 403)
             raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         key = self.keys.find(signer.access_key_id)
         if signer.service == "s3":
             signer.check(key, signer.payload or UNSIGNED)
-            return await self.s3.handle(Request(scope, receive))
+            response = await self.s3.handle(Request(scope, receive))
+            if "authorization" not in headers:
+                # A presigned URL may be opened in a browser: what an object holds is not to act in the page's name.
+                response.raw_headers.append((b"content-security-policy", b"sandbox"))
+            return response
         body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
         if service == "runtime" and signer.service == "sagemaker":

@@ -139,6 +139,11 @@ class ObjectStore:
             cursor.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
         self._unlink(files)
 
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """Number of objects and of their bytes, by bucket; empty buckets are left out."""
+        rows = self._database.read("SELECT bucket, COUNT(*), SUM(size) FROM objects GROUP BY bucket")
+        return {row[0]: (row[1], row[2]) for row in rows}
+
     def bucket_tags(self, name: str) -> dict[str, str]:
         """The bucket's tags; ``NoSuchBucket``."""
         rows = self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))

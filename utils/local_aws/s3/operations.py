@@ -212,7 +212,7 @@ def get_object(store: ObjectStore, call: Call) -> Response:
             response.body = stream.read(size)
             stream.close()
             return response
-        streaming = StreamingResponse(_blocks(stream, size), response.status_code)
+        streaming = StreamingResponse(blocks(stream, size), response.status_code)
         streaming.raw_headers = response.raw_headers
         return streaming
     except BaseException:
@@ -256,7 +256,7 @@ def _header_value(value: str) -> str:
     return value.encode().decode("latin-1")
 
 
-async def _blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
+async def blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
     with stream:
         while left:
             block = await run_in_threadpool(stream.read, min(BLOCK, left))
