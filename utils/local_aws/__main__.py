@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
     page = commands.add_parser("page", help="look at the account in a browser: jobs, endpoints, logs, objects")
     page.add_argument("--print", action="store_true", help="print the page's link and open nothing")
+    commands.add_parser("operations", help="write the table of what is executed, kept in books and refused")
     commands.add_parser("doctor", help="look for what is wrong, and say what to do")
     options = parser.parse_args(arguments)
     try:
@@ -183,6 +184,14 @@ def page(options: argparse.Namespace) -> int:
     return 0
 
 
+def operations(_: argparse.Namespace) -> int:
+    from .operations import TABLE, table
+
+    TABLE.write_text(table(), "utf-8")
+    print(f"written: {TABLE}")
+    return 0
+
+
 def doctor(_: argparse.Namespace) -> int:
     """Look at everything that has been seen to go wrong; 0 if all is well."""
     well = True
@@ -272,6 +281,7 @@ COMMANDS = {
     "run": run,
     "logs": logs,
     "page": page,
+    "operations": operations,
     "doctor": doctor,
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from . import script_container, serving
 from .errors import AwsError
 from .logs import Logs
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, ServedModel
@@ -92,6 +92,7 @@ class Endpoints:
         for variant in list(self._variants):
             variant.stop(0)
 
+    @executes
     def create(self, params: dict) -> dict:
         name = params["EndpointName"]
         if params.get("DeploymentConfig"):
@@ -120,6 +121,7 @@ class Endpoints:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
         return self.resources.listed(ENDPOINT, params, shown)
 
+    @executes
     def delete(self, params: dict) -> None:
         body = self.resources.get(ENDPOINT, params["EndpointName"])
         name = body["EndpointName"]

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from .endpoints import LOG_GROUP, Endpoints, Variant
 from .errors import AwsError
-from .protocols import not_implemented, request_id
+from .protocols import executes, not_implemented, request_id
 from .resources import ENDPOINT
 from .serving import ATTRIBUTES
 
@@ -35,8 +35,10 @@ class Invocations:
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
         self.account = endpoints.account
+        self.operations = {"InvokeEndpoint": self.answer}
         self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
 
+    @executes
     async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
         name, variants = self._serving(unquote(path.split("/")[2]))

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from .containers import Container
 from .errors import AwsError
 from .logs import Logs
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
 from .s3 import S3
 from .state import ASKS_OFTEN, Account
@@ -97,6 +97,7 @@ class Jobs:
             self._asked[name] = time.monotonic()
         return body
 
+    @executes
     def stop(self, params: dict) -> None:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(body[f"{self.kind.name}Name"])

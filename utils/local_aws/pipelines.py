@@ -17,7 +17,7 @@ from .jobs import Jobs, refuse
 from .logs import Logs
 from .pipeline_definition import as_text, parameter_values, read
 from .pipeline_run import PipelineRun, finish
-from .protocols import not_implemented, service_model
+from .protocols import executes, not_implemented, service_model
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
 from .s3 import S3
 from .state import Account
@@ -157,6 +157,7 @@ class Pipelines(Jobs):
 
     # Executions
 
+    @executes
     def start_execution(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("StartPipelineExecution", params, REFUSED_OF_START)
@@ -238,6 +239,7 @@ class Pipelines(Jobs):
         body = self._execution(params)
         return {"PipelineDefinition": body["PipelineDefinition"], "CreationTime": body["CreationTime"]}
 
+    @executes
     def stop_execution(self, params: dict) -> dict:
         body = self._execution(params)
         self.stop({"PipelineExecutionName": body["PipelineExecutionName"]})

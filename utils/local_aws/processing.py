@@ -15,7 +15,7 @@ from .job_inputs import find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .processing_run import ProcessingRun, finish
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import PROCESSING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
@@ -48,6 +48,7 @@ class ProcessingJobs(Jobs):
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
+    @executes
     def create(self, params: dict) -> dict:
         name, app = params["ProcessingJobName"], params["AppSpecification"]
         refuse("CreateProcessingJob", params, REFUSED)

@@ -35,6 +35,12 @@ def request_id() -> str:
     return str(uuid.uuid4())
 
 
+def executes(operation: Callable) -> Callable:
+    """Mark an operation by which something runs, answers or ends; one without the mark only keeps books."""
+    operation.executes = True
+    return operation
+
+
 class JsonService:
     """A service of the ``json`` protocol: its model, and the operations that are executed here.
 

@@ -14,7 +14,7 @@ from .job_inputs import KINDS, find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .metrics import Metrics
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
@@ -63,6 +63,7 @@ class TrainingJobs(Jobs):
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", "Failed", reason)
 
+    @executes
     def create(self, params: dict) -> dict:
         run = self.launch(params)
         return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}

@@ -15,7 +15,7 @@ from .job_inputs import KINDS, find_objects
 from .jobs import Jobs, refuse
 from .jsonpath import JsonPath
 from .logs import Logs
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import MODEL, TRANSFORM_JOB, Resources, now
 from .s3 import S3
 from .state import Account
@@ -45,6 +45,7 @@ class TransformJobs(Jobs):
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
+    @executes
     def create(self, params: dict) -> dict:
         name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
         refuse("CreateTransformJob", params, REFUSED)

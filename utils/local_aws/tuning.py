@@ -13,7 +13,7 @@ from .errors import AwsError
 from .images import Image
 from .jobs import ENDED, Jobs, refuse
 from .logs import Logs
-from .protocols import not_implemented
+from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
 from .s3 import S3
 from .state import Account
@@ -60,6 +60,7 @@ class TuningJobs(Jobs):
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
+    @executes
     def create(self, params: dict) -> dict:
         name, config = params["HyperParameterTuningJobName"], params["HyperParameterTuningJobConfig"]
         definition = params.get("TrainingJobDefinition", {})

@@ -1,0 +1,84 @@
+"""The table of SageMaker's operations: which are executed, which keep books, which are refused.
+
+Made from botocore's models and the ``operations`` that the account's services answer with, so that it cannot say
+more than the code does: ``python -m utils.local_aws operations`` writes it, and a test holds it to the code.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import botocore
+
+from .protocols import service_model
+from .server import Application
+from .state import open_account
+
+TABLE = Path(__file__).parent / "OPERATIONS.md"
+COMMAND = "python -m utils.local_aws operations"
+# An operation's name is a verb and what it is about; the rest, from For or With on, says of what or how.
+NAME = re.compile(r"((?:Batch)?[A-Z][a-z]+)(\w*?)(?:(?:For|With|By)[A-Z]\w*)?")
+
+
+def table() -> str:
+    """The text of ``OPERATIONS.md`` for the account as it is in this environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        application = Application(Path(folder), open_account(Path(folder)), set())
+        sagemaker = {name: function for name, (function, _) in application.services["sagemaker"].operations.items()}
+        services = [
+            ("SageMaker", "sagemaker", sagemaker),
+            ("The SageMaker runtime", "sagemaker-runtime", application.invocations.operations),
+        ]
+        parts = [_part(title, service_model(model).operation_names, done) for title, model, done in services]
+    return "\n".join([
+        "# Operations",
+        "",
+        f"Made by `{COMMAND}` from the code and from the models of botocore {botocore.__version__}.",
+        "",
+        "- **Executed**: something runs, answers or ends because of it.",
+        "- **Books**: what is asked is written down, changed, shown or listed; nothing runs.",
+        "- **Refused**: it answers with an error that names it. An operation that is not refused may still refuse a "
+        "member that it cannot do; the [README](README.md#what-is-missing) lists these.",
+        "",
+        *parts,
+    ])  # fmt: skip
+
+
+def executed(operations: dict[str, Callable]) -> list[str]:
+    """The names of those that are marked with ``protocols.executes``."""
+    return sorted(name for name, function in operations.items() if getattr(function, "executes", False))
+
+
+def _part(title: str, names: Iterable[str], done: dict[str, Callable]) -> str:
+    names, running = sorted(names), executed(done)
+    books = sorted(done.keys() - set(running))
+    refused = [name for name in names if name not in done]
+    lines = [
+        f"## {title}",
+        "",
+        f"{len(names)} operations: {len(running)} executed, {len(books)} books, {len(refused)} refused.",
+        "",
+        "| about | executed | books |",
+        "|---|---|---|",
+    ]
+    both = _by_subject(done)
+    for subject, members in both.items():
+        cells = [" ".join(f"`{name}`" for name in members if name in which) for which in (running, books)]
+        lines.append(f"| {subject} | {' | '.join(cells)} |")
+    lines += ["", "<details><summary>Refused</summary>", "", "| about | refused |", "|---|---|"]
+    for subject, members in _by_subject(refused).items():
+        lines.append(f"| {subject} | {' '.join(f'`{name}`' for name in members)} |")
+    return "\n".join([*lines, "", "</details>", ""])
+
+
+def _by_subject(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by what they are about, in the alphabet's order: ``ListTrainingJobs`` is about a ``TrainingJob``."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        verb, subject = NAME.fullmatch(name).groups()
+        subject = re.sub(r"(?<=as|us)es$|(?<=[^su])s$", "", re.sub(r"ies$", "y", subject or verb))
+        found.setdefault(subject, []).append(name)
+    return {subject: sorted(found[subject]) for subject in sorted(found)}
