@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .linear_learner import METRIC_DEFINITIONS, TUNABLE
+from . import linear_learner, xgboost_algorithm
 from .protocols import not_implemented
 
 
@@ -51,7 +51,11 @@ class Image:
     metric_definitions: tuple[dict, ...]
     # Hyperparameters that a tuning job may search, by the kind of their ranges.
     tunable: Mapping[str, str]
+    # Metrics that it may optimize: Maximize or Minimize, or None if both make sense.
+    objectives: Mapping[str, str | None]
     serve: tuple[str, ...] = ()
+    # The versions that run here, which an address names after its colon; none if it matters not.
+    versions: tuple[str, ...] = ()
 
 
 def _load_linear_learner(folder: Path, environment: Mapping[str, str]) -> LoadedModel:
@@ -65,8 +69,19 @@ IMAGES = {
         "linear-learner",
         (sys.executable, "-m", "utils.local_aws.linear_learner", "train"),
         _load_linear_learner,
-        tuple(METRIC_DEFINITIONS),
-        TUNABLE,
+        tuple(linear_learner.METRIC_DEFINITIONS),
+        linear_learner.TUNABLE,
+        linear_learner.OBJECTIVES,
+    ),
+    "sagemaker-xgboost": Image(
+        "sagemaker-xgboost",
+        (sys.executable, "-m", "utils.local_aws.xgboost_algorithm", "train"),
+        None,
+        tuple(xgboost_algorithm.METRIC_DEFINITIONS),
+        xgboost_algorithm.TUNABLE,
+        xgboost_algorithm.OBJECTIVES,
+        (sys.executable, "-m", "utils.local_aws.xgboost_algorithm", "serve"),
+        ("3.0-5", "3.0-5-cpu-py3"),
     ),
 }
 
@@ -83,7 +98,10 @@ def find_image(uri: str) -> Image:
     repository = _repository(uri)
     if repository not in IMAGES:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join(IMAGES)})")
-    return IMAGES[repository]
+    image = IMAGES[repository]
+    if image.versions and not uri.endswith(tuple(f":{version}" for version in image.versions)):
+        raise not_implemented(f"The image {uri} (of {repository}, the version {image.versions[0]} runs here)")
+    return image
 
 
 def check_processing_image(uri: str) -> None:

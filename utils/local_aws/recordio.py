@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -44,12 +44,15 @@ class _Tensor(NamedTuple):
     shape: list[int]
 
 
-def read_records(data: bytes | memoryview) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+def read_records(
+    data: bytes | memoryview, absent: float = 0.0
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Decode a RecordIO-protobuf file into features (n, d) and labels (n,), or None without labels.
 
     Float64 and Int32 tensors are converted to float32; sparse records (``keys`` and
-    ``shape``) are made dense.  Raises ValueError, with a sentence that names the record
-    (counted from 1), on anything that is not such a file.  No data gives (0, 0).
+    ``shape``) are made dense, with ``absent`` for what has no key.  Raises ValueError, with a
+    sentence that names the record (counted from 1), on anything that is not such a file.
+    No data gives (0, 0).
     """
     view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
     if not len(view):
@@ -57,7 +60,7 @@ def read_records(data: bytes | memoryview) -> tuple[NDArray[np.float32], NDArray
     seen = _Seen()
     if (table := _read_uniform(view, seen)) is not None:
         return table
-    features, labels = zip(*_read_one_by_one(view, seen), strict=True)
+    features, labels = zip(*_read_one_by_one(view, seen, absent), strict=True)
     return np.concatenate(features), None if labels[0] is None else np.concatenate(labels)
 
 
@@ -108,11 +111,16 @@ def write_scores(scores: ArrayLike, predicted_labels: ArrayLike | None = None) -
     ``label["score"]`` holds the k scores of a record; ``label["predicted_label"]``, before
     it, its label (n,) if there are any.
     """
-    block = np.ascontiguousarray(scores, dtype="<f4")
-    parts = [(_LABEL, "score", block.reshape(len(block), -1))]
-    if predicted_labels is not None:
-        labels = np.ascontiguousarray(predicted_labels, dtype="<f4").reshape(-1, 1)
-        parts.insert(0, (_LABEL, "predicted_label", labels))
+    labels = {} if predicted_labels is None else {"predicted_label": predicted_labels}
+    return write_labels({**labels, "score": scores})
+
+
+def write_labels(labels: Mapping[str, ArrayLike]) -> bytes:
+    """Encode any labels (n,) or (n, k) of n records, by their names in ``label``."""
+    parts = []
+    for name, values in labels.items():
+        block = np.ascontiguousarray(values, dtype="<f4")
+        parts.append((_LABEL, name, block.reshape(len(block), -1)))
     return _write(parts)
 
 
@@ -230,7 +238,9 @@ def _read_uniform(view: memoryview, seen: _Seen) -> tuple[Matrix, Vector | None]
     return columns[0], columns[1][:, 0] if len(columns) > 1 else None
 
 
-def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[tuple[Matrix, Vector | None]]:
+def _read_one_by_one(
+    view: memoryview, seen: _Seen, absent: float = 0.0
+) -> Iterator[tuple[Matrix, Vector | None]]:
     """Records of any kind, in tables of a bounded size."""
     rows: list[NDArray[np.float64]] = []
     labels: list[np.float64] = []
@@ -240,7 +250,7 @@ def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[tuple[Matrix, Ve
 
     for number, payload in enumerate(_payloads(view, seen), start=seen.records + 1):
         features, label = _parse_record(payload, number)
-        row = _dense(features, number)
+        row = _dense(features, number, absent)
         seen.check(row.size, None if label is None else label.values.size)
         seen.records += 1
         rows.append(row)
@@ -253,7 +263,7 @@ def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[tuple[Matrix, Ve
         yield table()
 
 
-def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
+def _dense(tensor: _Tensor, number: int, absent: float) -> NDArray[np.float64]:
     if tensor.keys is None:
         return tensor.values
     if len(tensor.shape) != 1 or tensor.keys.size != tensor.values.size:
@@ -262,7 +272,7 @@ def _dense(tensor: _Tensor, number: int) -> NDArray[np.float64]:
         raise ValueError(f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory")
     if tensor.keys.size and not 0 <= tensor.keys.min() <= tensor.keys.max() < tensor.shape[0]:
         raise ValueError(f"record {number} has a key outside its shape [{tensor.shape[0]}]")
-    row = np.zeros(tensor.shape[0])
+    row = np.full(tensor.shape[0], absent)
     row[tensor.keys] = tensor.values
     return row
 

@@ -15,6 +15,7 @@ import shutil
 import tarfile
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
+# A training job's log shows a control character by its octal number: #011 is a tab.
+CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
 
 
 class TrainingRun(JobRun):
@@ -49,7 +52,7 @@ class TrainingRun(JobRun):
         self.base = self.root / "opt" / "ml"
         body = jobs.resources.get(TRAINING_JOB, name)
         self.patterns = [
-            (each["Name"], re.compile(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
+            (each["Name"], _finder(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
         ]
         self.final_metrics: dict[str, tuple[float, float]] = {}
         self.objective: list[float] = []  # the values of ObjectiveMetric so far, of a tuning job's job
@@ -142,6 +145,7 @@ class TrainingRun(JobRun):
         stream = f"{self.job}/algo-1-{int(time.time())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
+            lines = [(at, text.translate(CONTROL)) for at, text in lines]
             self.jobs.logs.write(LOG_GROUP, stream, lines)
             self._read_metrics(lines)
 
@@ -175,8 +179,8 @@ class TrainingRun(JobRun):
     def _read_metrics(self, lines: list[tuple[float, str]]) -> None:
         points = []
         for at, line in lines:
-            for name, pattern in self.patterns:
-                found = pattern.search(line)
+            for name, find in self.patterns:
+                found = find(line)
                 try:
                     value = float(found.group(1)) if found else math.nan
                 except ValueError:
@@ -244,6 +248,12 @@ class TrainingRun(JobRun):
             if status == "Completed" and self.stop_wanted.is_set():
                 status = secondary = "Stopped"
             finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
+
+
+def _finder(regex: str) -> Callable[[str], re.Match[str] | None]:
+    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look."""
+    pattern = re.compile(regex)
+    return pattern.match if regex.startswith(".*") else pattern.search
 
 
 def _decompress(path: Path, scratch: Path) -> None:

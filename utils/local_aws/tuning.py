@@ -233,14 +233,13 @@ def _limits(config: dict, ranges: list[Range]) -> dict:
 
 def _check_objective(image: Image, uri: str, objective: dict) -> None:
     name, direction = objective["MetricName"], objective["Type"]
-    regex = next((each["Regex"] for each in image.metric_definitions if each["Name"] == name), None)
-    if regex is None:
+    if name not in image.objectives:
         raise AwsError(
             "ValidationException",
             f"The objective metric for the hyperparameter tuning job, [{name}], isn't valid for the [{uri}] algorithm. "
             "Choose a valid objective metric.",
         )
-    if ("<loss>" in regex and direction == "Maximize") or ("<score>" in regex and direction == "Minimize"):
+    if image.objectives[name] not in (None, direction):
         raise AwsError(
             "ValidationException",
             f"The objective metric type, [{direction}], that you specified for objective metric, [{name}], isn't valid "

@@ -54,6 +54,13 @@ METRIC_DEFINITIONS: list[dict[str, str]] = [
 ]
 """Metrics that the service reads from the log of every job of this image: name and regular expression."""
 
+_DIRECTIONS = {"<loss>": "Minimize", "<score>": "Maximize"}
+OBJECTIVES = {
+    each["Name"]: next((_DIRECTIONS[kind] for kind in _DIRECTIONS if kind in each["Regex"]), None)
+    for each in METRIC_DEFINITIONS
+}
+"""What automatic model tuning may optimize, and in which direction, if not in both."""
+
 TUNABLE = {
     "wd": "Continuous",
     "l1": "Continuous",

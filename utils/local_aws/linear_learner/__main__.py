@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
-import threading
 import traceback
 from pathlib import Path
+
+from ..lifeline import die_with_parent
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     if arguments != ["train"]:
         print("usage: python -m utils.local_aws.linear_learner train", file=sys.stderr)
         return 2
-    _die_with_parent()
+    die_with_parent()
     # The mini-batches are small: more BLAS threads cost processor time and gain nothing.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from .errors import CustomerError, algorithm_error
@@ -43,23 +43,6 @@ def main(arguments: list[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     (output / "failure").write_text(reason, encoding="utf-8")
     return 1
-
-
-def _die_with_parent() -> None:
-    """End at once when the pipe on standard input closes: nobody is left to take the result."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return
-    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        return
-
-    def wait_for_end() -> None:
-        while os.read(0, 4096):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 if __name__ == "__main__":

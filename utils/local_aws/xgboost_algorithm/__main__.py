@@ -1,0 +1,58 @@
+"""The containers' entry point: ``python -m utils.local_aws.xgboost_algorithm train`` or ``… serve``.
+
+``SAGEMAKER_BASE_DIR`` names the folder that stands for ``/opt/ml``; ``LOCAL_AWS_SOCKET`` the Unix socket on
+which ``serve`` answers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ..lifeline import die_with_parent
+
+
+def main(arguments: list[str]) -> int:
+    """0 if it did what it was asked, 1 if its log (and, of a training, ``output/failure``) says why not."""
+    if arguments not in (["train"], ["serve"]):
+        print("usage: python -m utils.local_aws.xgboost_algorithm train|serve", file=sys.stderr)
+        return 2
+    die_with_parent()
+    from . import log
+
+    log.start()
+    base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+    return _train(base) if arguments == ["train"] else _serve(base)
+
+
+def _train(base: Path) -> int:
+    from .errors import AlgorithmError, JobError, sentence
+    from .log import logger
+    from .training import train
+
+    try:
+        logger.info("Imported framework sagemaker_xgboost_container.training")
+        train(base)
+        return 0
+    except BrokenPipeError:
+        os._exit(1)
+    except JobError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job must end with a reason
+        failure = AlgorithmError(sentence(error).replace(str(base), "/opt/ml"), caused_by=error)
+    logger.error("Reporting training FAILURE")
+    logger.error(failure.report)
+    (base / "output").mkdir(parents=True, exist_ok=True)
+    (base / "output" / "failure").write_text(failure.failure_reason, encoding="utf-8")
+    return 1
+
+
+def _serve(base: Path) -> int:
+    from .serving import serve
+
+    return serve(base / "model", os.environ["LOCAL_AWS_SOCKET"], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""Names of the formats of data, in training and in requests."""
+
+from __future__ import annotations
+
+from email.message import Message
+
+from .errors import UserError
+
+CSV, LIBSVM, PARQUET, RECORDIO = "csv", "libsvm", "parquet", "recordio-protobuf"
+_NAMES = {
+    CSV: CSV,
+    LIBSVM: LIBSVM,
+    PARQUET: PARQUET,
+    RECORDIO: RECORDIO,
+    "text/csv": CSV,
+    "text/libsvm": LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    "application/x-parquet": PARQUET,
+    "application/x-recordio-protobuf": RECORDIO,
+}
+
+
+def read(content_type: str | None) -> str:
+    """The format that a content type names; none is LIBSVM.  Raises UserError for any other."""
+    if content_type is None:
+        return LIBSVM
+    header = Message()
+    header["Content-Type"] = content_type.lower()
+    media, *parameters = header.get_params()
+    found = _NAMES.get(media[0])
+    if found is None:
+        raise UserError(f"{content_type} is not an accepted ContentType: {', '.join(_NAMES)}.")
+    if found == CSV and dict(parameters).get("label_size", "1") != "1":
+        raise UserError(
+            f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
+        )
+    return found

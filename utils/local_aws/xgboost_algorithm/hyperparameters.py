@@ -1,0 +1,233 @@
+"""The hyperparameters: their types, ranges and dependencies, and what is said of a wrong one.
+
+Source: ``algorithm_mode/hyperparameter_validation.py`` and ``sagemaker_algorithm_toolkit`` of AWS's container.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from . import MAXIMIZED, MINIMIZED, OBJECTIVES
+from .errors import UserError
+
+_TREE_UPDATERS = (
+    "grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_skmaker", "sync", "refresh", "prune",
+    "grow_quantile_histmaker",
+)  # fmt: skip
+_GROWERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker")
+_LINEAR_UPDATERS = ("shotgun", "coord_descent")
+_OBJECTIVES = [
+    "aft_loss_distribution", "binary:logistic", "binary:logitraw", "binary:hinge", "count:poisson", "multi:softmax",
+    "multi:softprob", "rank:pairwise", "rank:ndcg", "rank:map", "reg:linear", "reg:squarederror", "reg:logistic",
+    "reg:gamma", "reg:pseudohubererror", "reg:squaredlogerror", "reg:tweedie", "survival:aft", "survival:cox",
+]  # fmt: skip
+_ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
+
+
+class Interval:
+    """A range of numbers: ``Interval("(0, 1]")``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        low, high = text[1:-1].split(", ")
+        self._low, self._high = float(low), float(high)
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self._low if self._text[0] == "(" else value >= self._low
+        return above and (value < self._high if self._text[-1] == ")" else value <= self._high)
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class Metrics(list):
+    """The names that ``eval_metric`` takes, and those with a threshold, as ``error@0.4``."""
+
+    def __contains__(self, metric: object) -> bool:
+        name, at, threshold = str(metric).partition("@")
+        if not at:
+            return super().__contains__(metric)
+        if name.strip() not in ("error", "ndcg", "map"):
+            raise UserError(
+                f"Metric '{metric}' is not supported. Parameter 'eval_metric' with customized threshold should "
+                "be one of these options: 'error', 'ndcg', 'map'."
+            )
+        try:
+            float(threshold)
+        except ValueError:
+            raise UserError(f"Threshold value 't' in '{name.strip()}@t' expects float input.") from None
+        return True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a value is parsed, and where it must lie; ``each``: in a list, every one of its elements."""
+
+    parse: Callable[[str], object]
+    range: Collection | Interval
+    each: bool = False
+
+    def check(self, name: str, value: object) -> None:
+        """Raise UserError for a value outside the range."""
+        elements = value if self.each else [value]
+        if self.parse is _nested:
+            elements = [element for inner in value for element in inner]
+        if not all(element in self.range for element in elements):
+            if self.each:
+                raise UserError(f"Hyperparameter {name}: value {value} not in range {self.range}")
+            raise UserError(f"Hyperparameter {name}: {value} is not in {self.range}")
+
+
+def _integer(low: str, high: str = "+inf)") -> Rule:
+    return Rule(int, Interval(f"{low}, {high}"))
+
+
+def _continuous(low: str, high: str = "+inf)") -> Rule:
+    return Rule(float, Interval(f"{low}, {high}"))
+
+
+def _categorical(*values: str) -> Rule:
+    return Rule(str, list(values))
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _tuple(text: str) -> tuple:
+    value = _literal(text)
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _nested(text: str) -> list[list]:
+    value = _literal(text)
+    if not isinstance(value, list) or not all(isinstance(inner, list) for inner in value):
+        raise ValueError("not a list of lists")
+    return value
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+_RULES = {
+    "num_round": _integer("[1"),
+    "csv_weights": _integer("[0", "1]"),
+    "early_stopping_rounds": _integer("[1"),
+    "booster": _categorical("gbtree", "gblinear", "dart"),
+    "verbosity": _integer("[0", "3]"),
+    "nthread": _integer("[1"),
+    "eta": _continuous("[0", "1]"),
+    "gamma": _continuous("[0"),
+    "max_depth": _integer("[0"),
+    "min_child_weight": _continuous("[0"),
+    "max_delta_step": _continuous("[0"),
+    "subsample": _continuous("(0", "1]"),
+    "colsample_bytree": _continuous("(0", "1]"),
+    "colsample_bylevel": _continuous("(0", "1]"),
+    "colsample_bynode": _continuous("(0", "1]"),
+    "lambda": _continuous("[0"),
+    "alpha": _continuous("[0"),
+    "tree_method": _categorical("auto", "exact", "approx", "hist", "gpu_hist"),
+    "sketch_eps": _continuous("(0", "1)"),
+    "scale_pos_weight": _continuous("(0"),
+    "updater": Rule(_names, [*_TREE_UPDATERS[:-1], *_LINEAR_UPDATERS], each=True),
+    "dsplit": _categorical("row", "col"),
+    "refresh_leaf": _integer("[0", "1]"),
+    "process_type": _categorical("default", "update"),
+    "grow_policy": _categorical("depthwise", "lossguide"),
+    "max_leaves": _integer("[0"),
+    "max_bin": _integer("[0"),
+    "predictor": _categorical("auto", "cpu_predictor", "gpu_predictor"),
+    "monotone_constraints": Rule(_tuple, [-1, 0, 1], each=True),
+    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), each=True),
+    "sample_type": _categorical("uniform", "weighted"),
+    "normalize_type": _categorical("tree", "forest"),
+    "rate_drop": _continuous("[0", "1]"),
+    "one_drop": _integer("[0", "1]"),
+    "skip_drop": _continuous("[0", "1]"),
+    "lambda_bias": _continuous("[0", "1]"),
+    "tweedie_variance_power": _continuous("(1", "2)"),
+    "objective": Rule(str, _OBJECTIVES),
+    "num_class": _integer("[2"),
+    "base_score": _continuous("[0"),
+    "_kfold": _integer("[2"),
+    "_num_cv_round": _integer("[1"),
+    "_tuning_objective_metric": _categorical(*OBJECTIVES),
+    "eval_metric": Rule(_names, Metrics(MAXIMIZED + MINIMIZED), each=True),
+    "seed": _integer("(-2147483648", "2147483647)"),
+    "num_parallel_tree": _integer("[1"),
+    "save_model_on_termination": _categorical("true", "false"),
+    "aft_loss_distribution": _categorical("normal", "logistic", "extreme"),
+    "aft_loss_distribution_scale": _continuous("[0"),
+    "deterministic_histogram": _categorical("true", "false"),
+    "sampling_method": _categorical("uniform", "gradient_based"),
+    "prob_buffer_row": _integer("(1.0"),
+    "use_dask_gpu_training": _categorical("true", "false"),
+}
+
+
+def read(given: Mapping[str, str]) -> dict[str, object]:
+    """The hyperparameters of a job, parsed and checked; UserError says which one is wrong, and why."""
+    given = {_ALIASES.get(name, name): value for name, value in given.items()}
+    if "num_round" not in given:
+        raise UserError("Missing required hyperparameter: num_round")
+    values = {}
+    for name, text in given.items():
+        if name not in _RULES:
+            raise UserError(f"Extraneous hyperparameter found: {name}")
+        try:
+            values[name] = _RULES[name].parse(text)
+        except ValueError as error:
+            raise UserError(f"Hyperparameter {name}: could not parse value", caused_by=error) from None
+    for name, value in values.items():
+        _RULES[name].check(name, value)
+    _check_dependencies(values)
+    return values
+
+
+def _check_dependencies(values: Mapping[str, object]) -> None:
+    objective, tree_method = values.get("objective"), values.get("tree_method")
+    if objective in ("multi:softmax", "multi:softprob") and "num_class" not in values:
+        raise UserError("Require input for parameter 'num_class' for multi-classification")
+    metrics = values.get("eval_metric", ())
+    if "auc" in metrics and not str(objective).startswith(("binary:", "rank:")):
+        raise UserError("Metric 'auc' can only be applied for classification and ranking problems.")
+    if "aft-nloglik" in metrics and objective != "survival:aft":
+        raise UserError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
+    if "monotone_constraints" in values and tree_method not in ("exact", "hist"):
+        raise UserError(
+            "monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or 'hist'."
+        )
+    if "interaction_constraints" in values and tree_method not in ("exact", "hist", "approx"):
+        raise UserError(
+            "interaction_constraints can be used only when the tree_method parameter is set to either 'exact', "
+            "'hist' or 'approx'."
+        )
+    if "updater" in values:
+        _check_updaters(values["updater"], values)
+
+
+def _check_updaters(updaters: list[str], values: Mapping[str, object]) -> None:
+    if values.get("booster") == "gblinear":
+        if len(updaters) != 1 or updaters[0] not in _LINEAR_UPDATERS:
+            raise UserError("Linear updater should be one of these options: 'shotgun', 'coord_descent'.")
+    elif values.get("process_type") == "update":
+        if set(updaters) - {"refresh", "prune"}:
+            raise UserError("process_type 'update' can only be used with updater 'refresh' and 'prune'")
+    elif set(updaters) - set(_TREE_UPDATERS):
+        raise UserError(
+            "Tree updater should be selected from these options: 'grow_colmaker', 'distcol', 'grow_histmaker', "
+            "'grow_local_histmaker', 'grow_skmaker', 'grow_quantile_histmaker', 'sync', 'refresh', 'prune', "
+            "'shortgun', 'coord_descent'."
+        )
+    elif sum(updater in _GROWERS for updater in updaters) > 1:
+        raise UserError(
+            "Only one tree grow plugin can be selected. Choose one from the"
+            "following: 'grow_colmaker', 'distcol', 'grow_histmaker', 'grow_local_histmaker', 'grow_skmaker'"
+        )

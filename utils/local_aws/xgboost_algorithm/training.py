@@ -1,0 +1,177 @@
+"""One training job: hyperparameters and channels in, log lines and a model file out.
+
+Source: ``algorithm_mode/train.py``, ``train_utils.py`` and ``callback.py`` of AWS's container.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import MAXIMIZED, custom_metrics, hyperparameters
+from .channels import read_channels
+from .errors import AlgorithmError, UserError, sentence
+from .library import xgboost
+from .log import logger
+
+MODEL_NAME = "xgboost-model"
+
+# What XGBoost and scikit-learn say of data that do not suit the hyperparameters.
+_OF_THE_USER = (
+    "label must be in [0,1] for logistic regression",
+    "label must be in [0, num_class)",
+    "Target is multiclass but average='binary'",
+    "feature_names mismatch",
+    "Check failed: preds.size() == info.labels_.size()",
+    "the dataset only contains pos or neg samples",
+    "base_score must be in (0,1) for logistic loss",
+    "PoissonRegression: label must be nonnegative",
+    "TweedieRegression: label must be nonnegative",
+    "Parameter reg_lambda should be greater equal to 0",
+)
+
+
+def train(base: Path) -> None:
+    """Train as ``input/config`` below ``base`` says, and write ``model/xgboost-model``.
+
+    Raises UserError or AlgorithmError, whose text is the job's reason for failing.
+    """
+    given = _read_config(base, "hyperparameters")
+    for name, value in given.items():
+        if not _is_json(value):
+            logger.info(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself")
+    logger.info("No GPUs detected (normal if no gpus installed)")
+    logger.info("Running XGBoost Sagemaker in algorithm mode")
+    values = hyperparameters.read(given)
+    _refuse_what_is_missing(values)
+    csv_weights = values.pop("csv_weights", 0) == 1
+    matrix, validation = read_channels(base, _read_config(base, "inputdataconfig"), csv_weights)
+    logger.info("Single node training.")
+    booster = _boost(values, matrix, validation, base / "model" / MODEL_NAME)
+    booster.save_model(base / "model" / MODEL_NAME)
+
+
+def _read_config(base: Path, name: str) -> dict:
+    return json.loads((base / "input" / "config" / f"{name}.json").read_text())
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_what_is_missing(values: Mapping[str, object]) -> None:
+    for name in ("_kfold", "_num_cv_round"):
+        if name in values:
+            raise UserError(
+                f"Cross validation ({name}) is not implemented in the embedded account. Split the table, and use the "
+                "channel validation."
+            )
+    if values.get("use_dask_gpu_training") == "true" or values.get("tree_method") == "gpu_hist":
+        raise UserError(
+            "Training on GPUs is not implemented in the embedded account. Leave out use_dask_gpu_training, and use the "
+            "tree_method hist."
+        )
+
+
+def _boost(
+    values: dict[str, object], matrix: xgboost.DMatrix, validation: xgboost.DMatrix | None, model: Path
+) -> xgboost.Booster:
+    rounds, patience = values.pop("num_round"), values.pop("early_stopping_rounds", None)
+    keep_saving = values.pop("save_model_on_termination", "false")
+    values.pop("use_dask_gpu_training", None)
+    metrics = _take_metrics(values)
+    own = [name for name in metrics if name not in custom_metrics.NAMES]
+    added = [name for name in metrics if name in custom_metrics.NAMES]
+    if own:
+        values["eval_metric"] = own
+    if "updater" in values:
+        values["updater"] = ",".join(values["updater"])
+    logger.info(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
+    watched = [(matrix, "train")]
+    if validation is not None:
+        logger.info(f"Validation matrix has {validation.num_row()} rows")
+        watched.append((validation, "validation"))
+    callbacks: list[xgboost.callback.TrainingCallback] = [xgboost.callback.EvaluationMonitor(logger=_print_round)]
+    logger.info(f"CALLBACK_SETUP_DEBUG: save_model_on_termination={keep_saving}, is_master=True")
+    if keep_saving == "true":
+        logger.info("CALLBACK_ADDING: Adding SaveIntermediateModelCallBack on master")
+        callbacks.append(_SaveEachRound(model))
+        _end_in_order(model)
+    else:
+        logger.info(f"CALLBACK_SKIPPING save_model_on_termination={keep_saving}, is_master=True)")
+    if patience and metrics and validation is not None:
+        callbacks.append(
+            xgboost.callback.EarlyStopping(
+                rounds=patience,
+                data_name="validation",
+                metric_name=metrics[-1],
+                maximize=metrics[-1] in MAXIMIZED,
+                save_best=True,
+            )
+        )
+    try:
+        return xgboost.train(
+            values,
+            matrix,
+            num_boost_round=rounds,
+            evals=watched,
+            custom_metric=custom_metrics.evaluation(added, values.get("objective")) if added else None,
+            callbacks=callbacks,
+            verbose_eval=False,
+        )
+    except Exception as error:  # noqa: BLE001 - the container tells two kinds apart by their words
+        said = sentence(error)
+        if any(words in said for words in _OF_THE_USER):
+            raise UserError(said) from None
+        raise AlgorithmError(f"XGB train call failed with exception:\n {said}") from None
+
+
+def _print_round(line: str) -> None:
+    print(line, end="", flush=True)
+
+
+def _take_metrics(values: dict[str, object]) -> list[str]:
+    """The metrics that are asked for, the one that can stop the training last.
+
+    A tuning job's objective decides before ``eval_metric`` does.
+    """
+    metrics = list(values.pop("eval_metric", []))
+    objective = values.pop("_tuning_objective_metric", None)
+    if objective:
+        tuned = objective.partition(":")[2]
+        logger.info(f"Setting up HPO optimized metric to be : {tuned}")
+        metrics = [*sorted(set(metrics) - {tuned}), tuned]
+    return metrics
+
+
+class _SaveEachRound(xgboost.callback.TrainingCallback):
+    """Leave the model of the last whole round where the service takes it from, should the job be stopped."""
+
+    def __init__(self, model: Path) -> None:
+        super().__init__()
+        self._model = model
+
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict) -> bool:
+        unfinished = self._model.with_name("unfinished.ubj")
+        model.save_model(unfinished)
+        unfinished.replace(self._model)
+        return False
+
+
+def _end_in_order(model: Path) -> None:
+    """End on SIGTERM with nothing but the model in its folder."""
+
+    def end(*_: object) -> None:
+        for path in model.parent.iterdir():
+            if path.is_file() and not path.name.startswith(MODEL_NAME):
+                path.unlink()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
