@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -51,9 +51,9 @@ class Image:
     metric_definitions: tuple[dict, ...]
     # Hyperparameters that a tuning job may search, by the kind of their ranges.
     tunable: Mapping[str, str]
-    # Metrics that it may optimize: Maximize or Minimize, or None if both make sense.
-    objectives: Mapping[str, str | None]
     serve: tuple[str, ...] = ()
+    # Metrics that a tuning job may optimize: Maximize or Minimize, or None if both make sense.
+    objectives: Mapping[str, str | None] = field(default_factory=dict)
     # The versions that run here, which an address names after its colon; none if it matters not.
     versions: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ IMAGES = {
         _load_linear_learner,
         tuple(linear_learner.METRIC_DEFINITIONS),
         linear_learner.TUNABLE,
-        linear_learner.OBJECTIVES,
+        objectives=linear_learner.OBJECTIVES,
     ),
     "sagemaker-xgboost": Image(
         "sagemaker-xgboost",
@@ -79,8 +79,8 @@ IMAGES = {
         None,
         tuple(xgboost_algorithm.METRIC_DEFINITIONS),
         xgboost_algorithm.TUNABLE,
-        xgboost_algorithm.OBJECTIVES,
         (sys.executable, "-m", "utils.local_aws.xgboost_algorithm", "serve"),
+        xgboost_algorithm.OBJECTIVES,
         ("3.0-5", "3.0-5-cpu-py3"),
     ),
 }
