@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import MAXIMIZED, custom_metrics, hyperparameters
@@ -123,7 +123,7 @@ def _boost(
             num_boost_round=rounds,
             evals=watched,
             custom_metric=custom_metrics.evaluation(added, values.get("objective")) if added else None,
-            callbacks=callbacks,
+            callbacks=[_InOrder(callbacks)],
             verbose_eval=False,
         )
     except Exception as error:  # noqa: BLE001 - the container tells two kinds apart by their words
@@ -149,6 +149,30 @@ def _take_metrics(values: dict[str, object]) -> list[str]:
         logger.info(f"Setting up HPO optimized metric to be : {tuned}")
         metrics = [*sorted(set(metrics) - {tuned}), tuned]
     return metrics
+
+
+class _InOrder(xgboost.callback.TrainingCallback):
+    """Callbacks one after the other, and all of them.
+
+    XGBoost keeps its callbacks in a set: whether the last round is printed before it stops early would be chance.
+    """
+
+    def __init__(self, callbacks: Sequence[xgboost.callback.TrainingCallback]) -> None:
+        super().__init__()
+        self._callbacks = callbacks
+
+    def before_training(self, model: xgboost.Booster) -> xgboost.Booster:
+        for each in self._callbacks:
+            model = each.before_training(model)
+        return model
+
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict) -> bool:
+        return any([each.after_iteration(model, epoch, evals_log) for each in self._callbacks])
+
+    def after_training(self, model: xgboost.Booster) -> xgboost.Booster:
+        for each in self._callbacks:
+            model = each.after_training(model)
+        return model
 
 
 class _SaveEachRound(xgboost.callback.TrainingCallback):
