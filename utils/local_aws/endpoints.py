@@ -178,11 +178,13 @@ class Endpoints:
             url = container.get("ModelDataUrl")
             if url:
                 serving.fetch(self.objects, url, folder / f"{variant['VariantName']}.tar.gz")
+            environment = container.get("Environment", {})
+            serving.fetch_code(self.objects, environment, folder / f"{variant['VariantName']}.code.tar.gz")
             kept.append(
                 {
                     "name": variant["VariantName"],
                     "image": container["Image"],
-                    "environment": container.get("Environment", {}),
+                    "environment": environment,
                     "url": url,
                     "startup": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
                     "weight": variant["InitialVariantWeight"],
@@ -213,6 +215,7 @@ class Endpoints:
                 stream = f"{each['name']}/i-{secrets.token_hex(8)}"
                 if each["url"]:
                     serving.unpack(folder / f"{each['name']}.tar.gz", each["url"], root)
+                serving.lay_code(folder / f"{each['name']}.code.tar.gz", root)
 
                 def write(lines: list[tuple[float, str]], stream: str = stream) -> None:
                     self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)

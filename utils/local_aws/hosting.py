@@ -62,7 +62,9 @@ class Hosting:
             primary |= self.packages.deployed(primary)
         if not primary.get("Image"):
             raise AwsError("ValidationException", "Image is required for a model's container.")
-        find_image(primary["Image"])
+        image = find_image(primary["Image"], "SAGEMAKER_PROGRAM" in primary.get("Environment", {}))
+        if not image.load and not image.serve:
+            raise not_implemented(f"Serving with the image {primary['Image']}")
         if primary.get("ModelDataUrl"):
             check_model_data(self.objects, primary["ModelDataUrl"])
         self.resources.need_free(MODEL, name)

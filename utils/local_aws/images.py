@@ -56,6 +56,8 @@ class Image:
     objectives: Mapping[str, str | None] = field(default_factory=dict)
     # The versions that run here, which an address names after its colon; none if it matters not.
     versions: tuple[str, ...] = ()
+    # Whether it runs a program of the user's, whose metrics and hyperparameters are the user's own.
+    script_mode: bool = False
 
 
 def _load_linear_learner(folder: Path, environment: Mapping[str, str]) -> LoadedModel:
@@ -86,19 +88,45 @@ IMAGES = {
 }
 
 
+SCRIPT_MODE = Path(__file__).parent / "script_mode"
+
+
+def _framework(name: str, trains: bool = True, serves: bool = True) -> Image:
+    return Image(
+        name,
+        ("python", str(SCRIPT_MODE / "train.py"), name) if trains else (),
+        None,
+        (),
+        {},
+        ("python", str(SCRIPT_MODE / "serve.py"), name) if serves else (),
+        script_mode=True,
+    )
+
+
+# Images that run what the user wrote; of sagemaker-xgboost it is one of two ways.
+FRAMEWORKS = {
+    "sagemaker-scikit-learn": _framework("sagemaker-scikit-learn"),
+    "sagemaker-xgboost": _framework("sagemaker-xgboost"),
+    "pytorch-training": _framework("pytorch-training", serves=False),
+    "pytorch-inference": _framework("pytorch-inference", trains=False),
+}
+
+
 # Images of which a processing job can run the Python and the shell; what is in them is what this environment holds.
 PROCESSING_IMAGES = ("sagemaker-scikit-learn",)
 
 
-def find_image(uri: str) -> Image:
+def find_image(uri: str, script: bool = False) -> Image:
     """The image of an address such as ``ACCOUNT.dkr.ecr.REGION.amazonaws.com/linear-learner:1``.
 
-    Raises AwsError if the account has no program for it.
+    ``script`` says that there is a program of the user's to run.  Raises AwsError if the account has no program for
+    the image.
     """
     repository = _repository(uri)
-    if repository not in IMAGES:
-        raise not_implemented(f"The image {uri} (images that run here: {', '.join(IMAGES)})")
-    image = IMAGES[repository]
+    kinds = (FRAMEWORKS, IMAGES) if script else (IMAGES, FRAMEWORKS)
+    image = next((each[repository] for each in kinds if repository in each), None)
+    if image is None:
+        raise not_implemented(f"The image {uri} (images that run here: {', '.join({**IMAGES, **FRAMEWORKS})})")
     if image.versions and not uri.endswith(tuple(f":{version}" for version in image.versions)):
         raise not_implemented(f"The image {uri} (of {repository}, the version {image.versions[0]} runs here)")
     return image

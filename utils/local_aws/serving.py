@@ -28,6 +28,7 @@ from .errors import AwsError
 from .images import Image, LoadedModel, find_image
 from .protocols import request_id
 from .s3 import S3
+from .s3.objects import copy_file
 from .state import CHECKOUT
 from .uris import split_uri
 
@@ -240,8 +241,9 @@ class ModelContainer:
             if self._stopped.is_set():
                 return None
             (self._folder / "s").unlink(missing_ok=True)
+            modules = [] if self._image.script_mode else [str(CHECKOUT)]
             self._container = container = script_container.start(
-                self._image.serve, self._root, self._environment, self._region, self._write, modules=[str(CHECKOUT)]
+                self._image.serve, self._root, self._environment, self._region, self._write, modules
             )
         until = time.monotonic() + self._startup
         code = None
@@ -282,6 +284,24 @@ def fetch(objects: S3, url: str, target: Path) -> None:
         raise ValueError(f"Could not find model data at {url}.") from None
 
 
+def fetch_code(objects: S3, environment: Mapping[str, str], target: Path) -> None:
+    """Lay the archive of the user's code, if it is in S3, at ``target``: a container has no keys to do it.
+
+    Its program says what is missing.
+    """
+    try:
+        objects.link(objects.object(*split_uri(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))), target)
+    except AwsError:
+        return
+
+
+def lay_code(archive: Path, root: Path) -> None:
+    """Put an archive that ``fetch_code`` has brought, if it has, where the container's program looks for it."""
+    if archive.is_file():
+        (root / "opt" / "ml").mkdir(parents=True, exist_ok=True)
+        copy_file(archive, root / "opt" / "ml" / "sourcedir.tar.gz")
+
+
 def unpack(archive: Path, url: str, root: Path) -> None:
     """Unpack an artifact, which came from ``url``, where a container whose root is ``root`` looks for it.
 
@@ -320,7 +340,7 @@ def begin(
 
     Raises ValueError if the model cannot be loaded; the log says why.
     """
-    image = find_image(uri)
+    image = find_image(uri, "SAGEMAKER_PROGRAM" in environment)
     folder = _model_folder(root)
     folder.mkdir(parents=True, exist_ok=True)  # a model may have no artifact
     if image.load is None:

@@ -6,6 +6,7 @@ CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from .errors import AwsError
@@ -77,7 +78,9 @@ class TrainingJobs(Jobs):
                 "ValidationException",
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
-        image = find_image(spec["TrainingImage"])
+        image = find_image(spec["TrainingImage"], "sagemaker_program" in params.get("HyperParameters", {}))
+        if not image.train:
+            raise not_implemented(f"Training with the image {spec['TrainingImage']}")
         self.resources.check_role(params["RoleArn"])
         cluster = params.get("ResourceConfig", {})
         for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
@@ -95,7 +98,9 @@ class TrainingJobs(Jobs):
             )
         channels = self._channels(params)
         split_uri(params["OutputDataConfig"]["S3OutputPath"])
-        if spec.get("MetricDefinitions"):
+        if image.script_mode:
+            _check_metrics(spec.get("MetricDefinitions", []))
+        elif spec.get("MetricDefinitions"):
             raise AwsError(
                 "ValidationException",
                 "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
@@ -112,14 +117,15 @@ class TrainingJobs(Jobs):
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
         artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
-        tuned = [{**each, "Name": OBJECTIVE} for each in image.metric_definitions if each["Name"] == objective]
+        definitions = metric_definitions(image, spec)
+        tuned = [{**each, "Name": OBJECTIVE} for each in definitions if each["Name"] == objective]
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
         body |= {
             "AlgorithmSpecification": {
                 "EnableSageMakerMetricsTimeSeries": False,
                 **spec,
-                "MetricDefinitions": [*image.metric_definitions, *tuned],
+                "MetricDefinitions": [*definitions, *tuned],
             },
             "OutputDataConfig": output,
             # Where the artifact will lie; a job that fails has the address too, and nothing is there.
@@ -142,7 +148,7 @@ class TrainingJobs(Jobs):
         if tuning_job:
             body["TuningJobArn"] = tuning_job
         self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        run = TrainingRun(self, name, image.train, channels)
+        run = TrainingRun(self, name, image, channels)
         self.begin(run)
         return run
 
@@ -177,3 +183,23 @@ class TrainingJobs(Jobs):
                     raise not_implemented(f"A channel's {member} (channel '{name}')")
             channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return channels
+
+
+def metric_definitions(image: Image, spec: dict) -> list[dict]:
+    """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
+    return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
+
+
+def _check_metrics(definitions: list[dict]) -> None:
+    for each in definitions:
+        try:
+            groups = re.compile(each["Regex"]).groups
+        except (re.error, OverflowError, RecursionError) as error:
+            raise AwsError(
+                "ValidationException", f"The regex of the metric '{each['Name']}' cannot be used: {error}."
+            ) from None
+        if groups < 1:
+            raise AwsError(
+                "ValidationException",
+                f"The regex of the metric '{each['Name']}' must have a capturing group, which holds the value.",
+            )

@@ -17,10 +17,12 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from . import script_container
 from .containers import Container
 from .errors import AwsError
+from .images import Image
 from .jobs import MAX_REASON, JobRun
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3Object
@@ -43,12 +45,15 @@ class TrainingRun(JobRun):
         self,
         jobs: TrainingJobs,
         name: str,
-        command: tuple[str, ...],
+        image: Image,
         channels: dict[str, list[tuple[S3Object, str]]],
     ) -> None:
         super().__init__(jobs, name)
-        self.command = command
+        if image.script_mode:
+            self.root = script_container.root_folder(self.root)
+        self.image = image
         self.channels = channels
+        self.archive = ""  # the file of the user's code, once it is here
         self.base = self.root / "opt" / "ml"
         body = jobs.resources.get(TRAINING_JOB, name)
         self.patterns = [
@@ -82,7 +87,7 @@ class TrainingRun(JobRun):
             if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
-            saved = any((self.base / "model").iterdir())
+            saved = _holds_anything(self.base / "model")
             if status == "Completed" or (status == "Stopped" and saved):
                 self._enter("Uploading", "Uploading generated training model")
                 failure = self._upload(body)
@@ -136,9 +141,24 @@ class TrainingRun(JobRun):
                 try:
                     self.jobs.objects.link(each, target)
                     if channel in compressed:
-                        _decompress(target, self.root / "decompressed")
+                        _replace(target, self.root / "decompressed", gzip.open)
+                    elif self.image.script_mode:
+                        # A script may write on what it was given; S3's own bytes stay as they are.
+                        _replace(target, self.root / "copied", open)
                 except (OSError, EOFError, zlib.error, AwsError) as error:
                     raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+        if self.image.script_mode:
+            script_container.lay_out(self.root)
+            self._fetch_code(body.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+
+    def _fetch_code(self, directory: str) -> None:
+        """Bring the archive of the user's code here; a job has no keys to do it.  What is missing its program says."""
+        try:
+            bucket, key = split_uri(json.loads(directory))
+            self.jobs.objects.link(self.jobs.objects.object(bucket, key), self.root / "sourcedir.tar.gz")
+        except (ValueError, TypeError, AttributeError, AwsError):
+            return
+        self.archive = str(self.root / "sourcedir.tar.gz")
 
     def _train(self, body: dict) -> tuple[str, str, str | None]:
         """Run the container; the job's status, secondary status and FailureReason."""
@@ -149,32 +169,44 @@ class TrainingRun(JobRun):
             self.jobs.logs.write(LOG_GROUP, stream, lines)
             self._read_metrics(lines)
 
-        container = Container(
-            self.command,
-            self.root,
-            {
-                **body.get("Environment", {}),
-                "SAGEMAKER_BASE_DIR": str(self.base),
-                "AWS_REGION": self.jobs.account.region,
-                "TRAINING_JOB_NAME": self.job,
-                "TRAINING_JOB_ARN": body["TrainingJobArn"],
-            },
-            keep,
-        )
+        environment = {
+            **body.get("Environment", {}),
+            "SAGEMAKER_BASE_DIR": str(self.base),
+            "AWS_REGION": self.jobs.account.region,
+            "TRAINING_JOB_NAME": self.job,
+            "TRAINING_JOB_ARN": body["TrainingJobArn"],
+        }
+        if self.image.script_mode:
+            command = [*self.image.train, self.archive]
+            container = script_container.start(command, self.root, environment, self.jobs.account.region, keep)
+        else:
+            container = Container(self.image.train, self.root, environment, keep)
         code = self.watch(container)
         if code is None:
             return "Stopped", "Stopped" if self.stop_wanted.is_set() else "MaxRuntimeExceeded", None
         if code == 0:
             return "Completed", "Completed", None
-        failure = self.base / "output" / "failure"
-        if failure.is_file():
-            return "Failed", "Failed", failure.read_text(errors="replace")
+        failure = self._failure()
+        if failure is not None and self.image.script_mode:
+            failure = f"AlgorithmError: {failure}, exit code: {code if code > 0 else 128 - code}"
+        if failure is not None:
+            return "Failed", "Failed", failure
         how = f"exit code: {code}" if code > 0 else f"signal {-code}"
         return (
             "Failed",
             "Failed",
             f"AlgorithmError: The algorithm's process ended with {how}; its log says why.",
         )
+
+    def _failure(self) -> str | None:
+        """What the program has written of its failure, as far as AWS shows it."""
+        path = self.base / "output" / "failure"
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            text = file.read(8 * MAX_REASON).decode(errors="replace")
+        # In a container the job's folder is the root of all.
+        return text.replace(f"{self.root}/", "/")[:MAX_REASON]
 
     def _read_metrics(self, lines: list[tuple[float, str]]) -> None:
         points = []
@@ -183,7 +215,7 @@ class TrainingRun(JobRun):
                 found = find(line)
                 try:
                     value = float(found.group(1)) if found else math.nan
-                except ValueError:
+                except (ValueError, TypeError):  # a group that took no part is None
                     continue
                 if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
                     points.append((name, at, value))
@@ -200,7 +232,7 @@ class TrainingRun(JobRun):
         kinds = [("model.tar.gz", self.base / "model"), ("output.tar.gz", self.base / "output" / "data")]
         try:
             for name, folder in kinds:
-                if not any(folder.iterdir()):
+                if not _holds_anything(folder):
                     continue
                 if body["OutputDataConfig"]["CompressionType"] == "NONE":
                     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -212,6 +244,8 @@ class TrainingRun(JobRun):
                     self.jobs.objects.put_file(bucket, prefix + name, archive)
         except AwsError as error:
             return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
+        except (OSError, UnicodeError) as error:  # a script may leave anything there, or fill the disk
+            return f"ClientError: Artifact upload failed: {error}".replace(f"{self.root}/", "/")
         return None
 
     def _message(self, message: str) -> None:
@@ -256,12 +290,16 @@ def _finder(regex: str) -> Callable[[str], re.Match[str] | None]:
     return pattern.match if regex.startswith(".*") else pattern.search
 
 
-def _decompress(path: Path, scratch: Path) -> None:
-    """Put in the place of a gzip file what it holds, by way of ``scratch``, a new file beside it on the disk.
+def _holds_anything(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> None:
+    """Put in the place of a file what ``opened`` reads from it, by way of ``scratch``, a new file on the same disk.
 
     The object in S3, which may share the file's bytes, stays as it is.
     """
-    with gzip.open(path) as source, scratch.open("wb") as plain:
+    with opened(path, "rb") as source, scratch.open("wb") as plain:
         shutil.copyfileobj(source, plain, 1 << 20)
     scratch.replace(path)
 

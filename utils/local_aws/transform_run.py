@@ -133,8 +133,10 @@ class TransformRun(JobRun):
                 serving.unpack(archive, url, self.container_root)
             except ValueError as error:
                 raise ValueError(f"ClientError: {error}") from None
+        serving.fetch_code(self.jobs.objects, environment, self.root / "code.tar.gz")
+        serving.lay_code(self.root / "code.tar.gz", self.container_root)
         uri, region = self.container["Image"], self.jobs.account.region
-        if find_image(uri).load:
+        if find_image(uri, "SAGEMAKER_PROGRAM" in environment).load:
             self._write([(time.time(), "Docker entrypoint called with argument(s): serve")])
         try:
             self.model = serving.begin(uri, self.container_root, environment, region, self._write, timeout=TIMEOUT)

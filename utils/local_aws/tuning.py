@@ -17,7 +17,7 @@ from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
 from .s3 import S3
 from .state import Account
-from .training import TrainingJobs
+from .training import TrainingJobs, metric_definitions
 from .training_run import OBJECTIVE
 from .tuning_run import TuningRun, finish, training_job
 from .tuning_search import DEFAULT_SEED, STRATEGIES, Choices, Range, read_ranges
@@ -86,9 +86,10 @@ class TuningJobs(Jobs):
         # The SDK asks with the one and reads the other when it attaches.
         definition = {**definition, "StaticHyperParameters": static, "ResourceConfig": cluster}
         image, _ = self.training.check(training_job(definition, f"{name}-001-00000000", {}, []))
-        _check_objective(image, definition["AlgorithmSpecification"]["TrainingImage"], objective)
+        metrics = metric_definitions(image, definition["AlgorithmSpecification"])
+        _check_objective(image, metrics, definition["AlgorithmSpecification"]["TrainingImage"], objective)
         _check_tunable(image, definition, ranges)
-        spec = {**definition["AlgorithmSpecification"], "MetricDefinitions": image.metric_definitions}
+        spec = {**definition["AlgorithmSpecification"], "MetricDefinitions": metrics}
         created = now()
         body = {
             "HyperParameterTuningJobConfig": {
@@ -231,8 +232,16 @@ def _limits(config: dict, ranges: list[Range]) -> dict:
     return limits
 
 
-def _check_objective(image: Image, uri: str, objective: dict) -> None:
+def _check_objective(image: Image, metrics: list[dict], uri: str, objective: dict) -> None:
     name, direction = objective["MetricName"], objective["Type"]
+    if image.script_mode:
+        if name not in {each["Name"] for each in metrics}:
+            raise AwsError(
+                "ValidationException",
+                "A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric "
+                "definitions.",
+            )
+        return
     if name not in image.objectives:
         raise AwsError(
             "ValidationException",
@@ -249,7 +258,7 @@ def _check_objective(image: Image, uri: str, objective: dict) -> None:
 
 def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
     uri = definition["AlgorithmSpecification"]["TrainingImage"]
-    unknown = [each.name for each in ranges if each.name not in image.tunable]
+    unknown = [each.name for each in ranges if each.name not in image.tunable and not image.script_mode]
     if unknown:
         raise AwsError(
             "ValidationException",
@@ -259,7 +268,7 @@ def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
         )
     for each in ranges:
         kind = "Categorical" if isinstance(each, Choices) else "Integer" if each.integer else "Continuous"
-        if kind != "Categorical" and image.tunable[each.name] != kind:
+        if kind != "Categorical" and image.tunable.get(each.name, kind) != kind:
             raise AwsError(
                 "ValidationException",
                 f"The hyperparameter [{each.name}] of the algorithm, {uri}, takes a range of the type "

@@ -1,0 +1,132 @@
+"""What a script is told of its training job: arguments and ``SM_…`` variables.
+
+Source: the package ``sagemaker_training`` 5.1.4, modules ``environment`` and ``mapping``.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+
+BASE = "/opt/ml"
+CODE = f"{BASE}/code"
+# Hyperparameters that are for the container; others that begin so are parameters of its framework.
+RESERVED = "sagemaker_"
+FOR_THE_CONTAINER = {
+    "sagemaker_program",
+    "sagemaker_submit_directory",
+    "sagemaker_enable_cloudwatch_metrics",
+    "sagemaker_region",
+    "sagemaker_container_log_level",
+    "sagemaker_job_name",
+    "sagemaker_s3_output",
+    "default_user_module_name",
+    "_tuning_objective_metric",
+}
+
+
+def read_configuration(name: str) -> dict:
+    """One of the files that SageMaker lays into ``/opt/ml/input/config``."""
+    with open(f"{BASE}/input/config/{name}.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def decoded(hyperparameters: Mapping[str, str]) -> dict:
+    """Hyperparameters are strings that hold JSON; one that does not is taken as it is."""
+    values = {}
+    for name, text in hyperparameters.items():
+        try:
+            values[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            values[name] = text
+    return values
+
+
+def training_environment(framework_module: str, variables: Mapping[str, str]) -> dict:
+    """What the toolkit calls the training environment, from the job's configuration and its ``variables``."""
+    values = decoded(read_configuration("hyperparameters"))
+    resources, channels = read_configuration("resourceconfig"), read_configuration("inputdataconfig")
+    groups = {each["instance_group_name"]: each for each in resources["instance_groups"]}
+    group = resources["current_group_name"]
+    entry_point = variables.get("SAGEMAKER_PROGRAM") or values.get("sagemaker_program")
+    reserved = {name for name in values if name in FOR_THE_CONTAINER or name.startswith(RESERVED)}
+    return {
+        "additional_framework_parameters": {name: values[name] for name in sorted(reserved - FOR_THE_CONTAINER)},
+        "channel_input_dirs": {name: f"{BASE}/input/data/{name}" for name in channels},
+        "current_host": resources["current_host"],
+        "current_instance_group": group,
+        "current_instance_group_hosts": groups[group]["hosts"],
+        "current_instance_type": resources["current_instance_type"],
+        "distribution_hosts": [],
+        "distribution_instance_groups": [],
+        "framework_module": framework_module,
+        "hosts": resources["hosts"],
+        "hyperparameters": {name: value for name, value in values.items() if name not in reserved},
+        "input_config_dir": f"{BASE}/input/config",
+        "input_data_config": channels,
+        "input_dir": f"{BASE}/input",
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": False,
+        "is_master": True,
+        "is_modelparallel_enabled": None,
+        "is_smddpmprun_installed": False,
+        "is_smddprun_installed": False,
+        "job_name": variables.get("TRAINING_JOB_NAME"),
+        "log_level": values.get("sagemaker_container_log_level", 20),
+        "master_hostname": resources["hosts"][0],
+        "model_dir": f"{BASE}/model",
+        "module_dir": str(values.get("sagemaker_submit_directory", CODE)),
+        "module_name": str(entry_point).removesuffix(".py"),
+        "network_interface_name": resources["network_interface_name"],
+        "num_cpus": os.cpu_count(),
+        "num_gpus": 0,
+        "num_neurons": 0,
+        "output_data_dir": f"{BASE}/output/data",
+        "output_dir": f"{BASE}/output",
+        "output_intermediate_dir": f"{BASE}/output/intermediate",
+        "resource_config": resources,
+        "topology": [],
+        "user_entry_point": entry_point,
+    }
+
+
+def arguments(hyperparameters: Mapping[str, object]) -> list[str]:
+    """Hyperparameters as a command line: sorted, ``--name value`` (``-n value`` if the name is one letter)."""
+    found = []
+    for name in sorted(hyperparameters):
+        value = hyperparameters[name]
+        if isinstance(value, dict):
+            value = ",".join(f"{key}={value[key]}" for key in sorted(value))
+        found += [f"--{name}" if len(name) > 1 else f"-{name}", "" if value is None else str(value)]
+    return found
+
+
+def variables(environment: Mapping[str, object]) -> dict[str, str]:
+    """The ``SM_…`` variables of a training environment."""
+    # In the toolkit's order, in which they stand in the log.
+    named = (
+        "hosts", "network_interface_name", "hps", "user_entry_point", "framework_params", "resource_config",
+        "input_data_config", "output_data_dir", "channels", "current_host", "current_instance_type",
+        "current_instance_group", "current_instance_group_hosts", "instance_groups", "instance_groups_dict",
+        "distribution_instance_groups", "is_hetero", "module_name", "log_level", "framework_module", "input_dir",
+        "input_config_dir", "output_dir", "num_cpus", "num_gpus", "num_neurons", "model_dir", "module_dir",
+        "training_env", "user_args", "output_intermediate_dir",
+    )  # fmt: skip
+    values = {
+        **environment,
+        "hps": environment["hyperparameters"],
+        "framework_params": environment["additional_framework_parameters"],
+        "channels": sorted(environment["channel_input_dirs"]),
+        "training_env": environment,
+        "user_args": arguments(environment["hyperparameters"]),
+    }
+    shown = {name: values[name] for name in named}
+    shown |= {f"channel_{name}": path for name, path in environment["channel_input_dirs"].items()}
+    shown |= {f"hp_{name}": value for name, value in environment["hyperparameters"].items()}
+    return {f"SM_{name.upper()}": _as_text(value) for name, value in shown.items()}
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

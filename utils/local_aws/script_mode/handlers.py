@@ -1,0 +1,230 @@
+"""What the framework images do between a request and an answer where the user's code does not say.
+
+A user's module may have ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``, or ``transform_fn`` in place of the
+last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-scikit-learn-container``
+(``serving.py``), ``sagemaker-xgboost-container`` (``handler_service.py``, ``encoder.py``),
+``sagemaker-pytorch-inference-toolkit`` (``default_pytorch_inference_handler.py``), and the packages
+``sagemaker_containers`` and ``sagemaker_inference`` that they rest on.
+"""
+
+import csv
+import inspect
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+
+JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
+LIBSVM = ("text/libsvm", "text/x-libsvm")
+TEXT = (JSON, CSV)  # what an image hands on as a text, not as bytes
+NO_MODEL_FN = (
+    "\nPlease provide a model_fn implementation.\n"
+    "See documentation for model_fn at https://github.com/aws/sagemaker-python-sdk\n"
+)
+
+
+class UnsupportedFormatError(Exception):
+    """A content type that an image cannot read or write."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(
+            f"Content type {content_type} is not supported by this framework.\n\n"
+            "            Please implement input_fn to to deserialize the request data or an output_fn to\n"
+            "            serialize the response. For more information, see the SageMaker Python SDK README."
+        )
+
+
+class Defaults:
+    """What scikit-learn's image does."""
+
+    # Whether the image is built on the package sagemaker_inference: its answers tell errors, and functions may take a
+    # context.  If not, it is built on sagemaker_containers.
+    inference_toolkit = False
+    module: str | None = None  # the user's module if SAGEMAKER_PROGRAM does not name it
+    inside_the_model = False  # whether the user's code is the artifact's folder ``code``, wherever it came from
+
+    def model_fn(self, model_dir: str):
+        raise NotImplementedError(NO_MODEL_FN)
+
+    def input_fn(self, data, content_type: str):
+        array = _read(data, content_type)
+        return array.astype("float32") if content_type in TEXT else array
+
+    def predict_fn(self, data, model):
+        return model.predict(data)
+
+    def output_fn(self, prediction, accept: str):
+        return _write(prediction, accept), accept
+
+
+class XGBoost(Defaults):
+    """What XGBoost's image does with a script."""
+
+    inference_toolkit = True
+
+    def input_fn(self, data, content_type: str):
+        import numpy
+        import xgboost
+
+        media = content_type.partition(";")[0].strip()
+        if media == CSV:
+            text = data if isinstance(data, str) else data.decode()
+            delimiter = csv.Sniffer().sniff(text.split("\n")[0][:512]).delimiter
+            delimiter = "," if delimiter.isalnum() else delimiter
+            rows = [[each or "nan" for each in line.split(delimiter)] for line in text.split("\n")]
+            return xgboost.DMatrix(numpy.array(rows).astype(float))
+        if media in LIBSVM:
+            with tempfile.NamedTemporaryFile(suffix=".libsvm") as file:
+                file.write(data)
+                file.flush()
+                return xgboost.DMatrix(f"{file.name}?format=libsvm")
+        raise UnsupportedFormatError(media)
+
+    def predict_fn(self, data, model):
+        return model.predict(data, validate_features=False)
+
+    def output_fn(self, prediction, accept: str):
+        return _write(prediction, accept)
+
+
+class PyTorch(Defaults):
+    """What PyTorch's image does."""
+
+    inference_toolkit = True
+    module = "inference.py"
+    inside_the_model = True
+
+    def model_fn(self, model_dir: str):
+        import torch
+
+        path = os.path.join(model_dir, "model.pt")
+        if not os.path.exists(path):
+            found = [name for name in os.listdir(model_dir) if name.endswith((".pt", ".pth"))]
+            if len(found) != 1:
+                raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {found}")
+            path = os.path.join(model_dir, found[0])
+        try:
+            return torch.jit.load(path, map_location="cpu")
+        except RuntimeError as error:
+            raise RuntimeError(f"Failed to load {path}. Please ensure model is saved using torchscript.") from error
+
+    def input_fn(self, data, content_type: str):
+        import numpy
+        import torch
+
+        if content_type == CSV:
+            return torch.FloatTensor(numpy.genfromtxt(io.StringIO(data), delimiter=","))
+        array = _read(data, content_type)
+        return torch.FloatTensor(array) if content_type in TEXT else torch.from_numpy(array)
+
+    def predict_fn(self, data, model):
+        import torch
+
+        with torch.no_grad():
+            model.eval()
+            return model(data)
+
+    def output_fn(self, prediction, accept: str):
+        import numpy
+        import torch
+
+        if isinstance(prediction, torch.Tensor):
+            prediction = prediction.detach().cpu().numpy().tolist()
+        for content_type in accept.replace(" ", "").split(","):
+            if content_type == CSV:
+                text = io.StringIO()
+                numpy.savetxt(text, prediction, delimiter=",", fmt="%s")
+                return text.getvalue()
+            if content_type in (JSON, NPY):
+                return _write(prediction, content_type)
+        raise UnsupportedFormatError(accept)
+
+
+IMAGES: dict[str, type[Defaults]] = {
+    "sagemaker-scikit-learn": Defaults,
+    "sagemaker-xgboost": XGBoost,
+    "pytorch-inference": PyTorch,
+}
+
+
+class Handler:
+    """A model that answers, by the user's functions and an image's defaults.
+
+    Raises what the user's code raises, ValueError if its functions exclude each other.
+    """
+
+    def __init__(self, defaults: Defaults, module: ModuleType | None, model_dir: str) -> None:
+        self._with_context = defaults.inference_toolkit
+        self._context = SimpleNamespace(system_properties={"model_dir": model_dir, "gpu_id": None})
+
+        def find(name: str) -> Callable | None:
+            return getattr(module, name, None)
+
+        self._transform = find("transform_fn")
+        if self._transform and any(map(find, ("input_fn", "predict_fn", "output_fn"))):
+            raise ValueError("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn")
+        self._input = find("input_fn") or defaults.input_fn
+        self._predict = find("predict_fn") or defaults.predict_fn
+        self._output = find("output_fn") or defaults.output_fn
+        self.model = self._call(find("model_fn") or defaults.model_fn, model_dir)
+
+    def answer(self, body: bytes, content_type: str, accept: str):
+        """What the user's code, or the image, makes of a request: a body, or a body and its content type."""
+        data = body.decode("utf-8") if content_type in TEXT else body
+        if self._transform:
+            return self._call(self._transform, self.model, data, content_type, accept)
+        prediction = self._call(self._predict, self._call(self._input, data, content_type), self.model)
+        return self._call(self._output, prediction, accept)
+
+    def _call(self, function: Callable, *arguments):
+        """A function may take the server's context after its own arguments."""
+        try:
+            takes = len(inspect.signature(function).parameters)
+        except (TypeError, ValueError):
+            takes = len(arguments)
+        if self._with_context and takes == len(arguments) + 1:
+            arguments = (*arguments, self._context)
+        return function(*arguments)
+
+
+def _read(data, content_type: str):
+    """An array of a request's body."""
+    import numpy
+
+    if content_type == JSON:
+        return numpy.array(json.loads(data))
+    if content_type == CSV:
+        # As in the image: a single row has one dimension.
+        return numpy.array(list(csv.reader(io.StringIO(data), strict=True))).squeeze()
+    if content_type == NPY:
+        return numpy.load(io.BytesIO(data), allow_pickle=True)
+    if content_type == NPZ:
+        import scipy.sparse
+
+        return scipy.sparse.load_npz(io.BytesIO(data))
+    raise UnsupportedFormatError(content_type)
+
+
+def _write(prediction, content_type: str) -> bytes | str:
+    import numpy
+
+    if content_type == JSON:
+        return json.dumps(prediction, default=_as_list)
+    if content_type == CSV:
+        array = numpy.array(prediction)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n", strict=True).writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
+        return text.getvalue()
+    if content_type == NPY:
+        file = io.BytesIO()
+        numpy.save(file, prediction)
+        return file.getvalue()
+    raise UnsupportedFormatError(content_type)
+
+
+def _as_list(value):
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -1,0 +1,176 @@
+"""Serves a model by the user's code as AWS's framework images do: an HTTP server by SageMaker's container contract.
+
+Started by its path, with the image's name.  It listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names:
+``GET /ping``, ``POST /invocations``, ``GET /execution-parameters``.  The user's module is imported into this process.
+
+Reference: the developer guide, "Use Your Own Inference Code with Hosting Services".
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import tarfile
+import threading
+import traceback
+import zlib
+from pathlib import Path
+from types import ModuleType
+
+import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+HERE = Path(__file__).resolve().parent
+# Only what stands in this folder is read from the project, under one name: all others are the user's.
+sys.path.insert(0, str(HERE.parent))
+from script_mode import requirements  # noqa: E402
+from script_mode.handlers import IMAGES, JSON, Defaults, Handler  # noqa: E402
+
+sys.path.remove(str(HERE.parent))
+
+ROOT = os.environ[rerooted.VARIABLE]
+# Real paths: a library in C that is given one opens it by its name itself.
+BASE = f"{ROOT}/opt/ml"
+MODEL = f"{BASE}/model"
+# What Flask answers for an error that nobody handled, in the images that are built on it.
+INTERNAL = (
+    "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
+    "<p>The server encountered an internal error and was unable to complete your request. Either the server is "
+    "overloaded or there is an error in the application.</p>\n"
+)
+
+
+def told(error: BaseException) -> str:
+    """An error as Python prints it, without the lines that on AWS are not there."""
+    whole = traceback.TracebackException.from_exception(error)
+    waiting, seen = [whole], set()
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        ours = (str(HERE), str(Path(rerooted.__file__).parent), "<frozen importlib")
+        each.stack = traceback.StackSummary.from_list([at for at in each.stack if not at.filename.startswith(ours)])
+        waiting += [each.__cause__, each.__context__]
+    return "".join(whole.format()).replace(f"{ROOT}/", "/")
+
+
+def load(defaults: Defaults) -> tuple[Handler, ModuleType | None]:
+    """The model, by the user's module; whatever the user's code raises."""
+    program = os.environ.get("SAGEMAKER_PROGRAM") or defaults.module
+    folder = _code(defaults)
+    module = None
+    if program:
+        sys.path.insert(0, folder)
+        if os.path.isfile(f"{folder}/requirements.txt"):
+            requirements.check(folder, os.environ)
+        name = program.removesuffix(".py").replace("/", ".")
+        # PyTorch's image has a default for all, and goes without a module.
+        if not defaults.inside_the_model or importlib.util.find_spec(name):
+            module = importlib.import_module(name)
+    return Handler(defaults, module, MODEL), module
+
+
+def _code(defaults: Defaults) -> str:
+    """The folder of the user's code: in the artifact, or the archive that the account has brought."""
+    directory = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if defaults.inside_the_model:
+        return f"{MODEL}/code"
+    if directory.startswith("s3://"):
+        archive = f"{BASE}/sourcedir.tar.gz"
+        if not os.path.isfile(archive):
+            raise FileNotFoundError(f"SAGEMAKER_SUBMIT_DIRECTORY {directory}: there is no such object.")
+        try:
+            with tarfile.open(archive, "r:gz") as tar:
+                tar.extractall(f"{BASE}/code", filter="data")
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            raise ValueError(f"SAGEMAKER_SUBMIT_DIRECTORY {directory} cannot be unpacked: {error}") from None
+        return f"{BASE}/code"
+    return directory or f"{BASE}/code"
+
+
+def application(defaults: Defaults, handler: Handler, module: ModuleType | None) -> Starlette:
+    """The server of a model that is loaded.  One request at a time is at the user's code, as in one worker."""
+    busy = threading.Lock()
+
+    def answer(body: bytes, content_type: str, accept: str) -> Response:
+        try:
+            with busy:
+                result = handler.answer(body, content_type, accept)
+            return _response(result, accept if defaults.inference_toolkit else "text/html; charset=utf-8")
+        except Exception as error:
+            text = told(error)
+            print(text, end="", flush=True)
+            if not defaults.inference_toolkit:
+                return Response(INTERNAL, 500, media_type="text/html")
+            return Response(f"{error}\n{text}".replace(f"{ROOT}/", "/"), 500, media_type=JSON)
+
+    async def invoke(request: Request) -> Response:
+        headers = request.headers
+        accept = headers.get("accept")
+        if not accept or accept == "*/*":
+            accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
+        return await run_in_threadpool(answer, await request.body(), headers.get("content-type") or JSON, accept)
+
+    async def ping(request: Request) -> Response:
+        return Response()
+
+    async def parameters(request: Request) -> Response:
+        function = getattr(module, "execution_parameters_fn", None)
+        if function is None:
+            return Response(status_code=404)
+        try:
+            return _response(await run_in_threadpool(function), JSON)
+        except Exception as error:
+            print(told(error), end="", flush=True)
+            return Response(status_code=500)
+
+    return Starlette(
+        routes=[
+            Route("/ping", ping),
+            Route("/invocations", invoke, methods=["POST"]),
+            Route("/execution-parameters", parameters),
+        ]
+    )
+
+
+def _response(result: object, content_type: str) -> Response:
+    """The answer that a function gave: a body, or a body and its content type; TypeError if it is neither."""
+    if isinstance(result, tuple):
+        result, content_type = result[:2]
+    if isinstance(result, dict):
+        result, content_type = json.dumps(result), JSON
+    if not isinstance(result, (str, bytes, bytearray)):
+        raise TypeError(f"The answer to a request must be text or bytes; the user's code gave a {type(result)}.")
+    body = result.encode() if isinstance(result, str) else bytes(result)
+    return Response(body, headers={"Content-Type": str(content_type)})
+
+
+def main(image: str) -> int:
+    """Load the model and serve it until the container is stopped."""
+    defaults = IMAGES[image]()
+    try:
+        handler, module = load(defaults)
+    except (Exception, SystemExit) as error:
+        print(told(error), end="", flush=True)
+        if isinstance(error, ModuleNotFoundError) and error.name in ("torch", None) and "'torch'" in str(error):
+            print(requirements.NO_TORCH, flush=True)
+        return 1
+    uvicorn.run(
+        application(defaults, handler, module),
+        uds=os.environ["LOCAL_AWS_SOCKET"],
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,225 @@
+"""Runs a user's training script as AWS's framework images do; it plays the open ``sagemaker-training-toolkit``.
+
+Started by its path, with the image's name and the file that the account has fetched from the job's
+``sagemaker_submit_directory`` (empty if there was none).  The script runs in a process of its own, in ``/opt/ml/code``.
+
+Source: the package ``sagemaker_training`` 5.1.4, modules ``trainer``, ``entry_point``, ``process`` and ``errors``.
+"""
+
+import builtins
+import json
+import logging
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import zlib
+from typing import BinaryIO, NamedTuple
+
+import requirements
+import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
+from environment import BASE, CODE, arguments, training_environment, variables
+
+FAILURE = f"{BASE}/output/failure"
+LONGEST_LINE = 65_536  # bytes that are read at once
+LARGEST_MESSAGE = 100_000  # characters of a script's errors that are kept; AWS shows 1024
+ERRORS = [name for name in dir(builtins) if name.endswith(("Error", "Exception"))]
+ERRORS += ["Invalid requirement", "ResourceExhaustedError", "OutOfRangeError", "InvalidArgumentError"]
+PLAIN_NAME = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
+
+toolkit = logging.getLogger("sagemaker-training-toolkit")
+stopped = threading.Event()
+
+
+class Framework(NamedTuple):
+    """How an image's own code calls the toolkit."""
+
+    module: str  # what the toolkit calls
+    as_module: bool = False  # whether a script runs as ``python -m name``
+    keeps_errors: bool = False  # whether the script's last error stands in the failure
+    variables: dict[str, str] = {}
+
+
+FRAMEWORKS = {
+    "sagemaker-scikit-learn": Framework("sagemaker_sklearn_container.training"),
+    "sagemaker-xgboost": Framework("sagemaker_xgboost_container.training", as_module=True),
+    "pytorch-training": Framework(
+        "sagemaker_pytorch_container.training",
+        keeps_errors=True,
+        # On AWS MASTER_ADDR is the first host's name, which is known in the job's network only.
+        variables={
+            "MASTER_ADDR": "localhost",
+            "MASTER_PORT": "7777",
+            "NCCL_SOCKET_IFNAME": "eth0",
+            "NCCL_IB_DISABLE": "1",
+            "NCCL_DEBUG": "WARN",
+        },
+    ),
+}
+
+
+class UserError(Exception):
+    """What ends a job by the user's doing; its text is the job's failure."""
+
+
+def main(image: str, archive: str) -> int:
+    """Run the job's script; the exit code of the container."""
+    # A stop is the script's to answer, within AWS's two minutes: SIGTERM goes to the whole group.
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    framework = FRAMEWORKS[image]
+    try:
+        environment = training_environment(f"{framework.module}:main", os.environ)
+        logging.basicConfig(
+            format="%(asctime)s %(name)-12s %(levelname)-8s %(message)s", level=environment["log_level"]
+        )
+        toolkit.info("Imported framework %s", framework.module)
+        toolkit.info("No GPUs detected (normal if no gpus installed)")
+        logging.getLogger(framework.module).info("Invoking user training script.")
+        run(framework, environment, archive)
+    except UserError as error:
+        return _failed(str(error))
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, tarfile.TarError) as error:
+        return _failed(f"Framework Error: \n{type(error).__name__}: {error}")
+    toolkit.info("Reporting training SUCCESS")
+    return 0
+
+
+def run(framework: Framework, environment: dict, archive: str) -> None:
+    """Lay out the user's code and run it.
+
+    Raises UserError with the job's failure, or another error if the code cannot be laid out.
+    """
+    unpack(environment["module_dir"], archive)
+    name = checked_name(environment["user_entry_point"])
+    package = os.path.isfile(f"{CODE}/setup.py")
+    known = {
+        **os.environ,
+        **framework.variables,
+        **variables(environment),
+        "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), CODE])),
+    }
+    if os.path.isfile(f"{CODE}/requirements.txt") and name.endswith(".py"):
+        toolkit.info("Installing dependencies from requirements.txt")
+        try:
+            requirements.check(CODE, known)
+        except requirements.Missing as error:
+            failure = _called("InstallRequirementsError", error.code, error.message, error.command)
+            raise UserError(failure) from None
+    command = command_of(name, framework.as_module or package, arguments(environment["hyperparameters"]))
+    shown = {**variables(environment), "PYTHONPATH": CODE}
+    toolkit.info(
+        "Invoking user script\n\nTraining Env:\n\n%s\n\nEnvironment variables:\n\n%s\n\n"
+        "Invoking script with the following command:\n\n%s\n\n",
+        json.dumps(environment, indent=4),
+        "\n".join(f"{key}={value}" for key, value in shown.items()),
+        " ".join(command),
+    )
+    code, message = execute(command, known, framework.keeps_errors)
+    if code:
+        if framework.keeps_errors and "No module named 'torch'" in message:
+            message += f"\n{requirements.NO_TORCH}"
+        raise UserError(_called("ExecuteUserScriptError", code, message, command))
+
+
+def unpack(uri: str, archive: str) -> None:
+    """Put the user's code into ``/opt/ml/code``, where it may lie already."""
+    os.makedirs(CODE, exist_ok=True)
+    if uri == CODE or os.listdir(CODE):
+        return
+    if not archive:
+        raise ValueError(f"sagemaker_submit_directory {uri}: An error occurred (404) when calling the HeadObject "
+                         "operation: Not Found")  # fmt: skip
+    with tarfile.open(archive, "r:gz") as tar:
+        tar.extractall(CODE, filter="data")
+
+
+def checked_name(name: object) -> str:
+    """The entry point's name; UserError unless it is one of a file below the code's folder."""
+    if not name:
+        raise UserError(
+            "The training entry point name is empty. Set the 'sagemaker_program' hyperparameter (or "
+            "ContainerEntrypoint) to the name of the script to run, relative to your source directory -- for example "
+            "'train.py' or 'train.sh'."
+        )
+    name = str(name)
+    if not PLAIN_NAME.fullmatch(name) or {".", ".."} & set(name.split("/")):
+        raise UserError(
+            f"The training entry point {name!r} cannot be used. It must be a path inside your source directory, of "
+            "letters, digits, '.', '_', '+', '-' and '/', that does not start with '-' or '/'."
+        )
+    return name
+
+
+def command_of(name: str, as_module: bool, args: list[str]) -> list[str]:
+    """The command that runs an entry point: Python's, or a shell's for what is not Python."""
+    python = f"{os.environ[rerooted.VARIABLE]}/bin/python"
+    if name.endswith(".py"):
+        module = name.removesuffix(".py").replace("/", ".")
+        return [python, "-m", module, *args] if as_module else [python, name, *args]
+    path = f"{CODE}/{name}"
+    if os.path.isfile(path):
+        # No Python is there to exchange the paths in what a shell reads.
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = rerooted.in_text(file.read(), os.environ[rerooted.VARIABLE])
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.chmod(path, 0o777)
+    return ["/bin/sh", "-c", shlex.join([f"./{name}", *args])]
+
+
+def execute(command: list[str], known: dict[str, str], keeps_errors: bool) -> tuple[int, str]:
+    """Run a command in ``/opt/ml/code``: its exit code, and its error message if that is kept."""
+    pipe = subprocess.PIPE if keeps_errors else None
+    process = subprocess.Popen(command, cwd=CODE, env=known, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    if stopped.is_set():  # the signal came before the script
+        process.terminate()
+    if not keeps_errors:
+        return process.wait(), ""
+    found: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    readers = [
+        threading.Thread(target=_pass_on, args=(getattr(process, name), found[name]), daemon=True) for name in found
+    ]
+    for reader in readers:
+        reader.start()
+    code = process.wait()
+    for reader in readers:
+        reader.join(timeout=10)  # a process that the script left behind may hold the pipe
+    return code, "\n ".join(dict.fromkeys(line for lines in found.values() for line in lines)).strip()
+
+
+def _pass_on(stream: BinaryIO, kept: list[str]) -> None:
+    """Print a stream; keep what follows the first line that names an error, as far as a message may go."""
+    size = 0
+    for line in iter(lambda: stream.readline(LONGEST_LINE), b""):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        if size < LARGEST_MESSAGE:
+            text = line.decode(errors="replace").strip(" :\r\n")
+            if kept or any(name in text for name in ERRORS):
+                kept.append(text)
+                size += len(text) + 1
+
+
+def _called(kind: str, code: int, message: str, command: list[str]) -> str:
+    """The text of an error of the toolkit's that is of a command."""
+    return f'{kind}:\nExitCode {code}\nErrorMessage "{message}"\nCommand "{" ".join(command)}"'
+
+
+def _failed(message: str) -> int:
+    """Write the job's failure, unless the script has written one; the container's exit code."""
+    if not os.path.exists(FAILURE):
+        os.makedirs(os.path.dirname(FAILURE), exist_ok=True)
+        with open(FAILURE, "w", encoding="utf-8", errors="replace") as file:
+            file.write(message)
+    toolkit.error("Reporting training FAILURE")
+    toolkit.error(message)
+    toolkit.error("Encountered exit_code 1")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
