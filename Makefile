@@ -12,6 +12,8 @@ READY = .venv/ready
 TESTABLE = .venv/testable
 BENCHABLE = .venv/benchable
 PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c requirements.lock
+# For lesson 07; not in requirements.lock, since on some machines it is very large.
+PIP_TORCH = $(PIP) torch==2.13.0
 
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
@@ -102,7 +104,19 @@ $(READY): requirements.lock requirements.txt
 
 $(TESTABLE): $(READY) requirements-test.txt
 	@$(PIP) -r requirements-test.txt
+	@if [ "$(torch)" = yes ] || ! $(PIP_TORCH) --dry-run --report - 2>/dev/null | grep -qE '"name": "(nvidia|cuda)-'; then \
+		$(PIP_TORCH) || echo 'PyTorch could not be installed: the checks of lesson 07 are left out.'; \
+	else \
+		echo 'PyTorch was left out, for it would bring several GB for graphics cards: make test torch=yes installs it.'; \
+	fi
 	@touch $(TESTABLE)
+
+# `make test torch=yes` brings it after all.
+ifeq ($(torch),yes)
+ifneq ($(shell $(ENV) -c 'import importlib.util as u; print(u.find_spec("torch") is not None)' 2>/dev/null),True)
+$(TESTABLE): moved
+endif
+endif
 
 $(BENCHABLE): $(READY) requirements-bench.txt
 	@$(PIP) -r requirements-bench.txt

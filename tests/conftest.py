@@ -8,13 +8,28 @@ import tempfile
 from pathlib import Path
 
 import boto3
+import nbformat
 import pytest
+
+from utils.lessons.play import missing
 
 STATE = Path(tempfile.mkdtemp(prefix="local-aws-test-"))
 # Set before anything is collected: the kernels that nbval starts inherit it.
 os.environ["LOCAL_AWS_STATE"] = str(STATE)
 for name in ("COURSE_AWS", "COURSE_DATA"):
     os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the cells of a lesson whose outputs need what is not installed: PyTorch, where it is very large."""
+    lacks = {path: missing(nbformat.read(path, as_version=4)) for path in {it.path for it in items if is_lesson(it)}}
+    for item in items:
+        if lacks.get(item.path):
+            item.add_marker(pytest.mark.skip(reason=f"its outputs need {', '.join(lacks[item.path])}, not installed"))
+
+
+def is_lesson(item: pytest.Item) -> bool:
+    return item.path.suffix == ".ipynb"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -190,3 +190,16 @@ def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(60) == 130
     assert (tmp_path / "ended").exists()
+
+
+def test_regenerate_leaves_a_lesson_whose_outputs_need_what_is_not_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = put(tmp_path, "01_needs", "print('new')")
+    lesson = nbformat.read(path, as_version=4)
+    lesson.metadata["course"] = {"needs": ["json", "no_such_module"]}
+    nbformat.write(lesson, path)
+    before = path.read_bytes()
+    assert regenerate([path], MASKS, tmp_path) == 0
+    assert path.read_bytes() == before
+    assert "its outputs need no_such_module, which is not installed here" in capsys.readouterr().out

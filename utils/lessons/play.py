@@ -1,6 +1,7 @@
 """Which notebooks the course has, in which order, and how one of them is run."""
 
 import asyncio
+import importlib.util
 import re
 import signal
 import subprocess
@@ -36,6 +37,15 @@ def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
     chosen = [name for name in known if series in (None, name)]
     patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), TEMPLATE, "9*.ipynb"]
     return [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
+
+
+def missing(notebook: NotebookNode) -> list[str]:
+    """The modules that a lesson's stored outputs were made with (``course.needs`` in its metadata), and are not here.
+
+    Without them the lesson runs to its end, with other outputs.
+    """
+    needs = notebook.metadata.get("course", {}).get("needs", [])
+    return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
 def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> None:

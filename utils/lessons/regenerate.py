@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
-from utils.lessons.play import ROOT, Failure, play, progress
+from utils.lessons.play import ROOT, Failure, missing, play, progress
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {  # without the version of Python, which would differ from one machine to the next
@@ -36,6 +36,9 @@ def regenerate(paths: list[Path], masks: str, root: Path = ROOT) -> int:
         stored = nbformat.read(path, as_version=4)
         notebook = copy.deepcopy(stored)
         say = progress(f"{path.relative_to(root)!s:{width}}")
+        if lacks := missing(stored):
+            say(f"left as it is: its outputs need {', '.join(lacks)}, which is not installed here\n", last=True)
+            continue
         try:
             play(notebook, path.parent, say)
         except Failure as failure:
