@@ -1,0 +1,91 @@
+"""The scripts of lesson 07 by hand, and the lesson where PyTorch is not installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from utils.lessons.play import ROOT, play
+
+FOLDER = ROOT / "notebooks" / "insurance" / "neural_network"
+NOTEBOOK = ROOT / "notebooks" / "insurance" / "07_neural_network.ipynb"
+# What the endpoint would do with rows: its arguments are the model's folder and the features' file.
+ANSWER = """
+import sys, numpy, inference
+data = numpy.load(sys.argv[2])
+if "torch" in sys.modules:
+    data = sys.modules["torch"].from_numpy(data)
+print(*numpy.asarray(inference.predict_fn(data, inference.model_fn(sys.argv[1]))))
+"""
+
+
+@pytest.fixture(params=["sklearn_net", "pytorch_net"])
+def script(request) -> Path:
+    if request.param == "pytorch_net":
+        pytest.importorskip("torch", reason="torch is not installed")
+    return FOLDER / request.param
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Rows whose target is a step: a line is off by much more than a network."""
+    random = np.random.default_rng(5)
+    for name, rows in (("train", 300), ("validation", 100), ("test", 100)):
+        X = random.normal(0, 1, (rows, 2))
+        y = 10_000 + 20_000 * (X[:, 0] > 0) + random.normal(0, 500, rows)
+        (tmp_path / name).mkdir()
+        np.savetxt(tmp_path / name / f"{name}.csv", np.column_stack([y, X]), delimiter=",")
+    return tmp_path
+
+
+def run(script: Path, *arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "train.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=script, capture_output=True, text=True, timeout=300)
+
+
+def test_a_script_trains_by_hand_and_its_answers_are_dollars(script: Path, data: Path) -> None:
+    folders = ["--train", data / "train", "--validation", data / "validation", "--model-dir", data / "model"]
+    done = run(script, "--epochs", 15, *folders)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"epoch=(\d+) train_rmse=([\d.]+); validation_rmse=([\d.]+);", done.stdout)
+    assert [int(epoch) for epoch, _, _ in found] == list(range(1, 16))
+    best = re.search(r"best_epoch=(\d+); best_rmse=([\d.]+);", done.stdout)
+    on_validation = [float(value) for _, _, value in found]
+    assert float(best[2]) == min(on_validation) == on_validation[int(best[1]) - 1]
+    test = np.loadtxt(data / "test" / "test.csv", delimiter=",")
+    np.save(data / "features.npy", test[:, 1:])
+    command = [sys.executable, "-c", ANSWER, data / "model", data / "features.npy"]
+    answer = subprocess.run(command, cwd=script, capture_output=True, text=True, timeout=300)
+    guess = np.array(answer.stdout.split(), dtype=float)
+    # The kept model is the one of the best epoch; the best line is off by 6,000.
+    assert np.sqrt(np.mean((guess - test[:, 0]) ** 2)) < 3000, answer.stderr
+    again = run(script, "--epochs", 15, *folders)
+    assert again.stdout == done.stdout
+
+
+def test_a_script_says_what_is_missing(script: Path, data: Path) -> None:
+    done = run(script, "--train", data / "train")
+    assert done.returncode == 2 and "--model-dir are needed outside of SageMaker" in done.stderr
+    empty = data / "empty"
+    empty.mkdir()
+    done = run(script, "--train", empty, "--validation", data / "validation", "--model-dir", data / "model")
+    assert done.returncode == 1 and f"{empty} holds no CSV file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_pytorch_the_lesson_runs_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("COURSE_AWS", "local")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    play(notebook, NOTEBOOK.parent, lambda text: None)
+    told = ["".join(each.get("text", "") for each in cell.get("outputs", [])) for cell in notebook.cells]
+    assert sum("PyTorch is not installed here" in text for text in told) == 2
+    assert told[[cell.id for cell in notebook.cells].index("deleted")] == "nothing is running\n"
