@@ -140,9 +140,9 @@ def _write(parts: list[tuple[int, str, NDArray[np.float32]]]) -> bytes:
     for first in range(0, count, size):
         some = records[: min(size, count - first)]
         for start, width, block in spans:
-            if width:
-                own = block[first : first + len(some)]
-                some[:, start : start + width] = own.view(np.uint8).reshape(-1, width)
+            if width:  # the numbers of a record are one item: a copy for each, not a loop over its bytes
+                item = f"V{width}"
+                some[:, start : start + width].view(item)[:] = block[first : first + len(some)].view(item)
         out.write(some)
     return out.getvalue()
 

@@ -335,7 +335,7 @@ def _sum_of_logs(values: Array) -> Array:
     """
     whole = len(values) // _TOGETHER * _TOGETHER
     products = np.multiply.reduce(values[:whole].reshape(_TOGETHER, -1, values.shape[1]), axis=0)
-    return np.log(products).sum(axis=0, dtype=np.float64) + np.log(values[whole:]).sum(axis=0, dtype=np.float64)
+    return np.log(products).sum(axis=0, dtype=np.float64) + np.log(np.multiply.reduce(values[whole:], axis=0))
 
 
 def sigmoid(values: Array) -> Array:

@@ -34,13 +34,15 @@ class Schedule:
         self._factor = np.array(grid.factor)
         self._floor = np.array(grid.minimum_lr)
         self._next = self._step + 1 if enabled else np.full(len(grid), np.inf)
+        self._soonest = self._next.min()
 
     def rates(self, update: int) -> NDArray[np.float64]:
         """Learning rates (models,) of an update; the first update is 1, and they must be asked in order."""
-        due = update >= self._next
-        if due.any():
+        if update >= self._soonest:
+            due = update >= self._next
             self._next = np.where(due, self._next + self._step, self._next)
             self._rate = np.where(due, np.maximum(self._rate * self._factor, self._floor), self._rate)
+            self._soonest = self._next.min()
         return self._rate
 
 
@@ -67,31 +69,33 @@ class _Adam(_Rule):
     """Kingma and Ba 2015.
 
     The decay constants are float32 numbers, as in MXNet's kernel, while the bias
-    corrections are computed in double precision, as in its Python code.
+    corrections are computed in double precision, as in its Python code.  The moments are kept
+    without their factors ``1 - beta``, which come in with the corrections: two passes less.
     """
 
     def __init__(self, hp: Hyperparameters, shape: tuple[int, int], dtype: DTypeLike) -> None:
         super().__init__(hp, shape, dtype)
         self._betas = hp.beta_1, hp.beta_2
+        (keep_mean, take_mean), (keep_square, take_square) = (_float32(beta) for beta in self._betas)
+        root = math.sqrt(take_square or 1e-30)  # a beta_2 that float32 rounds to 1 leaves the epsilon alone
+        self._take = take_mean / root
         # Arrays without dimensions: a step is so short that turning numbers into them would be felt.
-        pairs = [[np.array(number, dtype) for number in _float32(beta)] for beta in self._betas]
-        (self._keep_mean, self._take_mean), (self._keep_square, self._take_square) = pairs
-        self._epsilon = np.array(_EPSILON, dtype)
+        self._keep_mean, self._keep_square = np.array(keep_mean, dtype), np.array(keep_square, dtype)
+        self._epsilon = np.array(_EPSILON / root, dtype)
         self._mean, self._square, self._root = (np.zeros(shape, dtype) for _ in range(3))
 
     def step(self, gradient: Matrix, rates: Matrix, update: int) -> Matrix:
         step, root = self.scratch, self._root
         self._mean *= self._keep_mean
-        self._mean += np.multiply(gradient, self._take_mean, out=step)
+        self._mean += gradient
         np.multiply(gradient, gradient, out=gradient)
-        gradient *= self._take_square
         self._square *= self._keep_square
         self._square += gradient
         np.sqrt(self._square, out=root)
         root += self._epsilon
         np.divide(self._mean, root, out=step)
         step *= rates
-        step *= math.sqrt(1 - self._betas[1] ** update) / (1 - self._betas[0] ** update)
+        step *= self._take * math.sqrt(1 - self._betas[1] ** update) / (1 - self._betas[0] ** update)
         return step
 
 
