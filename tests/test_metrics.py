@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jobs import checked, name, refusal
+from wire import send, signed
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NUMPY = {"SampleCount": len, "Sum": np.sum, "Average": np.mean, "Minimum": np.min, "Maximum": np.max}
@@ -220,3 +222,24 @@ def test_questions_that_cannot_be(cloudwatch):
     code, message = refusal(ask, **params | {"Period": 1})
     assert code == "InvalidParameterCombination" and "3,600 datapoints" in message and "1,440" in message
     assert ask(**params | {"EndTime": START + timedelta(seconds=1440), "Period": 1})["Datapoints"] == []
+
+
+def test_a_request_that_boto3_compresses(cloudwatch):
+    """From 10 KB on PutMetricData goes out as gzip: botocore's model of it says so."""
+    sent: list[str | None] = []
+    note = cloudwatch.meta.events.register
+    note("before-send.cloudwatch.PutMetricData", lambda request, **_: sent.append(request.headers["Content-Encoding"]))
+    namespace = name("compressed")
+    put(cloudwatch, namespace, "many", [(second, second) for second in range(300)])
+    assert sent == [b"gzip"]
+    points = statistics(cloudwatch, namespace, "many", period=3600)
+    assert [point["SampleCount"] for point in points] == [300]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no gzip", gzip.compress(b"{}")[:-9], gzip.compress(b" " * 30_000_000), gzip.compress(b"[]")]
+)
+def test_a_body_that_is_no_gzip(account, body):
+    headers = {"X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics", "Content-Encoding": "gzip"}
+    answer = send(account, "POST", "/", signed(account, "monitoring", headers=headers, body=body), body)
+    assert (answer.status, answer.json["__type"]) == (400, "SerializationException")

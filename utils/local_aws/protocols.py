@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import json
 import uuid
+import zlib
 from collections.abc import Callable
 from functools import cache
 from xml.sax.saxutils import escape
@@ -23,6 +24,8 @@ from starlette.responses import Response
 
 from .errors import AwsError
 from .validation import validate
+
+MAX_UNZIPPED = 25 * 1024 * 1024  # bytes
 
 
 @cache
@@ -64,6 +67,8 @@ class JsonService:
             raise AwsError("UnknownOperationException", f"{self.title} has no operation named '{name}'.")
         if name not in self.operations:
             raise not_implemented(f"{self.title}'s operation {name}")
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            body = _unzipped(body)  # boto3 sends PutMetricData so, from 10 KB on
         params = self._params(name, body)
         function, wants_request = self.operations[name]
         answer = function(params, request) if wants_request else function(params)
@@ -82,6 +87,17 @@ class JsonService:
         if shape is not None:
             validate(params, shape)
         return params
+
+
+def _unzipped(body: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        plain = stream.decompress(body, MAX_UNZIPPED)
+    except zlib.error:
+        plain = b""
+    if not stream.eof:
+        raise AwsError("SerializationException", f"The request's body is not gzip of at most {MAX_UNZIPPED} bytes.")
+    return plain
 
 
 def _no_number(name: str) -> None:
