@@ -8,7 +8,6 @@ import json
 import os
 import textwrap
 
-import boto3
 import joblib
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from sagemaker.sklearn import SKLearn, SKLearnModel
 from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
 from sagemaker.xgboost import XGBoost
 from sklearn.linear_model import LinearRegression
-from test_script_training import image, packed
+from test_script_training import image, logged, packed
 
 import utils
 
@@ -85,9 +84,7 @@ def endpoint(account, sagemaker, s3, bucket):
 
 
 def log(endpoint: str) -> list[str]:
-    pages = boto3.client("logs").get_paginator("filter_log_events")
-    found = pages.paginate(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")
-    return [event["message"] for page in found for event in page["events"]]
+    return logged(f"/aws/sagemaker/Endpoints/{endpoint}")
 
 
 def ask(runtime, endpoint: str, body, content_type="application/json", **headers) -> tuple[str, bytes]:

@@ -77,10 +77,18 @@ def train(account, sagemaker, s3, bucket):
     return start
 
 
+def logged(group: str, **which) -> list[str]:
+    """The lines of a log group, which is there from its first line on."""
+    client = boto3.client("logs")
+    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, **which)
+    try:
+        return [event["message"] for page in pages for event in page["events"]]
+    except client.exceptions.ResourceNotFoundException:
+        return []
+
+
 def log(job: str) -> list[str]:
-    pages = boto3.client("logs").get_paginator("filter_log_events")
-    found = pages.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/")
-    return [event["message"] for page in found for event in page["events"]]
+    return logged(LOG_GROUP, logStreamNamePrefix=f"{job}/")
 
 
 def failure(sagemaker, job: str) -> str:
