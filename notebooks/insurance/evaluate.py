@@ -25,7 +25,7 @@ TARGET = "charges"
 
 def read_model(artifact: Path) -> tuple[np.ndarray, float]:
     """The weights, one for each feature, and the bias of a regressor: two arrays at known places of MXNet's file."""
-    with tarfile.open(artifact) as packed:
+    with tarfile.open(artifact, "r:gz") as packed:
         inner = io.BytesIO(packed.extractfile("model_algo-1").read())
     with zipfile.ZipFile(inner) as archive:
         parameters = archive.read("mx-mod-0000.params")
