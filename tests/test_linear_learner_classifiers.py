@@ -1,6 +1,5 @@
 """Linear Learner's classifiers through the container's door: numbers, thresholds, metrics, log, artifact."""
 
-import io
 import itertools
 import json
 import re
@@ -441,20 +440,6 @@ def test_csv_and_recordio_give_the_same_bytes(tmp_path, kind):
     fit(tmp_path / "csv", given, {"train": (x, y)})
     fit(tmp_path / "recordio", given, {"train": {"m.pbr": write_features(x, y)}}, {"train": RECORDIO})
     models = {(tmp_path / job / "model" / "model_algo-1").read_bytes() for job in ("csv", "recordio")}
-    assert len(models) == 1
-
-
-def test_sparse_records_train_as_dense_ones(tmp_path):
-    import scipy.sparse
-    from sagemaker.amazon.common import write_spmatrix_to_sparse_tensor
-
-    x, y = binary(50)
-    x[x < 0] = 0
-    out = io.BytesIO()
-    write_spmatrix_to_sparse_tensor(out, scipy.sparse.csr_matrix(x), y)
-    for name, body in (("dense", write_features(x, y)), ("sparse", out.getvalue())):
-        fit(tmp_path / name, BINARY, {"train": {"m.pbr": body}}, {"train": RECORDIO})
-    models = {(tmp_path / job / "model" / "model_algo-1").read_bytes() for job in ("dense", "sparse")}
     assert len(models) == 1
 
 

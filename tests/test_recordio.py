@@ -54,12 +54,12 @@ def test_other_number_types_become_float32(dtype, label_dtype):
     assert np.array_equal(back_labels, labels)
 
 
-def test_sparse_records_become_dense():
+def test_sparse_records_stay_sparse():
     dense = np.array([[0, 1.5, 0, 2], [0, 0, 0, 0], [3, 0, 0, 0]], np.float32)
     out = io.BytesIO()
     sdk.write_spmatrix_to_sparse_tensor(out, scipy.sparse.csr_matrix(dense), np.array([1, 2, 3], np.float32))
     features, labels = read_records(out.getvalue())
-    assert np.array_equal(features, dense)
+    assert np.array_equal(features.dense(), dense)
     assert labels.tolist() == [1, 2, 3]
 
 

@@ -8,15 +8,18 @@ name to a tensor, ``features`` (field 1) and ``label`` (field 2).
 
 Records that a program wrote in one go differ in their numbers only.  So the first
 record is parsed, every other one is compared with it byte by byte outside the numbers,
-and all numbers are then taken in one strided copy.  Whatever does not fit that pattern
-(sparse, int32, changing widths) is parsed record by record.
+and all numbers are then taken in one strided copy.  Sparse records that have the same
+fields, though of differing lengths, are parsed side by side.  Whatever else there is
+(int32, dense and sparse records mixed) is parsed record by record.
+
+A table of which one record is sparse is a ``SparseTable``: nothing here makes it dense.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -44,15 +47,47 @@ class _Tensor(NamedTuple):
     shape: list[int]
 
 
-def read_records(
-    data: bytes | memoryview, absent: float = 0.0
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+class SparseTable(NamedTuple):
+    """Features (n, ``width``): row i has the entries ``values`` and ``keys`` from ``ends[i - 1]`` to ``ends[i]``.
+
+    The keys of a row, counted from 0, are in order, and none is there twice.
+    """
+
+    values: NDArray[np.float32]
+    keys: NDArray[np.int32]
+    ends: NDArray[np.int64]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float32], all_of_it: bool = False) -> SparseTable:
+        """Dense rows (n, d) without their zeros, or with them."""
+        where, keys = np.nonzero(np.ones_like(rows) if all_of_it else rows)
+        ends = np.cumsum(np.bincount(where, minlength=len(rows)))
+        return cls(rows[where, keys].astype(np.float32), keys.astype(np.int32), ends, rows.shape[1])
+
+    def csr(self) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+        """Values, keys and begins as SciPy's ``csr_array`` takes them."""
+        return self.values, self.keys, np.concatenate([[0], self.ends])
+
+    def dense(self, absent: float = 0.0) -> Matrix:
+        """The same in dense rows, with ``absent`` for what has no key."""
+        rows = np.full((len(self), self.width), absent, np.float32)
+        rows[np.repeat(np.arange(len(self)), np.diff(self.ends, prepend=0)), self.keys] = self.values
+        return rows
+
+
+Table = tuple[Matrix | SparseTable, Vector | None]
+
+
+def read_records(data: bytes | memoryview) -> Table:
     """Decode a RecordIO-protobuf file into features (n, d) and labels (n,), or None without labels.
 
-    Float64 and Int32 tensors are converted to float32; sparse records (``keys`` and
-    ``shape``) are made dense, with ``absent`` for what has no key.  Raises ValueError, with a
-    sentence that names the record (counted from 1), on anything that is not such a file.
-    No data gives (0, 0).
+    Float64 and Int32 tensors are converted to float32; if any record is sparse (``keys``
+    and ``shape``), the features are a SparseTable.  Raises ValueError, with a sentence that names the record
+    (counted from 1), on anything that is not such a file.  No data gives (0, 0).
     """
     view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
     if not len(view):
@@ -60,11 +95,17 @@ def read_records(
     seen = _Seen()
     if (table := _read_uniform(view, seen)) is not None:
         return table
-    features, labels = zip(*_read_one_by_one(view, seen, absent), strict=True)
-    return np.concatenate(features), None if labels[0] is None else np.concatenate(labels)
+    features, labels = zip(*(_read_sparse(view, seen) or _read_one_by_one(view, seen)), strict=True)
+    return _join(features), None if labels[0] is None else np.concatenate(labels)
 
 
-def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[tuple[Matrix, Vector | None]]:
+def read_dense_records(data: bytes | memoryview, absent: float) -> tuple[Matrix, Vector | None]:
+    """As :func:`read_records`, with sparse records made dense: ``absent`` stands for what has no key."""
+    features, labels = read_records(data)
+    return features.dense(absent) if isinstance(features, SparseTable) else features, labels
+
+
+def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[Table]:
     """Decode a RecordIO-protobuf stream as :func:`read_records` does, about ``size`` bytes at a time.
 
     Memory: a few times ``size``, or one record if that is larger.  The numbers of records
@@ -81,7 +122,7 @@ def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[tuple[Matrix,
             table = _read_uniform(view[:whole], seen)
             if table is None:
                 whole = _whole_frames(view) if data else len(view)
-                yield from _read_one_by_one(view[:whole], seen)
+                yield from _read_sparse(view[:whole], seen) or _read_one_by_one(view[:whole], seen)
             else:
                 seen.take(table)
                 yield table
@@ -89,6 +130,17 @@ def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[tuple[Matrix,
         seen.bytes += whole
         if not data:
             return
+
+
+def _join(tables: Sequence[Matrix | SparseTable]) -> Matrix | SparseTable:
+    """One table of several; a sparse one if any of them is."""
+    if not any(isinstance(table, SparseTable) for table in tables):
+        return np.concatenate(tables)
+    sparse = [table if isinstance(table, SparseTable) else SparseTable.of(table, all_of_it=True) for table in tables]
+    starts = np.cumsum([0, *(len(table.values) for table in sparse)])
+    ends = [table.ends + start for table, start in zip(sparse, starts, strict=False)]
+    columns = zip(*((table.values, table.keys) for table in sparse), strict=True)
+    return SparseTable(*map(np.concatenate, columns), np.concatenate(ends), sparse[0].width)
 
 
 def write_features(features: ArrayLike, labels: ArrayLike | None = None) -> bytes:
@@ -238,43 +290,176 @@ def _read_uniform(view: memoryview, seen: _Seen) -> tuple[Matrix, Vector | None]
     return columns[0], columns[1][:, 0] if len(columns) > 1 else None
 
 
-def _read_one_by_one(
-    view: memoryview, seen: _Seen, absent: float = 0.0
-) -> Iterator[tuple[Matrix, Vector | None]]:
-    """Records of any kind, in tables of a bounded size."""
-    rows: list[NDArray[np.float64]] = []
-    labels: list[np.float64] = []
+def _read_sparse(view: memoryview, seen: _Seen) -> list[Table] | None:
+    """All records at once, in one table, or None when they are not sparse Float32 records of the same fields.
 
-    def table() -> tuple[Matrix, Vector | None]:
-        return np.array(rows, np.float32), np.array(labels, np.float32) if seen.labelled else None
+    What is wrong with a record is left to those who read one by one.
+    """
+    data, frames = np.frombuffer(view, np.uint8), _frames(view)
+    if frames is None:
+        return None
+    try:
+        record = _fields_of_all(data, *frames)
+        if sorted(record) not in ([_FEATURES], [_FEATURES, _LABEL]):
+            return None
+        tensors = {}
+        for field, span in record.items():
+            entry = _fields_of_all(data, *span)
+            names = _gather(data, *entry[1])
+            if bytes(names) != b"values" * len(frames[0]):
+                return None
+            kinds = _fields_of_all(data, *entry[2])
+            if list(kinds) != [_FLOAT32]:
+                return None
+            tensors[field] = _fields_of_all(data, *kinds[_FLOAT32])
+        features, label = tensors[_FEATURES], tensors.get(_LABEL)
+        widths = _varints(data, *features[3])
+        sizes, rest = np.divmod(features[1][1] - features[1][0], 4)
+        if rest.any():
+            return None
+        keys, counts = _varints(data, *features[2]), _count_varints(data, *features[2])
+        values = _gather(data, *features[1]).view("<f4")
+    except (KeyError, ValueError, IndexError):
+        return None
+    width = int(widths[0])
+    if len(widths) != len(sizes) or (widths != width).any() or (counts != sizes).any() or width > _WIDEST:
+        return None
+    if seen.records and (width != seen.width or seen.labelled is (label is None)) or keys.max() >= width:
+        return None
+    labels = None
+    if label is not None:
+        labels = _gather(data, *label[1]).view("<f4")
+        if list(label) != [1] or (label[1][1] - label[1][0] != 4).any():
+            return None
+    table = _sparse_table(values, keys.astype(np.int32), sizes, width, seen.records + 1)
+    seen.check(width, None if label is None else 1)
+    seen.records += len(sizes)
+    return [(table, labels)]
+
+
+Spans = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _frames(view: memoryview) -> Spans | None:
+    """Begins and ends of all payloads; None if there is anything but whole records."""
+    position, spans = 0, []
+    while len(view) - position >= _FRAME.size:
+        magic, length = _FRAME.unpack_from(view, position)
+        begin, position = position + _FRAME.size, position + _FRAME.size + length + -length % 4
+        if magic != _MAGIC:
+            return None
+        spans.append((begin, begin + length))
+    if position != len(view) or not spans:
+        return None
+    begins, ends = np.array(spans, np.int64).T
+    return begins, ends
+
+
+def _fields_of_all(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> dict[int, Spans]:
+    """Where the bodies of the fields lie in messages that have the same ones, in the same order, all with lengths.
+
+    ValueError if they do not, or have one twice.
+    """
+    found: dict[int, Spans] = {}
+    position = begins
+    while (position < ends).any():
+        tags = data.take(position, mode="clip")
+        tag = int(tags[0])
+        if (position >= ends).any() or (tags != tag).any() or tag & 0x87 != _BYTES_WIRE or tag >> 3 in found:
+            raise ValueError
+        position, length, shift = position + 1, np.zeros(len(position), np.int64), 0
+        more = np.ones(len(position), bool)
+        while more.any():
+            byte = data.take(position, mode="clip").astype(np.int64)
+            length += np.where(more, (byte & 0x7F) << shift, 0)
+            position, more, shift = position + more, more & (byte >= 0x80), shift + 7
+            if shift > 28:
+                raise ValueError
+        found[tag >> 3] = position, position + length
+        position = position + length
+    if (position != ends).any():
+        raise ValueError
+    return found
+
+
+def _gather(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The bytes of all spans, one after the other."""
+    sizes = ends - begins
+    places = np.arange(sizes.sum()) + np.repeat(begins - (np.cumsum(sizes) - sizes), sizes)
+    return data[places]
+
+
+def _count_varints(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many numbers each packed field has; IndexError if one is cut short."""
+    if (ends <= begins).any() or (data[ends - 1] >= 0x80).any():
+        raise IndexError
+    upto = np.concatenate([[0], np.cumsum(data < 0x80)])
+    return upto[ends] - upto[begins]
+
+
+def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[Table]:
+    """Records of any kind, in tables of a bounded size."""
+    tensors: list[_Tensor] = []
+    labels: list[np.float64] = []
+    numbers = 0
+
+    def table() -> Table:
+        first = seen.records - len(tensors) + 1
+        return _tabulate(tensors, seen.width, first), np.array(labels, np.float32) if seen.labelled else None
 
     for number, payload in enumerate(_payloads(view, seen), start=seen.records + 1):
         features, label = _parse_record(payload, number)
-        row = _dense(features, number, absent)
-        seen.check(row.size, None if label is None else label.values.size)
+        seen.check(_width(features, number), None if label is None else label.values.size)
         seen.records += 1
-        rows.append(row)
+        tensors.append(features)
         if label is not None:
             labels.append(label.values[0])
-        if len(rows) * row.size >= _MOST_VALUES:
+        numbers += features.values.size
+        if numbers >= _MOST_VALUES:
             yield table()
-            rows, labels = [], []
-    if rows:
+            tensors, labels, numbers = [], [], 0
+    if tensors:
         yield table()
 
 
-def _dense(tensor: _Tensor, number: int, absent: float) -> NDArray[np.float64]:
+def _width(tensor: _Tensor, number: int) -> int:
+    """How many features a record has, zeros included."""
     if tensor.keys is None:
-        return tensor.values
+        return tensor.values.size
     if len(tensor.shape) != 1 or tensor.keys.size != tensor.values.size:
         raise ValueError(f"record {number} is sparse but its keys, values and shape do not fit together")
     if tensor.shape[0] > _WIDEST:
         raise ValueError(f"record {number} has {tensor.shape[0]} columns; more than {_WIDEST} do not fit in memory")
     if tensor.keys.size and not 0 <= tensor.keys.min() <= tensor.keys.max() < tensor.shape[0]:
         raise ValueError(f"record {number} has a key outside its shape [{tensor.shape[0]}]")
-    row = np.full(tensor.shape[0], absent)
-    row[tensor.keys] = tensor.values
-    return row
+    return tensor.shape[0]
+
+
+def _tabulate(tensors: list[_Tensor], width: int, first: int) -> Matrix | SparseTable:
+    """A table of records of one width, of which the first has the number ``first``."""
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        if all(tensor.keys is None for tensor in tensors):
+            return np.array([tensor.values for tensor in tensors], np.float32)
+        values = np.concatenate([tensor.values for tensor in tensors]).astype(np.float32)
+    every = np.arange(width)
+    keys = np.concatenate([every if tensor.keys is None else tensor.keys for tensor in tensors]).astype(np.int32)
+    return _sparse_table(values, keys, np.array([tensor.values.size for tensor in tensors]), width, first)
+
+
+def _sparse_table(
+    values: NDArray[np.float32], keys: NDArray[np.int32], sizes: NDArray[np.int64], width: int, first: int
+) -> SparseTable:
+    """A table of rows of ``sizes`` entries; keys may come in any order."""
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    # In the order of rows and keys, two that are equal stand side by side.
+    places = rows * width + keys
+    if (places[1:] <= places[:-1]).any():
+        order = np.argsort(places, kind="stable")
+        values, keys, places = values[order], keys[order], places[order]
+        twice = np.flatnonzero(places[1:] == places[:-1])
+        if twice.size:
+            raise ValueError(f"record {first + rows[twice[0]]} has the key {keys[twice[0]]} twice")
+    return SparseTable(values, keys, np.cumsum(sizes), width)
 
 
 def _payloads(view: memoryview, seen: _Seen) -> Iterator[memoryview]:
@@ -334,7 +519,7 @@ def _parse_entry(payload: memoryview, start: int, stop: int, number: int) -> tup
 
 def _parse_tensor(payload: memoryview, start: int, stop: int, kind: int) -> _Tensor:
     values: list[NDArray[np.float64]] = []
-    keys: list[int] = []
+    keys: list[NDArray[np.uint64]] = []
     shape: list[int] = []
     offset, packed_runs = -1, 0
     for field, wire, begin, end, scalar in _fields(payload, start, stop):
@@ -347,22 +532,22 @@ def _parse_tensor(payload: memoryview, start: int, stop: int, kind: int) -> _Ten
                 raise IndexError
             values.append(np.frombuffer(payload[begin:end], _DTYPES[kind]).astype(np.float64))
         else:
-            numbers = [scalar] if wire == _VARINT else _varints(payload, begin, end)
+            numbers = np.array([scalar], np.uint64)
+            if wire != _VARINT:
+                numbers = _varints(np.frombuffer(payload, np.uint8), np.array([begin]), np.array([end]))
             if field == 1:
-                signed = [n - (1 << 64) if n >> 63 else n for n in numbers]
-                values.append(np.array(signed, np.float64))
+                values.append(numbers.astype(np.int64).astype(np.float64))
             elif field == 2:
-                keys += numbers
+                keys.append(numbers)
             elif field == 3:
-                shape += numbers
-    if keys and max(keys) >= 1 << 63:
-        raise IndexError
-    sparse = bool(keys or shape)
+                shape += numbers.tolist()
+    places = np.concatenate(keys) if keys else np.empty(0, np.uint64)
     return _Tensor(
         kind,
         np.concatenate(values) if values else np.empty(0),
         offset if packed_runs == 1 else -1,
-        np.array(keys, np.int64) if sparse else None,
+        # What is no int64 is negative afterwards, and outside any shape.
+        places.astype(np.int64) if len(places) or shape else None,
         shape,
     )
 
@@ -386,12 +571,19 @@ def _fields(payload: memoryview, start: int, stop: int) -> Iterator[tuple[int, i
         yield tag >> 3, wire, begin, start, scalar
 
 
-def _varints(payload: memoryview, start: int, stop: int) -> list[int]:
-    out = []
-    while start < stop:
-        value, start = _varint(payload, start)
-        out.append(value)
-    return out
+def _varints(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The numbers of packed fields, all in one array."""
+    data = _gather(data, begins, ends)
+    last = np.flatnonzero(data < 0x80)
+    if len(last) == len(data):  # numbers below 128
+        return data.astype(np.uint64)
+    if not len(last) or last[-1] != len(data) - 1:
+        raise IndexError
+    starts = np.concatenate([[0], last[:-1] + 1])
+    place = np.arange(len(data)) - np.repeat(starts, last - starts + 1)
+    if place.max() > 9:
+        raise IndexError
+    return np.add.reduceat((data & 0x7F).astype(np.uint64) << (7 * place).astype(np.uint64), starts)
 
 
 def _varint(payload: memoryview, position: int) -> tuple[int, int]:

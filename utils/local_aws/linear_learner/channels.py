@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..recordio import read_blocks
+from ..recordio import SparseTable, read_blocks
 from .errors import CustomerError, not_implemented
-from .rows import Rows
+from .rows import DenseRows, Rows
 
 CSV, RECORDIO = "text/csv", "application/x-recordio-protobuf"
 NAMES = ("train", "validation", "test")
@@ -86,7 +85,7 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
     folder = base / "input" / "data" / name
     # Files whose name begins with a dot are nobody's data: editors and desktops leave them behind.
     files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    rows, size = Rows(base), 0
+    rows, size = DenseRows(base), 0
     for path in files:
         if not path.stat().st_size:
             continue
@@ -95,6 +94,7 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
             _read_recordio(file)
         elif path.stat().st_size < _LARGE or not _read_large_csv(file):
             _read_csv(file, batch)
+        rows = file.rows
         if len(rows) > file.first:
             size += path.stat().st_size
     if not len(rows):
@@ -105,7 +105,8 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
     return Channel(name, rows, content_type, size, time.perf_counter() - start)
 
 
-class _File(NamedTuple):
+@dataclass
+class _File:
     """A file of a channel: where it is, how messages call it, and where its rows go."""
 
     path: Path
@@ -115,9 +116,17 @@ class _File(NamedTuple):
     rows: Rows
     first: int
 
-    def append(self, features: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
-        """Add rows to the channel if they are fit for it."""
-        width, rows = features.shape[1], self.rows
+    def append(self, features: NDArray[np.float32] | SparseTable, labels: NDArray[np.float32]) -> None:
+        """Add rows to the channel if they are fit for it; the first sparse ones make all of it sparse."""
+        sparse = isinstance(features, SparseTable)
+        width = features.width if sparse else features.shape[1]
+        if sparse or self.rows.sparse:
+            from .sparse import SparseRows
+
+            features = features if sparse else SparseTable.of(features)
+            if not self.rows.sparse:
+                self.rows = SparseRows.of(self.rows)
+        rows = self.rows
         if len(rows) and width != rows.features:
             detail = f"{self.shown} has {width} features, the files before it {rows.features}"
             raise _unreadable(self.channel, self.content_type, detail)
@@ -127,13 +136,20 @@ class _File(NamedTuple):
         self._check_finite(features, labels)
         rows.append(features, labels)
 
-    def _check_finite(self, features: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
-        if _finite(features) and _finite(labels):
+    def _check_finite(self, features: NDArray[np.float32] | SparseTable, labels: NDArray[np.float32]) -> None:
+        sparse = isinstance(features, SparseTable)
+        if _finite(features.values if sparse else features) and _finite(labels):
             return
-        good = np.isfinite(features).all(axis=1) & np.isfinite(labels)
-        row = int(np.argmin(good))
-        missing = np.isnan(features[row]).any() or np.isnan(labels[row])
-        what = "missing (NaN)" if missing else "infinite floating point"
+        # One number says of each row what is wrong with it: NaN if one of its numbers is, infinity, or else 0.
+        numbers = np.where(np.isfinite(values := features.values if sparse else features), 0, values)
+        if sparse:
+            owners = np.repeat(np.arange(len(features)), np.diff(features.ends, prepend=0))
+            wrong = np.bincount(owners, np.abs(numbers), len(features))
+        else:
+            wrong = np.abs(numbers).sum(axis=1)
+        wrong = wrong + np.where(np.isfinite(labels), 0, np.abs(labels))
+        row = int(np.argmax(wrong != 0))
+        what = "missing (NaN)" if np.isnan(wrong[row]) else "infinite floating point"
         raise CustomerError(
             f"Unable to read data channel '{self.channel}'. Found {what} values. "
             f"Please remove any {what} values in the input data.",

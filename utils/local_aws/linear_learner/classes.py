@@ -46,8 +46,8 @@ def _not_a_class(channel: Channel, hp: Hyperparameters, row: int, label: np.floa
 
 
 def _labels(channel: Channel, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
-    for block in channel.rows.blocks(max(1, _LOOKED_AT // (channel.rows.features + 2)), stop):
-        yield block[:, 0]
+    for block in channel.rows.pieces(_LOOKED_AT, stop):
+        yield block.labels
 
 
 def weigh_classes(loss: Loss, train: Channel, counts: NDArray[np.int64], sample: int, hp: Hyperparameters) -> Loss:

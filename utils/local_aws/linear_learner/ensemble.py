@@ -14,6 +14,7 @@ from .grid import Grid
 from .hyperparameters import Hyperparameters
 from .losses import Loss, SquaredLoss
 from .optimizers import Optimizer
+from .rows import Block
 from .scaler import Scaler
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ class LinearModel(NamedTuple):
     bias: Array
 
     def outputs(self, features: NDArray[np.float32]) -> Array:
-        """Outputs (n, outputs) for raw features (n, d)."""
+        """Outputs (n, outputs) for raw features (n, d), dense or sparse."""
         return features.astype(np.float64) @ self.weights + self.bias
 
 
@@ -38,16 +39,15 @@ class Ensemble:
         self._models, self._outputs = len(grid), hp.outputs
         self._batches, self._loss = batches, loss
         features, columns = batches.width - 2, self._models * self._outputs
-        # Rows of data are (label, features, 1): with a row of -1 before the parameters they give the errors.
+        # Dense rows are (label, features, 1): with a row of -1 before the parameters they give the errors.
         self._all = np.full((1 + features + hp.use_bias, columns), hp.init_bias, batches.dtype)
         self._all[0] = -1
         self._parameters = self._all[1:]
         self._parameters[:features] = first_weights(features, self._models, hp).reshape(features, columns)
         self._weights, self._has_bias = self._parameters[:features], hp.use_bias
-        self._inputs = slice(1, len(self._all))
         self._optimizer = Optimizer(grid, hp, features, batches.dtype)
         self._grams: Grams | None = None
-        if isinstance(loss, SquaredLoss) and pays(batches, columns, hp.epochs):
+        if isinstance(loss, SquaredLoss) and not batches.sparse and pays(batches, columns, hp.epochs):
             self._grams = Grams(batches)
 
     def train(self) -> Array:
@@ -67,11 +67,10 @@ class Ensemble:
         flat = np.empty((size, parameters.shape[1]), parameters.dtype)
         gradient, total = np.empty_like(parameters), np.zeros(self._models)
         outputs, scratch = self._by_model(flat), self._by_model(np.empty_like(flat))
-        for rows in self._batches:
-            inputs, labels = rows[:, self._inputs], rows[:, 0].copy()
-            np.matmul(inputs, parameters, out=flat)
-            total += self._loss.step(outputs, labels, scratch)
-            np.matmul(inputs.T, flat, out=gradient)
+        for block in self._batches:
+            block.outputs(parameters, out=flat)
+            total += self._loss.step(outputs, block.labels.copy(), scratch)
+            block.gradient(flat, out=gradient)
             gradient /= size
             self._optimizer.update(parameters, gradient)
         return total
@@ -92,9 +91,9 @@ class Ensemble:
             total += (ones @ squares[: len(some)]).sum(axis=0, dtype=np.float64)
         return total
 
-    def outputs(self, rows: NDArray) -> Array:
-        """Outputs (n, models) or (n, models, classes) in float64 for scaled rows ``label, features…, 1``."""
-        return self._by_model(rows[:, self._inputs] @ self._parameters).astype(np.float64, copy=False)
+    def outputs(self, block: Block) -> Array:
+        """Outputs (n, models) or (n, models, classes) in float64 for scaled rows."""
+        return self._by_model(block.outputs(self._parameters)).astype(np.float64, copy=False)
 
     def model(self, number: int, scaler: Scaler) -> LinearModel:
         """One of the models as it is now, in raw units."""

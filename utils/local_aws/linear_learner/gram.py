@@ -37,8 +37,8 @@ class Grams:
 
     def __init__(self, batches: Batches) -> None:
         self.matrices = np.empty((len(batches), batches.width, batches.width), batches.dtype)
-        for matrix, rows in zip(self.matrices, batches, strict=True):
-            np.matmul(rows.T, rows, out=matrix)
+        for matrix, block in zip(self.matrices, batches, strict=True):
+            np.matmul(block.table.T, block.table, out=matrix)
         self.matrices /= batches.size
         self._floor = RESOLUTION * np.finfo(batches.dtype).eps * float(self.matrices[:, 0, 0].mean(dtype=np.float64))
 

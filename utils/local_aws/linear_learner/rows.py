@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,27 +15,99 @@ from numpy.typing import NDArray
 _COPIED = 1 << 19  # numbers that are put in order at a time
 
 
-class Rows:
-    """Float32 rows ``label, features…, 1`` in a scratch file without a name, which ends with this object.
+class Block(ABC):
+    """Some rows: labels (n,) and features (n, d), and how they are multiplied with parameters."""
+
+    labels: NDArray
+    features: NDArray
+    sparse: ClassVar[bool] = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def outputs(self, parameters: NDArray, out: NDArray | None = None) -> NDArray:
+        """The linear functions (n, k) of parameters (d, k), or (d + 1, k) with a bias in the last row."""
+
+    @abstractmethod
+    def gradient(self, slopes: NDArray, out: NDArray) -> None:
+        """Put into ``out``, of the parameters' shape, the sum over the rows of their ``slopes`` (n, k)."""
+
+
+@dataclass(frozen=True)
+class DenseBlock(Block):
+    """Rows ``label, features…, 1`` side by side (n, d + 2).
 
     The 1 is what a bias multiplies: with it, and with the label beside the features, a block
     of rows is scaled in one go and multiplied with all of a model's parameters in another.
+    """
+
+    table: NDArray
+
+    @property
+    def labels(self) -> NDArray:
+        return self.table[:, 0]
+
+    @property
+    def features(self) -> NDArray:
+        return self.table[:, 1:-1]
+
+    def outputs(self, parameters: NDArray, out: NDArray | None = None) -> NDArray:
+        return np.matmul(self.table[:, 1 : 1 + len(parameters)], parameters, out=out)
+
+    def gradient(self, slopes: NDArray, out: NDArray) -> None:
+        np.matmul(self.table[:, 1 : 1 + len(out)].T, slopes, out=out)
+
+
+class Rows(ABC):
+    """Float32 rows of one width, ``features``, in scratch files without a name, which end with this object.
+
     Only the block that is being looked at is in memory.
     """
 
+    sparse: ClassVar[bool] = False
+
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.features = 0
         self._count = 0
-        self._file = tempfile.TemporaryFile(dir=folder)
 
     def __len__(self) -> int:
         return self._count
 
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """How many numbers there are to compute with."""
+
+    @abstractmethod
+    def blocks(self, size: int, stop: int | None = None) -> Iterator[Block]:
+        """The first ``stop`` rows, ``size`` at a time; each block is good until the next one is asked for."""
+
+    @abstractmethod
+    def pieces(self, numbers: int, stop: int | None = None, columns: int = 0) -> Iterator[Block]:
+        """The same in blocks that hold about ``numbers`` numbers at most, and so many outputs, ``columns`` a row."""
+
+    def _accept(self, width: int) -> None:
+        if self._count and width != self.features:
+            raise ValueError(f"rows have {self.features} features, not {width}")
+        self.features = width
+
+
+class DenseRows(Rows):
+    """Rows as a dense block has them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._file = tempfile.TemporaryFile(dir=folder)
+
+    @property
+    def numbers(self) -> int:
+        return self._count * (self.features + 1)
+
     def append(self, features: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
         """Add rows (n, d) with labels (n,); d must be the same every time."""
-        if self._count and features.shape[1] != self.features:
-            raise ValueError(f"rows have {self.features} features, not {features.shape[1]}")
-        self.features = features.shape[1]
+        self._accept(features.shape[1])
         self._file.seek(self._offset(self._count))
         step = max(1, _COPIED // (self.features + 2))
         for first in range(0, len(features), step):
@@ -47,16 +122,23 @@ class Rows:
         self._file.truncate(self._offset(count))
         self._count = count
 
-    def blocks(self, size: int, stop: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """Blocks (≤ size, features + 2) of the first ``stop`` rows; each one overwrites the one before."""
+    def blocks(self, size: int, stop: int | None = None) -> Iterator[DenseBlock]:
         stop = self._count if stop is None else min(stop, self._count)
         space = np.empty((min(size, stop), self.features + 2), np.float32)
         for first in range(0, stop, size):
             block = space[: min(size, stop - first)]
             self._file.seek(self._offset(first))
-            if self._file.readinto(block) != block.nbytes:
-                raise OSError("a scratch file of the job has been cut short")
-            yield block
+            fill(self._file, block)
+            yield DenseBlock(block)
+
+    def pieces(self, numbers: int, stop: int | None = None, columns: int = 0) -> Iterator[DenseBlock]:
+        return self.blocks(max(1, numbers // max(columns, self.features + 2)), stop)
 
     def _offset(self, count: int) -> int:
         return count * (self.features + 2) * 4
+
+
+def fill(file: BinaryIO, space: NDArray) -> None:
+    """Read into all of ``space`` from where a scratch file stands."""
+    if file.readinto(space) != space.nbytes:
+        raise OSError("a scratch file of the job has been cut short")

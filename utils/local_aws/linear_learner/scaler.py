@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .hyperparameters import REGRESSOR, Hyperparameters
-from .rows import Rows
+from .rows import Block, Rows
 
 _EXAMINED = 1 << 22  # numbers at a time
 
@@ -96,14 +96,68 @@ def _statistics(rows: Rows, used: int) -> tuple[NDArray[np.float64], NDArray[np.
     """Mean and deviation of label and features, the blocks' moments put together as Chan et al. 1979 do."""
     count, mean, square = 0, np.zeros(rows.features + 1), np.zeros(rows.features + 1)
     first, constant = None, np.ones(rows.features + 1, bool)
-    for block in rows.blocks(max(1, _EXAMINED // (rows.features + 2)), used):
-        values = block[:, :-1].astype(np.float64)
-        first = values[0] if first is None else first
-        constant &= (values == first).all(axis=0)
-        own, more = values.mean(axis=0), len(values)
+    for block in rows.pieces(_EXAMINED, used):
+        columns = _SparseColumns(block) if block.sparse else _DenseColumns(block)
+        first = columns.first() if first is None else first
+        constant &= columns.are(first)
+        own, more = columns.mean(), len(block)
         gap, total = own - mean, count + more
-        square = (square * count + values.var(axis=0) * more + gap**2 * (count * more / total)) / total
+        square = (square * count + columns.variance(own) * more + gap**2 * (count * more / total)) / total
         mean = mean + gap * (more / total)
         count = total
     deviation = np.sqrt(square)
     return mean, np.where(constant | (deviation == 0), 1.0, deviation)
+
+
+class _DenseColumns:
+    """The columns of a block: its label, then its features."""
+
+    def __init__(self, block: Block) -> None:
+        self._values = block.table[:, :-1].astype(np.float64)
+
+    def first(self) -> NDArray[np.float64]:
+        """Their first values (1 + d,)."""
+        return self._values[0]
+
+    def are(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which columns hold nothing but their value in ``values``."""
+        return (self._values == values).all(axis=0)
+
+    def mean(self) -> NDArray[np.float64]:
+        return self._values.mean(axis=0)
+
+    def variance(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the population, about their own ``mean``."""
+        return self._values.var(axis=0)
+
+
+class _SparseColumns:
+    """The same of a sparse block, whose features are zero where it has no entry."""
+
+    def __init__(self, block: Block) -> None:
+        self._labels = block.labels.astype(np.float64)
+        self._keys, self._values = block.features.indices, block.features.data.astype(np.float64)
+        self._rows, self._width = block.features.shape
+        self._zeros = self._rows - self._sum(np.ones(len(self._keys)))
+        start, stop = block.features.indptr[:2]
+        self._first = np.zeros(self._width)
+        self._first[self._keys[start:stop]] = self._values[start:stop]
+
+    def _sum(self, of_entries: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(self._keys, of_entries, self._width)
+
+    def first(self) -> NDArray[np.float64]:
+        return np.concatenate([self._labels[:1], self._first])
+
+    def are(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        features = values[1:]
+        same = self._sum(self._values == features[self._keys]) + np.where(features == 0, self._zeros, 0)
+        return np.concatenate([[(self._labels == values[0]).all()], same == self._rows])
+
+    def mean(self) -> NDArray[np.float64]:
+        return np.concatenate([[self._labels.mean()], self._sum(self._values) / self._rows])
+
+    def variance(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        features = mean[1:]
+        squares = self._sum((self._values - features[self._keys]) ** 2) + self._zeros * features**2
+        return np.concatenate([[self._labels.var()], squares / self._rows])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..recordio import read_records, write_scores
+from ..recordio import SparseTable, read_records, write_scores
 from .artifact import FILE_NAME, Artifact, read
 from .hyperparameters import BINARY, REGRESSOR
 from .losses import sigmoid, softmax
@@ -87,7 +87,7 @@ class Model:
         return Answer(200, encoding, self._encoders[encoding](predictions), "")
 
     def _predict(self, rows: NDArray[np.float32]) -> _Predictions:
-        """Scores and labels for rows (n, d)."""
+        """Scores and labels for rows (n, d), dense or sparse."""
         if rows.shape[1] != self.feature_dim:
             raise _Bad(
                 f"The feature dimension of the input: {rows.shape[1]} does not match the feature dimension "
@@ -211,9 +211,14 @@ def _decode_recordio(body: bytes) -> NDArray[np.float32]:
     if not body:
         raise _Bad("The input is empty.")
     try:
-        return read_records(body)[0]
+        features, _ = read_records(body)
     except ValueError as error:
         raise _Bad(f"The input is not recordio-protobuf: {error}.") from None
+    if isinstance(features, SparseTable):
+        from scipy.sparse import csr_array  # half a second, for those who need it
+
+        return csr_array(features.csr(), shape=(len(features), features.width))
+    return features
 
 
 def _values(predictions: _Predictions) -> tuple[str, list]:

@@ -200,8 +200,8 @@ class _Job:
     def _scale(self, used: int) -> None:
         hp, log, train = self._hp, self._log, self._train
         start = time.perf_counter()
-        dtype = precision(train.rows)
         scaler = Scaler.fit(train.rows, used, hp)
+        dtype = precision(train.rows, scaler)
         self._scaler = scaler = scaler if dtype is np.float64 else scaler.in_single_precision()
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
@@ -252,8 +252,8 @@ class _Job:
     def _validate(self, samples: Samples) -> NDArray[np.float64]:
         """Mean loss of each model on the validation channel, in the label's unit; fills ``samples``."""
         rows, total = self._validation.rows, np.zeros(len(self._grid))
-        for block in rows.blocks(self._block(len(self._grid))):
-            labels = block[:, 0].astype(np.float64)
+        for block in rows.pieces(_SCORED, columns=len(self._grid) * self._hp.classes):
+            labels = block.labels.astype(np.float64)
             outputs = self._ensemble.outputs(self._to_scale.apply(block))
             if self._decide:
                 samples.add(self._loss.scores(outputs), labels)
@@ -276,12 +276,8 @@ class _Job:
 
     def _outputs_of_best(self, channel: Channel, stop: int | None = None) -> Parts:
         """What the best model says of a channel's records, and their labels, some at a time."""
-        for block in channel.rows.blocks(self._block(1), stop):
-            yield self._best.model.outputs(block[:, 1:-1]), block[:, 0]
-
-    def _block(self, models: int) -> int:
-        """How many records to score at a time."""
-        return max(1, _SCORED // max(models * self._hp.classes, self._train.rows.features + 2))
+        for block in channel.rows.pieces(_SCORED, stop, self._hp.classes):
+            yield self._best.model.outputs(block.features), block.labels
 
     def _finish(self, folder: Path) -> None:
         """Score the snapshot on all records, tail included, and write it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..recordio import read_records
+from ..recordio import read_dense_records
 from . import content_types
 from .content_types import CSV, LIBSVM, PARQUET
 from .errors import UserError, sentence
@@ -198,7 +198,7 @@ def _read_recordio(files: list[Path]) -> xgboost.DMatrix:
     tables = []
     for path in files:
         try:
-            tables.append(read_records(path.read_bytes(), absent=np.nan))
+            tables.append(read_dense_records(path.read_bytes(), absent=np.nan))
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from None
     features, labels = zip(*tables, strict=True)

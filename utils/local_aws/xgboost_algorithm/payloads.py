@@ -10,7 +10,7 @@ import csv
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ..recordio import read_records
+from ..recordio import read_dense_records
 from . import content_types
 from .content_types import CSV, LIBSVM, PARQUET
 from .errors import UserError
@@ -64,4 +64,4 @@ def _read_libsvm(body: bytes) -> xgboost.DMatrix:
 
 
 def _read_recordio(body: bytes) -> xgboost.DMatrix:
-    return xgboost.DMatrix(read_records(body, absent=np.nan)[0])
+    return xgboost.DMatrix(read_dense_records(body, absent=np.nan)[0])
