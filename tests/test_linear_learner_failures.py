@@ -212,7 +212,6 @@ def test_nan_in_recordio(tmp_path):
             r"No iterator has been registered for ContentType \('text/libsvm', '1.0'\)$",
         ),
         ({"ContentType": "text/csv;label_size=0"}, r"label_size is 0, but every record needs one label"),
-        ({"ContentType": "text/csv", "TrainingInputMode": "Pipe"}, r"Input mode Pipe .* is not implemented"),
         (
             {"ContentType": "text/csv", "RecordWrapperType": "RecordIO"},
             r"RecordWrapperType RecordIO .*not implemented",

@@ -58,6 +58,9 @@ class Image:
     versions: tuple[str, ...] = ()
     # Whether it runs a program of the user's, whose metrics and hyperparameters are the user's own.
     script_mode: bool = False
+    # Whether it reads channels from FIFOs (Pipe mode), and trains on several instances.
+    pipes: bool = False
+    distributed: bool = False
 
 
 def _load_linear_learner(folder: Path, environment: Mapping[str, str]) -> LoadedModel:
@@ -74,6 +77,8 @@ IMAGES = {
         tuple(linear_learner.METRIC_DEFINITIONS),
         linear_learner.TUNABLE,
         objectives=linear_learner.OBJECTIVES,
+        pipes=True,
+        distributed=True,
     ),
     "sagemaker-xgboost": Image(
         "sagemaker-xgboost",

@@ -133,6 +133,10 @@ class JobRun(threading.Thread):
         """What changes in the job's description, but for its status and its time, when it is to stop."""
         return {}
 
+    def broken(self) -> bool:
+        """Whether the job's program cannot go on, and is to be ended."""
+        return False
+
     def stop(self) -> str:
         """Ask the job to stop: it becomes Stopping now and Stopped in a while.
 
@@ -180,12 +184,15 @@ class JobRun(threading.Thread):
             self.jobs.instances.release()
 
     def watch(self, container: Container) -> int | None:
-        """The exit code of the job's program; None if it was stopped, by request or for taking too long."""
+        """The exit code of the job's program; None if it was ended: stopped, too slow, or broken."""
         self._container = container
         deadline = time.monotonic() + self._limit
         while (code := container.wait(0.05)) is None:
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
                 container.stop(STOP_GRACE)
+                return None
+            if self.broken():
+                container.stop(0)
                 return None
         return code
 

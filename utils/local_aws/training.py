@@ -19,8 +19,10 @@ from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import OBJECTIVE, TrainingRun, finish
+from .training_run import OBJECTIVE, PIPE, TrainingRun, finish, input_mode
 from .uris import split_uri
+
+MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
 
 # What CreateTrainingJob takes and this account cannot do.
 REFUSED = (
@@ -88,15 +90,26 @@ class TrainingJobs(Jobs):
                 raise AwsError("ValidationException", f"ResourceConfig.{member} is required for a training job.")
         if cluster["InstanceCount"] < 1:
             raise AwsError("ValidationException", "ResourceConfig.InstanceCount must be at least 1.")
-        if cluster["InstanceCount"] > 1:
-            raise not_implemented("A training job on more than one instance (ResourceConfig.InstanceCount)")
+        if cluster["InstanceCount"] > 1 and not image.distributed:
+            raise not_implemented(
+                f"A training job of {spec['TrainingImage']} on more than one instance (ResourceConfig.InstanceCount)"
+            )
+        if cluster["InstanceCount"] > MOST_INSTANCES:
+            raise AwsError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{cluster['InstanceType']} for training job usage' is "
+                f"{MOST_INSTANCES} Instances, with current utilization of 0 Instances and a request delta of "
+                f"{cluster['InstanceCount']} Instances. Please use AWS Service Quotas to request an increase for "
+                "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
+                "for this quota.",
+            )
         if self.resources.find(TRAINING_JOB, name):
             raise AwsError(
                 "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, and a training job with this "
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
-        channels = self._channels(params)
+        channels = self._channels(params, image)
         split_uri(params["OutputDataConfig"]["S3OutputPath"])
         if image.script_mode:
             _check_metrics(spec.get("MetricDefinitions", []))
@@ -164,23 +177,27 @@ class TrainingJobs(Jobs):
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def _channels(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
+    def _channels(self, params: dict, image: Image) -> dict[str, list[tuple[S3Object, str]]]:
         """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
         channels: dict[str, list[tuple[S3Object, str]]] = {}
         for channel in params.get("InputDataConfig", []):
             name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
             if name in channels:
                 raise AwsError("ValidationException", f"Duplicate channel name '{name}' in InputDataConfig.")
-            mode = channel.get("InputMode") or params["AlgorithmSpecification"]["TrainingInputMode"]
-            if mode != "File":
-                raise not_implemented(f"The input mode {mode} (channel '{name}')")
+            mode = input_mode(channel, params)
+            if mode == PIPE and not image.pipes:
+                raise not_implemented(f"The input mode Pipe of {image.name} (channel '{name}')")
             if source is None:
                 raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
             if source["S3DataType"] not in KINDS:
                 raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
-            for member, plain in (("RecordWrapperType", "None"), ("ShuffleConfig", None)):
-                if channel.get(member, plain) != plain:
-                    raise not_implemented(f"A channel's {member} (channel '{name}')")
+            if channel.get("ShuffleConfig"):
+                raise not_implemented(f"A channel's ShuffleConfig (channel '{name}')")
+            if channel.get("RecordWrapperType", "None") != "None" and mode != PIPE:
+                raise AwsError(
+                    "ValidationException",
+                    f"RecordWrapperType is for the input mode Pipe; the channel '{name}' has {mode}.",
+                )
             channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return channels
 

@@ -24,6 +24,7 @@ from .containers import Container
 from .errors import AwsError
 from .images import Image
 from .jobs import MAX_REASON, JobRun
+from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3Object
 from .uris import split_uri
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
+PIPE = "Pipe"
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 # A training job's log shows a control character by its octal number: #011 is a tab.
 CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
@@ -55,6 +57,7 @@ class TrainingRun(JobRun):
         self.channels = channels
         self.archive = ""  # the file of the user's code, once it is here
         self.base = self.root / "opt" / "ml"
+        self.pipes: list[Pipe] = []
         body = jobs.resources.get(TRAINING_JOB, name)
         self.patterns = [
             (each["Name"], _finder(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
@@ -102,11 +105,11 @@ class TrainingRun(JobRun):
             "hyperparameters": body.get("HyperParameters", {}),
             "inputdataconfig": {
                 channel["ChannelName"]: {
-                    "TrainingInputMode": "File",
+                    "TrainingInputMode": input_mode(channel, body),
                     "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                         "S3DataDistributionType", "FullyReplicated"
                     ),
-                    "RecordWrapperType": "None",
+                    "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                     **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
                 }
                 for channel in body.get("InputDataConfig", [])
@@ -130,7 +133,11 @@ class TrainingRun(JobRun):
             (self.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
         config = body.get("InputDataConfig", [])
         compressed = {each["ChannelName"] for each in config if each.get("CompressionType") == "Gzip"}
+        piped = {each["ChannelName"]: each for each in config if input_mode(each, body) == PIPE}
         for channel, files in self.channels.items():
+            if channel in piped:
+                self._lay_pipe(piped[channel], files)
+                continue
             folder = self.base / "input" / "data" / channel
             folder.mkdir(parents=True)
             for each, name in files:
@@ -160,6 +167,20 @@ class TrainingRun(JobRun):
             return
         self.archive = str(self.root / "sourcedir.tar.gz")
 
+    def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]]) -> None:
+        """Lay the FIFO of a channel, and beside the container's folders the objects that it is fed with."""
+        name, kept = channel["ChannelName"], []
+        for number, (each, _) in enumerate(files):
+            place = f"s3://{each.bucket}/{each.key} in the channel '{name}'"
+            path = self.root / "streamed" / name / str(number)
+            try:
+                self.jobs.objects.link(each, path)
+            except (OSError, AwsError) as error:
+                raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+            kept.append((path, place))
+        gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
+        self.pipes.append(Pipe(self.base / "input" / "data", name, kept, gzipped, wrapped))
+
     def _train(self, body: dict) -> tuple[str, str, str | None]:
         """Run the container; the job's status, secondary status and FailureReason."""
         stream = f"{self.job}/algo-1-{int(time.time())}"
@@ -181,7 +202,13 @@ class TrainingRun(JobRun):
             container = script_container.start(command, self.root, environment, self.jobs.account.region, keep)
         else:
             container = Container(self.image.train, self.root, environment, keep)
+        for pipe in self.pipes:
+            pipe.start()
         code = self.watch(container)
+        for pipe in self.pipes:
+            pipe.close()
+        if cut := next((pipe.error for pipe in self.pipes if pipe.error), None):
+            return "Failed", "Failed", f"ClientError: Data download failed: {cut}"
         if code is None:
             return "Stopped", "Stopped" if self.stop_wanted.is_set() else "MaxRuntimeExceeded", None
         if code == 0:
@@ -207,6 +234,9 @@ class TrainingRun(JobRun):
             text = file.read(8 * MAX_REASON).decode(errors="replace")
         # In a container the job's folder is the root of all.
         return text.replace(f"{self.root}/", "/")[:MAX_REASON]
+
+    def broken(self) -> bool:
+        return any(pipe.error for pipe in self.pipes)
 
     def _read_metrics(self, lines: list[tuple[float, str]]) -> None:
         points = []
@@ -288,6 +318,11 @@ def _finder(regex: str) -> Callable[[str], re.Match[str] | None]:
     """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look."""
     pattern = re.compile(regex)
     return pattern.match if regex.startswith(".*") else pattern.search
+
+
+def input_mode(channel: dict, job: dict) -> str:
+    """How a job gets a channel's objects: File, FastFile (here the same: a file is the object itself) or Pipe."""
+    return channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
 
 
 def _holds_anything(folder: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 import time
 import warnings
 from codecs import BOM_UTF8
@@ -20,6 +22,7 @@ from .rows import DenseRows, Rows
 
 CSV, RECORDIO = "text/csv", "application/x-recordio-protobuf"
 NAMES = ("train", "validation", "test")
+PIPE = "Pipe"
 EMPTY = (
     "No training data processed. Either the training channel is empty or the mini-batch size is too high. "
     "Verify that training data contains non-empty files and the mini-batch size is less than the number of "
@@ -73,23 +76,18 @@ def read_channels(base: Path, config: Mapping[str, Mapping[str, str]], batch: in
 
 
 def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) -> Channel:
-    mode, wrapper = config.get("TrainingInputMode", "File"), config.get("RecordWrapperType", "None")
-    if mode not in ("File", "FastFile"):
-        raise not_implemented(f"Input mode {mode} of the channel '{name}'", "Use the input mode File.")
-    if wrapper not in ("None", ""):
-        raise not_implemented(f"RecordWrapperType {wrapper} of the channel '{name}'", "Use None.")
+    piped = config.get("TrainingInputMode") == PIPE
     content_type, label_size = _content_type(config.get("ContentType") or RECORDIO)
     if label_size != "1":
         raise _unreadable(name, content_type, f"label_size is {label_size}, but every record needs one label")
+    if config.get("RecordWrapperType") == "RecordIO" and content_type != RECORDIO:
+        raise not_implemented(f"RecordWrapperType RecordIO of the channel '{name}' of {content_type}", "Use None.")
     start = time.perf_counter()
-    folder = base / "input" / "data" / name
-    # Files whose name begins with a dot are nobody's data: editors and desktops leave them behind.
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     rows, size = DenseRows(base), 0
-    for path in files:
+    for path, shown in (_streamed if piped else _files)(base, name):
         if not path.stat().st_size:
             continue
-        file = _File(path, Path("/opt/ml") / path.relative_to(base), name, content_type, rows, len(rows))
+        file = _File(path, shown, name, content_type, rows, len(rows))
         if content_type == RECORDIO:
             _read_recordio(file)
         elif path.stat().st_size < _LARGE or not _read_large_csv(file):
@@ -103,6 +101,31 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
             raise CustomerError(EMPTY, "ValueError", detail)
         raise _unreadable(name, content_type, detail)
     return Channel(name, rows, content_type, size, time.perf_counter() - start)
+
+
+_DATA = Path("input") / "data"
+_SHOWN = Path("/opt/ml")
+
+
+def _files(base: Path, name: str) -> Iterator[tuple[Path, Path]]:
+    """The files of a channel, and how messages call them."""
+    for path in sorted((base / _DATA / name).rglob("*")):
+        # Files whose name begins with a dot are nobody's data: editors and desktops leave them behind.
+        if path.is_file() and not path.name.startswith("."):
+            yield path, _SHOWN / path.relative_to(base)
+
+
+def _streamed(base: Path, name: str) -> Iterator[tuple[Path, Path]]:
+    """The same of a channel in Pipe mode: what comes through the FIFO of the first pass, in a scratch file.
+
+    Later passes are over the rows that are kept, and open no other FIFO.
+    """
+    fifo = _DATA / f"{name}_0"
+    with tempfile.NamedTemporaryFile(dir=base) as scratch:
+        with (base / fifo).open("rb") as stream:
+            shutil.copyfileobj(stream, scratch, 1 << 20)
+        scratch.flush()
+        yield Path(scratch.name), _SHOWN / fifo
 
 
 @dataclass

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import artifact
 from .batches import Batches, Scale, precision
-from .channels import EMPTY, RECORDIO, Channel, read_channels
+from .channels import EMPTY, PIPE, RECORDIO, Channel, read_channels
 from .classes import count_classes, weigh_classes
 from .early_stopping import EarlyStopping, Verdict
 from .ensemble import Ensemble, LinearModel
@@ -50,9 +50,13 @@ def train(base: Path, log: Log) -> None:
     log.plain(f"Process {os.getpid()} is a worker.")
     log.info("Using default worker.")
     log.info("Checkpoint loading and saving are disabled.")
+    inputs = _config(base, "inputdataconfig")
+    for name, config in inputs.items():
+        if config.get("TrainingInputMode") == PIPE:
+            log.info(f"The channel '{name}' is in pipe input mode under /opt/ml/input/data/{name}.")
     log.flush()
     ready = time.time()
-    channels = read_channels(base, _config(base, "inputdataconfig"), hp.mini_batch_size)
+    channels = read_channels(base, inputs, hp.mini_batch_size)
     job = _Job(channels, hp, log)
     times = job.run(base / "model")
     times["setuptime"] = (ready - began) * 1000
