@@ -281,7 +281,6 @@ SOURCE = "InputDataConfig__DataSource__S3DataSource__"
             {"AlgorithmSpecification__TrainingImage": "000000000000.dkr.ecr.us-east-1.amazonaws.com/mine:1"},
             ["mine:1"],
         ),
-        ({"ResourceConfig__InstanceCount": 21}, ["ml.m5.large for training job usage", "21 Instances"]),
         ({"ResourceConfig__InstanceType": "local"}, ["instanceType", "enum"]),
         ({"ResourceConfig__InstanceCount": 0}, ["InstanceCount", "at least 1"]),
         ({"InputDataConfig__RecordWrapperType": "RecordIO"}, ["RecordWrapperType"]),

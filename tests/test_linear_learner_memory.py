@@ -20,6 +20,7 @@ from utils.local_aws.linear_learner.evaluation import final_metrics
 from utils.local_aws.linear_learner.grid import Grid
 from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
 from utils.local_aws.linear_learner.losses import LogisticLoss, build_loss
+from utils.local_aws.linear_learner.peers import Peers
 from utils.local_aws.linear_learner.rows import DenseRows
 from utils.local_aws.linear_learner.scaler import Scaler
 from utils.local_aws.recordio import read_blocks, read_records, write_features
@@ -141,7 +142,7 @@ def trained(features, labels, settings, dtype, use_grams, monkeypatch):
     rows = DenseRows(Path(tempfile.gettempdir()))
     rows.append(features, labels)
     monkeypatch.setattr(ensemble, "pays", lambda *_: use_grams)
-    scaler = Scaler.fit(rows, min(len(rows), 11_000), hp)
+    scaler = Scaler.fit(rows, min(len(rows), 11_000), hp, Peers())
     scaler = scaler.in_single_precision() if dtype is np.float32 else scaler
     source = batches.Batches(rows, scaler, hp.mini_batch_size, dtype)
     models = ensemble.Ensemble(Grid.build(hp), hp, source, build_loss(hp))

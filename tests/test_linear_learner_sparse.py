@@ -20,6 +20,7 @@ from utils.local_aws.linear_learner import batches, ensemble
 from utils.local_aws.linear_learner.grid import Grid
 from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
 from utils.local_aws.linear_learner.losses import build_loss
+from utils.local_aws.linear_learner.peers import Peers
 from utils.local_aws.linear_learner.rows import DenseRows
 from utils.local_aws.linear_learner.scaler import Scaler
 from utils.local_aws.linear_learner.sparse import SparseRows
@@ -109,7 +110,7 @@ def test_rows_come_back_in_blocks_of_any_size(records, size, numbers, columns):
 
 def trained(rows, hp, dtype=np.float64):
     """Losses (epochs, models), scores of all rows, and the last model in raw units."""
-    scaler = Scaler.fit(rows, len(rows), hp)
+    scaler = Scaler.fit(rows, len(rows), hp, Peers())
     source = batches.Batches(rows, scaler, hp.mini_batch_size, dtype)
     models = ensemble.Ensemble(Grid.build(hp), hp, source, build_loss(hp))
     losses = np.array([models.train() for _ in range(hp.epochs)])
@@ -213,7 +214,7 @@ def test_a_large_mean_in_sparse_rows_is_not_lost_in_single_precision():
     hp = Hyperparameters.parse(PREDICTORS["regressor"] | {"mini_batch_size": "20"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "SINGLE", 0)
-        far, near = Scaler.fit(dense, 400, hp), Scaler.fit(dense, 400, hp)
+        far, near = Scaler.fit(dense, 400, hp, Peers()), Scaler.fit(dense, 400, hp, Peers())
         near.mean[5] = 0
         assert batches.precision(dense, far) is np.float32
         assert batches.precision(SparseRows.of(dense), far) is np.float64

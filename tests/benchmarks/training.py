@@ -50,10 +50,11 @@ def ours(path: str, features: int, classes: bool, epochs: int, way: str = "") ->
     from utils.local_aws.linear_learner.grid import Grid
     from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
     from utils.local_aws.linear_learner.losses import build_loss
-    from utils.local_aws.linear_learner.rows import Rows
+    from utils.local_aws.linear_learner.peers import Peers
+    from utils.local_aws.linear_learner.rows import DenseRows
     from utils.local_aws.linear_learner.scaler import Scaler
 
-    rows = Rows(Path(path).parent)
+    rows = DenseRows(Path(path).parent)
     with open(path, "rb") as file:
         while (table := np.fromfile(file, "f4", BLOCK * (features + 1)).reshape(-1, features + 1)).size:
             rows.append(table[:, 1:], table[:, 0])
@@ -62,8 +63,8 @@ def ours(path: str, features: int, classes: bool, epochs: int, way: str = "") ->
     if way:
         ensemble.pays = lambda *_: way == "grams"
     start = time.process_time()
-    dtype = precision(rows)
-    scaler = Scaler.fit(rows, 11_000, hp)
+    scaler = Scaler.fit(rows, 11_000, hp, Peers())
+    dtype = precision(rows, scaler)
     scaler = scaler if dtype is np.float64 else scaler.in_single_precision()
     models = ensemble.Ensemble(Grid.build(hp), hp, Batches(rows, scaler, 1000, dtype), build_loss(hp))
     losses = [models.train().tolist() for _ in range(epochs)]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from .lifeline import PEERS
 from .state import CHECKOUT
 
 FLUSH_EVERY = 0.25  # seconds that a line of output may wait to be passed on
@@ -33,7 +35,10 @@ class Container:
         environment: Mapping[str, str],
         on_lines: Callable[[list[tuple[float, str]]], None],
         python_path: str = str(CHECKOUT),
+        peers: Sequence[socket.socket] = (),
     ) -> None:
+        """``peers`` are sockets to the job's other containers, which the caller closes on its own side."""
+        descriptors = [each.fileno() for each in peers]
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._on_lines = on_lines
         self._waiting: list[tuple[float, str]] = []
@@ -49,6 +54,7 @@ class Container:
                 "OPENBLAS_NUM_THREADS": "1",
                 "OMP_NUM_THREADS": "1",
                 **environment,
+                **({PEERS: ",".join(map(str, descriptors))} if descriptors else {}),
                 "PYTHONPATH": python_path,  # whatever the job's own environment says: the program needs what lies there
             },
             # The program watches its standard input: the pipe closes when the account dies, however it dies.
@@ -56,6 +62,7 @@ class Container:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=descriptors,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._flusher = threading.Thread(target=self._flush_regularly, daemon=True)
@@ -77,9 +84,13 @@ class Container:
         self._process.stdin.close()
         return code
 
+    def ask_to_end(self) -> None:
+        """SIGTERM."""
+        self._signal(signal.SIGTERM)
+
     def stop(self, grace: float) -> int:
         """SIGTERM, and SIGKILL to what still runs ``grace`` seconds later; the exit code."""
-        self._signal(signal.SIGTERM)
+        self.ask_to_end()
         code = self.wait(grace)
         if code is None:
             self._signal(signal.SIGKILL)

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from starlette.requests import Request
 
 from .containers import Container
 from .errors import AwsError
+from .lifeline import PEER_LOST
 from .logs import Logs
 from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
@@ -29,6 +30,7 @@ from .state import ASKS_OFTEN, Account
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
 STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, AWS's own
+LAST_WORDS = 5  # seconds for the program that failed first to be seen
 MAX_REASON = 1024  # characters of a FailureReason
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
 LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
@@ -47,7 +49,8 @@ class Jobs:
 
     kind: Kind
     working, ended = "InProgress", ENDED  # the status of one at work, and those of one that is not any more
-    # As many at once as there are processors; further ones wait for their instance, as on AWS.
+    # As many at once as there are processors; further ones wait for their instances, as on AWS.  A job on several
+    # takes one place like any other: so no job waits for places that others hold while they wait too.
     instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
 
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
@@ -123,7 +126,7 @@ class JobRun(threading.Thread):
         self.abandoned = False
         condition = jobs.resources.get(jobs.kind, name).get("StoppingCondition", {})  # not every kind has one
         self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
-        self._container: Container | None = None
+        self._containers: Sequence[Container] = ()
 
     def live(self) -> None:
         """Do the job and end it."""
@@ -155,8 +158,8 @@ class JobRun(threading.Thread):
     def abandon(self) -> None:
         """Kill the job's program without a word of it: the account is going down."""
         self.abandoned = True
-        if self._container:
-            self._container.stop(0)
+        for container in self._containers:
+            container.stop(0)
 
     def run(self) -> None:
         try:
@@ -185,16 +188,42 @@ class JobRun(threading.Thread):
 
     def watch(self, container: Container) -> int | None:
         """The exit code of the job's program; None if it was ended: stopped, too slow, or broken."""
-        self._container = container
+        codes = self.watch_all([container])
+        return None if codes is None else codes[0]
+
+    def watch_all(self, containers: Sequence[Container]) -> list[int] | None:
+        """The exit codes of a job's programs, as ``watch``.  When one fails the others are ended, with PEER_LOST."""
+        self._containers = containers
         deadline = time.monotonic() + self._limit
-        while (code := container.wait(0.05)) is None:
+        codes: list[int | None] = [None] * len(containers)
+
+        def look(seconds: float) -> None:
+            for number, container in enumerate(containers):
+                codes[number] = container.wait(seconds) if codes[number] is None else codes[number]
+
+        def end(grace: float) -> None:
+            left = [number for number, code in enumerate(codes) if code is None]
+            for number in left:
+                containers[number].ask_to_end()
+            for number in left:
+                containers[number].stop(grace)
+                codes[number] = PEER_LOST
+
+        while True:
+            look(0.05)
+            if None not in codes:
+                return codes
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
-                container.stop(STOP_GRACE)
+                end(STOP_GRACE)
                 return None
             if self.broken():
-                container.stop(0)
+                end(0)
                 return None
-        return code
+            if any(codes):
+                # A program that says it lost another one may be seen before the one that it lost.
+                look(LAST_WORDS if {*codes} <= {None, 0, PEER_LOST} else 0)
+                end(0)
+                return codes
 
 
 def refuse(operation: str, params: dict, members: tuple[str, ...]) -> None:

@@ -1,10 +1,16 @@
-"""A program of a job ends with the account: it watches the pipe on its standard input, which closes when that dies."""
+"""How a program of a job ends with others: with the account, or because another host of the job has ended.
+
+It watches the pipe on its standard input, which closes when the account dies.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import threading
+
+PEERS = "LOCAL_AWS_PEERS"  # names the sockets that a container has to the others of its job, by their descriptors
+PEER_LOST = 75  # exit code of a program whose only reason is that another host has ended
 
 
 def die_with_parent() -> None:

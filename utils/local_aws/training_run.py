@@ -7,15 +7,18 @@ SageMaker Processes Training Output".
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
 import os
 import re
 import shutil
+import socket
 import tarfile
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,7 +26,9 @@ from . import script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
+from .job_inputs import shard
 from .jobs import MAX_REASON, JobRun
+from .lifeline import PEER_LOST
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3Object
@@ -40,6 +45,21 @@ OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is k
 CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
 
 
+@dataclass
+class Host:
+    """An instance of a job: its container's root, and its channels' objects, each with its path in the channel."""
+
+    name: str
+    root: Path
+    channels: dict[str, list[tuple[S3Object, str]]]
+    pipes: list[Pipe] = field(default_factory=list)
+
+    @property
+    def base(self) -> Path:
+        """What stands for ``/opt/ml``."""
+        return self.root / "opt" / "ml"
+
+
 class TrainingRun(JobRun):
     """One training job at work."""
 
@@ -54,11 +74,10 @@ class TrainingRun(JobRun):
         if image.script_mode:
             self.root = script_container.root_folder(self.root)
         self.image = image
-        self.channels = channels
         self.archive = ""  # the file of the user's code, once it is here
-        self.base = self.root / "opt" / "ml"
-        self.pipes: list[Pipe] = []
         body = jobs.resources.get(TRAINING_JOB, name)
+        self.hosts = self._make_hosts(body, channels)
+        self.base = self.hosts[0].base  # the first host writes the model
         self.patterns = [
             (each["Name"], _finder(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
         ]
@@ -79,7 +98,8 @@ class TrainingRun(JobRun):
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
             self._enter("Downloading", "Downloading input data")
             try:
-                self._lay_out(body)
+                for host in self.hosts:
+                    self._lay_out(body, host)
             except ValueError as error:
                 return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
             self._message("Downloading the training image")
@@ -98,9 +118,20 @@ class TrainingRun(JobRun):
                     status, secondary, reason = "Failed", "Failed", failure
             self._end(status, secondary, reason)
 
-    def _lay_out(self, body: dict) -> None:
+    def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
+        count = body["ResourceConfig"]["InstanceCount"]
+        sources = {each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in body.get("InputDataConfig", [])}
+        hosts = []
+        for number in range(count):
+            name = f"algo-{number + 1}"
+            own = {channel: shard(files, sources[channel], number, count) for channel, files in channels.items()}
+            hosts.append(Host(name, self.root / name if count > 1 else self.root, own))
+        return hosts
+
+    def _lay_out(self, body: dict, host: Host) -> None:
         for folder in ("input/config", "input/data", "model", "output/data"):
-            (self.base / folder).mkdir(parents=True)
+            (host.base / folder).mkdir(parents=True)
+        names = [each.name for each in self.hosts]
         configuration = {
             "hyperparameters": body.get("HyperParameters", {}),
             "inputdataconfig": {
@@ -115,30 +146,30 @@ class TrainingRun(JobRun):
                 for channel in body.get("InputDataConfig", [])
             },
             "resourceconfig": {
-                "current_host": "algo-1",
+                "current_host": host.name,
                 "current_instance_type": body["ResourceConfig"]["InstanceType"],
                 "current_group_name": "homogeneousCluster",
-                "hosts": ["algo-1"],
+                "hosts": names,
                 "instance_groups": [
                     {
                         "instance_group_name": "homogeneousCluster",
                         "instance_type": body["ResourceConfig"]["InstanceType"],
-                        "hosts": ["algo-1"],
+                        "hosts": names,
                     }
                 ],
                 "network_interface_name": "eth0",
             },
         }
         for name, content in configuration.items():
-            (self.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+            (host.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
         config = body.get("InputDataConfig", [])
         compressed = {each["ChannelName"] for each in config if each.get("CompressionType") == "Gzip"}
         piped = {each["ChannelName"]: each for each in config if input_mode(each, body) == PIPE}
-        for channel, files in self.channels.items():
+        for channel, files in host.channels.items():
             if channel in piped:
-                self._lay_pipe(piped[channel], files)
+                self._lay_pipe(piped[channel], files, host)
                 continue
-            folder = self.base / "input" / "data" / channel
+            folder = host.base / "input" / "data" / channel
             folder.mkdir(parents=True)
             for each, name in files:
                 place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
@@ -167,53 +198,46 @@ class TrainingRun(JobRun):
             return
         self.archive = str(self.root / "sourcedir.tar.gz")
 
-    def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]]) -> None:
+    def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
         """Lay the FIFO of a channel, and beside the container's folders the objects that it is fed with."""
         name, kept = channel["ChannelName"], []
         for number, (each, _) in enumerate(files):
             place = f"s3://{each.bucket}/{each.key} in the channel '{name}'"
-            path = self.root / "streamed" / name / str(number)
+            path = host.root / "streamed" / name / str(number)
             try:
                 self.jobs.objects.link(each, path)
             except (OSError, AwsError) as error:
                 raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
             kept.append((path, place))
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
-        self.pipes.append(Pipe(self.base / "input" / "data", name, kept, gzipped, wrapped))
+        host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
     def _train(self, body: dict) -> tuple[str, str, str | None]:
-        """Run the container; the job's status, secondary status and FailureReason."""
-        stream = f"{self.job}/algo-1-{int(time.time())}"
-
-        def keep(lines: list[tuple[float, str]]) -> None:
-            lines = [(at, text.translate(CONTROL)) for at, text in lines]
-            self.jobs.logs.write(LOG_GROUP, stream, lines)
-            self._read_metrics(lines)
-
-        environment = {
-            **body.get("Environment", {}),
-            "SAGEMAKER_BASE_DIR": str(self.base),
-            "AWS_REGION": self.jobs.account.region,
-            "TRAINING_JOB_NAME": self.job,
-            "TRAINING_JOB_ARN": body["TrainingJobArn"],
-        }
-        if self.image.script_mode:
-            command = [*self.image.train, self.archive]
-            container = script_container.start(command, self.root, environment, self.jobs.account.region, keep)
-        else:
-            container = Container(self.image.train, self.root, environment, keep)
-        for pipe in self.pipes:
+        """Run the containers; the job's status, secondary status and FailureReason."""
+        pairs = [socket.socketpair() for _ in self.hosts[1:]]
+        try:
+            containers = [self._start(body, self.hosts[0], [near for near, _ in pairs])]
+            for host, (_, far) in zip(self.hosts[1:], pairs, strict=True):
+                containers.append(self._start(body, host, [far]))
+        finally:
+            # Theirs alone: a host that ends is then the end of its sockets.
+            for each in itertools.chain(*pairs):
+                each.close()
+        for pipe in self._pipes():
             pipe.start()
-        code = self.watch(container)
-        for pipe in self.pipes:
+        codes = self.watch_all(containers)
+        for pipe in self._pipes():
             pipe.close()
-        if cut := next((pipe.error for pipe in self.pipes if pipe.error), None):
+        if cut := next((pipe.error for pipe in self._pipes() if pipe.error), None):
             return "Failed", "Failed", f"ClientError: Data download failed: {cut}"
-        if code is None:
+        if codes is None:
             return "Stopped", "Stopped" if self.stop_wanted.is_set() else "MaxRuntimeExceeded", None
-        if code == 0:
+        if not any(codes):
             return "Completed", "Completed", None
-        failure = self._failure()
+        failed = [(code, host) for code, host in zip(codes, self.hosts, strict=True) if code]
+        # A host that lost another one is not the reason.
+        code, host = min(failed, key=lambda each: each[0] == PEER_LOST)
+        failure = self._failure(host)
         if failure is not None and self.image.script_mode:
             failure = f"AlgorithmError: {failure}, exit code: {code if code > 0 else 128 - code}"
         if failure is not None:
@@ -225,20 +249,43 @@ class TrainingRun(JobRun):
             f"AlgorithmError: The algorithm's process ended with {how}; its log says why.",
         )
 
-    def _failure(self) -> str | None:
+    def _failure(self, host: Host) -> str | None:
         """What the program has written of its failure, as far as AWS shows it."""
-        path = self.base / "output" / "failure"
+        path = host.base / "output" / "failure"
         if not path.is_file():
             return None
         with path.open("rb") as file:
             text = file.read(8 * MAX_REASON).decode(errors="replace")
         # In a container the job's folder is the root of all.
-        return text.replace(f"{self.root}/", "/")[:MAX_REASON]
+        return text.replace(f"{host.root}/", "/")[:MAX_REASON]
+
+    def _start(self, body: dict, host: Host, peers: list[socket.socket]) -> Container:
+        stream = f"{self.job}/{host.name}-{int(time.time())}"
+
+        def keep(lines: list[tuple[float, str]]) -> None:
+            lines = [(at, text.translate(CONTROL)) for at, text in lines]
+            self.jobs.logs.write(LOG_GROUP, stream, lines)
+            self._read_metrics(lines, host)
+
+        environment = {
+            **body.get("Environment", {}),
+            "SAGEMAKER_BASE_DIR": str(host.base),
+            "AWS_REGION": self.jobs.account.region,
+            "TRAINING_JOB_NAME": self.job,
+            "TRAINING_JOB_ARN": body["TrainingJobArn"],
+        }
+        if self.image.script_mode:
+            command = [*self.image.train, self.archive]
+            return script_container.start(command, host.root, environment, self.jobs.account.region, keep)
+        return Container(self.image.train, host.root, environment, keep, peers=peers)
+
+    def _pipes(self) -> list[Pipe]:
+        return [pipe for host in self.hosts for pipe in host.pipes]
 
     def broken(self) -> bool:
-        return any(pipe.error for pipe in self.pipes)
+        return any(pipe.error for pipe in self._pipes())
 
-    def _read_metrics(self, lines: list[tuple[float, str]]) -> None:
+    def _read_metrics(self, lines: list[tuple[float, str]], host: Host) -> None:
         points = []
         for at, line in lines:
             for name, find in self.patterns:
@@ -251,7 +298,9 @@ class TrainingRun(JobRun):
                     points.append((name, at, value))
         if points:
             self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
-            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": "algo-1"}, points)
+            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": host.name}, points)
+            if host is not self.hosts[0]:  # what the first host says is what the job has come to
+                return
             self.objective += [value for name, _, value in points if name == OBJECTIVE]
             self.final_metrics |= {name: (value, at) for name, at, value in points}
 

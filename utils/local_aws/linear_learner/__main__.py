@@ -10,11 +10,14 @@ import sys
 import traceback
 from pathlib import Path
 
-from ..lifeline import die_with_parent
+from ..lifeline import PEER_LOST, die_with_parent
 
 
 def main(arguments: list[str]) -> int:
-    """Train; 0 if a model was written, 1 if ``output/failure`` says why not, 2 for a wrong command line."""
+    """Train; 0 if it was done, 1 if ``output/failure`` says why not, 2 for a wrong command line.
+
+    PEER_LOST if another host ended.
+    """
     if arguments != ["train"]:
         print("usage: python -m utils.local_aws.linear_learner train", file=sys.stderr)
         return 2
@@ -23,6 +26,7 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from .errors import CustomerError, algorithm_error
     from .log import Log
+    from .peers import PeerLost
     from .training import train
 
     base, log = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")), Log()
@@ -31,6 +35,11 @@ def main(arguments: list[str]) -> int:
         return 0
     except BrokenPipeError:
         os._exit(1)
+    except PeerLost as error:
+        # The host that ended has the reason; the account shows that one.
+        log.error(f"Algorithm Error: {error}")
+        log.flush()
+        return PEER_LOST
     except CustomerError as error:
         log.error(f"Customer Error: {error.text}")
         reason = error.failure_reason

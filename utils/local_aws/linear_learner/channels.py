@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -47,8 +47,10 @@ class Channel:
         return len(self.rows)
 
 
-def read_channels(base: Path, config: Mapping[str, Mapping[str, str]], batch: int) -> dict[str, Channel]:
-    """Read all channels of ``inputdataconfig.json`` below ``base`` (a container's ``/opt/ml``).
+def read_channels(
+    base: Path, config: Mapping[str, Mapping[str, str]], batch: int, wanted: Container[str] = NAMES
+) -> dict[str, Channel]:
+    """Read the ``wanted`` channels of ``inputdataconfig.json`` below ``base`` (a container's ``/opt/ml``).
 
     ``batch`` is the mini-batch size, by which error messages count rows.  Raises
     CustomerError if a channel is unknown, missing, empty or unreadable.
@@ -63,7 +65,8 @@ def read_channels(base: Path, config: Mapping[str, Mapping[str, str]], batch: in
         )
     if "train" not in config:
         raise CustomerError("'train' is a required property", "ValidationError", "Must provide train channel.")
-    channels = {name: _read_channel(base, name, config[name], batch) for name in NAMES if name in config}
+    names = [name for name in NAMES if name in config and name in wanted]
+    channels = {name: _read_channel(base, name, config[name], batch) for name in names}
     width = channels["train"].rows.features
     for channel in channels.values():
         if channel.rows.features != width:

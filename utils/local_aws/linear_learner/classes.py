@@ -11,6 +11,7 @@ from .channels import Channel
 from .errors import CustomerError
 from .hyperparameters import BINARY, REGRESSOR, Hyperparameters
 from .losses import Loss
+from .peers import Peers
 
 _ABSENT = 1_000_000.0
 _LOOKED_AT = 1 << 18  # numbers at a time
@@ -50,12 +51,14 @@ def _labels(channel: Channel, stop: int | None = None) -> Iterator[NDArray[np.fl
         yield block.labels
 
 
-def weigh_classes(loss: Loss, train: Channel, counts: NDArray[np.int64], sample: int, hp: Hyperparameters) -> Loss:
+def weigh_classes(
+    loss: Loss, train: Channel, counts: NDArray[np.int64], sample: int, hp: Hyperparameters, peers: Peers
+) -> Loss:
     """``loss`` with the class weights that the job asks for; ``counts`` are the classes of the channel ``train``.
 
     ``positive_example_weight_mult=balanced`` (and ``auto``) makes the positive records of
     the training data weigh as much as the negative ones; ``balance_multiclass_weights``
-    weighs each class by the inverse of its frequency among the first ``sample`` records,
+    weighs each class by the inverse of its frequency among the first ``sample`` records of each host,
     and one that is not among them by 1,000,000.
     """
     if hp.predictor_type == REGRESSOR:
@@ -63,10 +66,15 @@ def weigh_classes(loss: Loss, train: Channel, counts: NDArray[np.int64], sample:
     if hp.predictor_type == BINARY:
         positive = hp.positive_weight
         if positive is None:
-            negatives, positives = counts.tolist()
+            negatives, positives = _of_all(counts, peers).tolist()
             positive = negatives / positives if negatives and positives else 1.0
         return loss.weighted(np.array([1.0, positive]))
     if not hp.balance_multiclass_weights:
         return loss
     first = sum(np.bincount(part.astype(np.int64), minlength=hp.classes) for part in _labels(train, sample))
+    first = _of_all(first, peers)
     return loss.weighted(np.where(first, first.sum() / np.maximum(first, 1), _ABSENT))
+
+
+def _of_all(counts: NDArray[np.int64], peers: Peers) -> NDArray[np.int64]:
+    return np.sum(peers.everyone(counts.tolist()), axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from .grid import Grid
 from .hyperparameters import Hyperparameters
 from .losses import Loss, SquaredLoss
 from .optimizers import Optimizer
+from .peers import Peers
 from .rows import Block
 from .scaler import Scaler
 
@@ -35,9 +37,14 @@ class LinearModel(NamedTuple):
 class Ensemble:
     """The models of a grid; their linear functions stand side by side in one matrix."""
 
-    def __init__(self, grid: Grid, hp: Hyperparameters, batches: Batches, loss: Loss) -> None:
+    def __init__(
+        self, grid: Grid, hp: Hyperparameters, batches: Batches, loss: Loss, peers: Peers | None = None
+    ) -> None:
         self._models, self._outputs = len(grid), hp.outputs
         self._batches, self._loss = batches, loss
+        self._peers = peers or Peers()
+        self._counts = self._peers.everyone(len(batches))
+        self._steps = max(self._counts)
         features, columns = batches.width - 2, self._models * self._outputs
         # Dense rows are (label, features, 1): with a row of -1 before the parameters they give the errors.
         self._all = np.full((1 + features + hp.use_bias, columns), hp.init_bias, batches.dtype)
@@ -47,17 +54,19 @@ class Ensemble:
         self._weights, self._has_bias = self._parameters[:features], hp.use_bias
         self._optimizer = Optimizer(grid, hp, features, batches.dtype)
         self._grams: Grams | None = None
-        if isinstance(loss, SquaredLoss) and not batches.sparse and pays(batches, columns, hp.epochs):
+        alone = len(self._counts) == 1
+        if alone and isinstance(loss, SquaredLoss) and not batches.sparse and pays(batches, columns, hp.epochs):
             self._grams = Grams(batches)
 
     def train(self) -> Array:
         """One pass over the whole mini-batches; the training objective of each model, shape (models,).
 
-        It is the mean of the batches' losses, each before the batch's own step.
+        It is the mean of the batches' losses, each before the batch's own step.  With several
+        hosts, loss and gradient of a step are the means over the hosts that have a batch left.
         """
         if self._grams is None:
-            return self._pass_over_rows() / len(self._batches)
-        objective = self._pass_over_grams(self._grams) / len(self._batches)
+            return self._pass_over_rows() / self._steps
+        objective = self._pass_over_grams(self._grams) / self._steps
         if not self._grams.resolve(objective):
             self._grams = None
         return objective
@@ -67,11 +76,17 @@ class Ensemble:
         flat = np.empty((size, parameters.shape[1]), parameters.dtype)
         gradient, total = np.empty_like(parameters), np.zeros(self._models)
         outputs, scratch = self._by_model(flat), self._by_model(np.empty_like(flat))
-        for block in self._batches:
-            block.outputs(parameters, out=flat)
-            total += self._loss.step(outputs, block.labels.copy(), scratch)
-            block.gradient(flat, out=gradient)
-            gradient /= size
+        means = np.empty(self._models)
+        for step, block in zip_longest(range(self._steps), self._batches):
+            if block is not None:
+                block.outputs(parameters, out=flat)
+                means[:] = self._loss.step(outputs, block.labels.copy(), scratch)
+                block.gradient(flat, out=gradient)
+                gradient /= size
+            taking_part = [step < count for count in self._counts]
+            self._peers.average(means, taking_part)
+            self._peers.average(gradient, taking_part)
+            total += means
             self._optimizer.update(parameters, gradient)
         return total
 

@@ -21,6 +21,7 @@ class Log:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._thread = threading.get_ident()
+        self.host = _IDENTITY["Host"]  # whose log it is
 
     def info(self, message: str) -> None:
         """``[01/31/2026 12:00:00 INFO <thread>] message``"""
@@ -55,7 +56,7 @@ class Log:
         record = {
             "StartTime": start,
             "EndTime": time.time(),
-            "Dimensions": _IDENTITY | dimensions,
+            "Dimensions": _IDENTITY | {"Host": self.host} | dimensions,
             "Metrics": {name: _summary(value) for name, value in values.items()},
         }
         self.plain(f"#metrics {json.dumps(record)}")
@@ -63,7 +64,7 @@ class Log:
     def quality(self, channel: str, name: str, value: float, epoch: int | None = None, kind: str = "loss") -> None:
         """A ``#quality_metric`` line, the source of the job's metrics; ``kind`` is ``loss`` or ``score``."""
         at = "" if epoch is None else f"epoch={epoch}, "
-        self.info(f"#quality_metric: host=algo-1, {at}{channel} {name} <{kind}>={value!r}")
+        self.info(f"#quality_metric: host={self.host}, {at}{channel} {name} <{kind}>={value!r}")
 
     def flush(self) -> None:
         """Hand everything written so far to the reader."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers import PEERS
+from ..lifeline import PEERS
 
 _LENGTH = struct.Struct("<Q")
 

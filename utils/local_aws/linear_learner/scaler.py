@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .hyperparameters import REGRESSOR, Hyperparameters
+from .peers import Peers
 from .rows import Block, Rows
 
 _EXAMINED = 1 << 22  # numbers at a time
@@ -36,9 +40,12 @@ class Scaler:
     classes: bool
 
     @classmethod
-    def fit(cls, rows: Rows, used: int, hp: Hyperparameters) -> Scaler:
-        """Population statistics (ddof 0) of the first ``used`` rows; a constant column has deviation 1."""
-        mean, deviation = _statistics(rows, used)
+    def fit(cls, rows: Rows, used: int, hp: Hyperparameters, peers: Peers) -> Scaler:
+        """Population statistics (ddof 0) of the first ``used`` rows of each host.
+
+        A constant column has deviation 1.
+        """
+        mean, deviation = _statistics(rows, used, peers)
         return cls(
             mean=mean[1:] if hp.unbias_data else np.zeros(rows.features),
             deviation=deviation[1:] if hp.normalize_data else np.ones(rows.features),
@@ -92,21 +99,42 @@ def _mxnet_print(values: ArrayLike | None) -> str:
     return f"\n{array}\n<NDArray {array.size} @cpu(0)>"
 
 
-def _statistics(rows: Rows, used: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of label and features, the blocks' moments put together as Chan et al. 1979 do."""
-    count, mean, square = 0, np.zeros(rows.features + 1), np.zeros(rows.features + 1)
-    first, constant = None, np.ones(rows.features + 1, bool)
+class _Moments(NamedTuple):
+    """Of some rows' columns: how many rows, the mean and variance, the first values, and which hold only these."""
+
+    count: int
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    first: NDArray[np.float64]
+    constant: NDArray[np.bool_]
+
+    def __add__(self, other: _Moments) -> _Moments:
+        """Those of both together, as Chan et al. 1979 do it."""
+        gap, total = other.mean - self.mean, self.count + other.count
+        square = self.variance * self.count + other.variance * other.count
+        square = (square + gap**2 * (self.count * other.count / total)) / total
+        mean = self.mean + gap * (other.count / total)
+        if not self.count:
+            return _Moments(total, mean, square, other.first, other.constant)
+        constant = self.constant & other.constant & (self.first == other.first)
+        return _Moments(total, mean, square, self.first, constant)
+
+
+def _statistics(rows: Rows, used: int, peers: Peers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of label and features, of the first ``used`` rows of every host."""
+    found = _Moments(0, *np.zeros((4, rows.features + 1)))
     for block in rows.pieces(_EXAMINED, used):
-        columns = _SparseColumns(block) if block.sparse else _DenseColumns(block)
-        first = columns.first() if first is None else first
-        constant &= columns.are(first)
-        own, more = columns.mean(), len(block)
-        gap, total = own - mean, count + more
-        square = (square * count + columns.variance(own) * more + gap**2 * (count * more / total)) / total
-        mean = mean + gap * (more / total)
-        count = total
-    deviation = np.sqrt(square)
-    return mean, np.where(constant | (deviation == 0), 1.0, deviation)
+        found += _moments(block)
+    own = [found.count, *(column.tolist() for column in found[1:])]
+    found = reduce(operator.add, (_Moments(each[0], *map(np.array, each[1:])) for each in peers.everyone(own)))
+    deviation = np.sqrt(found.variance)
+    return found.mean, np.where(found.constant | (deviation == 0), 1.0, deviation)
+
+
+def _moments(block: Block) -> _Moments:
+    columns = _SparseColumns(block) if block.sparse else _DenseColumns(block)
+    first, mean = columns.first(), columns.mean()
+    return _Moments(len(block), mean, columns.variance(mean), first, columns.are(first))
 
 
 class _DenseColumns:

@@ -21,12 +21,13 @@ from .channels import EMPTY, PIPE, RECORDIO, Channel, read_channels
 from .classes import count_classes, weigh_classes
 from .early_stopping import EarlyStopping, Verdict
 from .ensemble import Ensemble, LinearModel
-from .errors import CustomerError, not_implemented
+from .errors import CustomerError
 from .evaluation import Parts, final_metrics
 from .grid import Grid, largest
 from .hyperparameters import DEFAULTS, Hyperparameters, merge
 from .log import Log
 from .losses import build_loss
+from .peers import Peers
 from .scaler import Scaler, whole_batches
 from .selection import DEFAULT_THRESHOLD, Samples, calibrate, decision_criterion
 
@@ -44,9 +45,9 @@ def train(base: Path, log: Log) -> None:
     given = {name: str(value) for name, value in _config(base, "hyperparameters").items()}
     _print_configuration(given, log)
     hp = Hyperparameters.parse(given)
-    hosts = _config(base, "resourceconfig").get("hosts", ["algo-1"])
-    if len(hosts) > 1:
-        raise not_implemented(f"Training on {len(hosts)} instances", "Use an instance count of 1.")
+    resources = _config(base, "resourceconfig")
+    peers = Peers(resources.get("current_host", "algo-1"), resources.get("hosts", ["algo-1"]))
+    log.host = peers.host
     log.plain(f"Process {os.getpid()} is a worker.")
     log.info("Using default worker.")
     log.info("Checkpoint loading and saving are disabled.")
@@ -56,8 +57,10 @@ def train(base: Path, log: Log) -> None:
             log.info(f"The channel '{name}' is in pipe input mode under /opt/ml/input/data/{name}.")
     log.flush()
     ready = time.time()
-    channels = read_channels(base, inputs, hp.mini_batch_size)
-    job = _Job(channels, hp, log)
+    # The first host evaluates, so the others need the training data only.
+    names = set(inputs) if peers.first else {"train"}
+    channels = read_channels(base, inputs, hp.mini_batch_size, names)
+    job = _Job(channels, hp, log, peers, "validation" in inputs)
     times = job.run(base / "model")
     times["setuptime"] = (ready - began) * 1000
     times["totaltime"] = (time.time() - began) * 1000
@@ -106,8 +109,10 @@ class _Snapshot(NamedTuple):
 class _Job:
     """The models, their data, and the bookkeeping that the log reports."""
 
-    def __init__(self, channels: Mapping[str, Channel], hp: Hyperparameters, log: Log) -> None:
-        self._hp, self._log = hp, log
+    def __init__(
+        self, channels: Mapping[str, Channel], hp: Hyperparameters, log: Log, peers: Peers, validated: bool
+    ) -> None:
+        self._hp, self._log, self._peers = hp, log, peers
         self._train = train = channels["train"]
         self._validation, self._test = channels.get("validation"), channels.get("test")
         self._began = time.time()
@@ -126,22 +131,29 @@ class _Job:
                 "ValueError",
                 f"mini_batch_size is {self._batch}, but the channel 'train' has {self._rows} records",
             )
+        widths = dict(zip(peers.hosts, peers.everyone(width), strict=True))
+        if len(set(widths.values())) > 1:
+            raise CustomerError(
+                "The hosts' records in the channel 'train' differ in their number of features",
+                "ValueError",
+                ", ".join(f"{found} on {host}" for host, found in widths.items()),
+            )
         self._print_pass(train, 0, train.seconds, self._batch)
         if (hp.num_models or 0) > largest(hp) and not hp.tuned:
             for _ in range(15):
                 log.warning(f"Setting num_models to {largest(hp)}.")
         counts = {name: count_classes(channel, hp) for name, channel in channels.items()}
         sample = self._batch * whole_batches(self._rows, self._batch, hp.num_point_for_scaler)
-        self._loss = weigh_classes(build_loss(hp), train, counts["train"], sample, hp)
+        self._loss = weigh_classes(build_loss(hp), train, counts["train"], sample, hp, peers)
         # Without validation data the training objective decides, whatever the job asked for.
         self._criterion = decision_criterion(hp)
-        self._decide = self._criterion if self._validation else None
+        self._decide = self._criterion if validated else None
         # By how many the reader's count of passes over the validation data grows in an epoch.
         self._passes = 3 if self._decide else 2
-        log.info("Create Store: local")
+        log.info(f"Create Store: {'dist_sync' if len(peers.hosts) > 1 else 'local'}")
         self._scale(sample)
         self._grid = Grid.build(hp)
-        self._ensemble = Ensemble(self._grid, hp, self._batches, self._loss)
+        self._ensemble = Ensemble(self._grid, hp, self._batches, self._loss, peers)
 
     def run(self, folder: Path) -> dict[str, list[float] | float]:
         """Train, evaluate and save; the milliseconds of each phase for the log's last line."""
@@ -156,9 +168,11 @@ class _Job:
             result = self._epoch(epoch)
             checked = time.perf_counter()
             value = float(result.criteria[result.best])
-            self._print_criterion(epoch, value)
             verdict = stopping.judge(value)
-            if verdict is Verdict.IMPROVED:
+            # What the first host finds counts for all.
+            value, verdict, stopping.waited = self._peers.told([value, verdict, stopping.waited])
+            self._print_criterion(epoch, value)
+            if verdict == Verdict.IMPROVED:
                 log.info(f"Epoch {epoch}: Loss improved. Updating best model")
                 self._best = _Snapshot(
                     result.best,
@@ -167,26 +181,27 @@ class _Job:
                 )
                 log.info(f"Saving model for epoch: {epoch}")
                 self._print_saved()
-            elif verdict is Verdict.WAIT:
+            elif verdict == Verdict.WAIT:
                 log.info(f"Epoch {epoch}: Loss has not improved for {stopping.waited} epochs.")
             else:
                 log.info("Early stop condition met. Stopping training.")
-            stop = verdict is Verdict.STOP
+            stop = verdict == Verdict.STOP
             done = "100 % epochs" if stop else f"{100 * (epoch + 1) / hp.epochs!r} % of epochs"
-            log.info(f"#progress_metric: host=algo-1, completed {done}")
+            log.info(f"#progress_metric: host={log.host}, completed {done}")
             checks.append((time.perf_counter() - checked) * 1000)
             updates.append((time.time() - start) * 1000)
             self._print_data_iterator("training_data_iter", start, epoch)
             log.info(
-                "#throughput_metric: host=algo-1, "
+                f"#throughput_metric: host={log.host}, "
                 f"train throughput={self._rows / (updates[-1] / 1000)!r} records/second"
             )
             log.flush()
             if stop:
                 break
         start_of_end = time.perf_counter()
-        log.warning(_NO_SYNC)
-        log.warning(_NO_SYNC)
+        if len(self._peers.hosts) == 1:
+            log.warning(_NO_SYNC)
+            log.warning(_NO_SYNC)
         if self._validation:
             # The last epoch is judged once more; a score that stays the same counts as improved.
             last = self._passes * (epoch + 1) + 2
@@ -196,7 +211,8 @@ class _Job:
                 log.info(f"Epoch {epoch}: Loss improved. Updating best model")
             self._print_pass(self._validation, last + 2, time.perf_counter() - start_of_end)
         checks.append((time.perf_counter() - start_of_end) * 1000)
-        self._finish(folder)
+        if self._peers.first:
+            self._finish(folder)
         times |= {"check_early_stopping.time": checks, "update.time": updates}
         times["finalize.time"] = (time.perf_counter() - start_of_end) * 1000
         return times
@@ -204,8 +220,10 @@ class _Job:
     def _scale(self, used: int) -> None:
         hp, log, train = self._hp, self._log, self._train
         start = time.perf_counter()
-        scaler = Scaler.fit(train.rows, used, hp)
+        scaler = Scaler.fit(train.rows, used, hp, self._peers)
         dtype = precision(train.rows, scaler)
+        if any(self._peers.everyone(dtype is np.float64)):
+            dtype = np.float64
         self._scaler = scaler = scaler if dtype is np.float64 else scaler.in_single_precision()
         # The reader notices the end of the data only by reading the partial batch there.
         self._scaler_rows = used if used > hp.num_point_for_scaler else self._rows
@@ -247,7 +265,7 @@ class _Job:
                     "FloatingPointError",
                     "the features or labels are too large, or the learning rate is too high",
                 )
-            if self._decide:
+            if self._decide and self._peers.first:
                 found = [calibrate(scores, samples.labels, self._decide) for scores in samples.scores]
                 thresholds = np.array([calibration.threshold for calibration in found])
                 criteria = -np.array([calibration.value for calibration in found])
@@ -323,7 +341,7 @@ class _Job:
         parts = self._outputs_of_best(channel)
         metrics = final_metrics(parts, len(channel), self._loss, self._best.threshold, self._hp)
         for item in (metrics.losses | metrics.scores).items():
-            self._log.info(f"#{channel.name}_score (algo-1) : {item}")
+            self._log.info(f"#{channel.name}_score ({self._log.host}) : {item}")
         for kind, values in (("loss", metrics.losses), ("score", metrics.scores)):
             for name, value in values.items():
                 self._log.quality(channel.name, name, value, kind=kind)
@@ -338,7 +356,10 @@ class _Job:
         name, shown = self._loss.objective, value
         if self._decide:
             name, shown = self._decide.name, -value
-        self._log.info(f"#early_stopping_criteria_metric: host=algo-1, epoch={epoch}, criteria={name}, value={shown!r}")
+        host = self._log.host
+        self._log.info(
+            f"#early_stopping_criteria_metric: host={host}, epoch={epoch}, criteria={name}, value={shown!r}"
+        )
 
     def _print_saved(self) -> None:
         self._log.info(f'Saved checkpoint to "/tmp/tmp{secrets.token_hex(4)}/mx-mod-0000.params"')
