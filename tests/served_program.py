@@ -1,7 +1,7 @@
 """A program as a model's container runs it, for tests: it says what it was given, and does what it is told.
 
 By AWS's container contract, on the Unix socket that ``LOCAL_AWS_SOCKET`` names.  The artifact's file ``behaviour``
-may say ``dies`` or ``refuses`` (to be ready), the body of an invocation what follows below.
+may say ``dies``, ``refuses`` (to be ready) or ``rests`` (before it is), the body of an invocation what follows below.
 """
 
 from __future__ import annotations
@@ -77,4 +77,6 @@ if __name__ == "__main__":
     print(f"begun in {os.getcwd()} to {sys.argv[1]}")
     if behaviour() == "dies":
         sys.exit(7)
+    if behaviour() == "rests":
+        time.sleep(3)
     Server(os.environ["LOCAL_AWS_SOCKET"], Handler).serve_forever()

@@ -5,97 +5,23 @@ The account knows one more image here, whose program (``served_program.py``) doe
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
-import subprocess
-import sys
-import tarfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from account_with_programs import Account
 from botocore.exceptions import ClientError
 from jobs import wait_until
-from places import Place, living, until
+from places import living, until
 
-from utils.local_aws.state import CHECKOUT
-
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/programs:1"
-ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Course"
 HEALTH = (
-    "The primary container for production variant AllTraffic did not pass the ping health check. "
+    "The primary container for production variant dies did not pass the ping health check. "
     "Please check CloudWatch logs for this endpoint."
 )
-
-
-class Account(Place):
-    """An account that knows the image ``programs``."""
-
-    def begin(self) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("account_with_programs.py")), str(self.folder)],
-            cwd=CHECKOUT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(lambda: self.running() if self.folder.exists() else None)
-        self.sagemaker, self.runtime = self.client("sagemaker"), self.client("sagemaker-runtime")
-
-    def close(self) -> None:
-        super().close()
-        self.process.wait()
-
-    def kill(self) -> None:
-        super().kill()
-        self.process.wait()
-
-    def model(self, name: str, files: dict[str, str] | None = None, **environment: str) -> str:
-        s3 = self.client("s3")
-        s3.create_bucket(Bucket="models")
-        made = io.BytesIO()
-        with tarfile.open(fileobj=made, mode="w:gz") as archive:
-            for path, text in (files or {"name": name}).items():
-                member = tarfile.TarInfo(path)
-                member.size = len(text)
-                archive.addfile(member, io.BytesIO(text.encode()))
-        s3.put_object(Bucket="models", Key=f"{name}/model.tar.gz", Body=made.getvalue())
-        container = {"Image": IMAGE, "ModelDataUrl": f"s3://models/{name}/model.tar.gz", "Environment": environment}
-        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
-        return name
-
-    def endpoint(self, name: str, files: dict[str, str] | None = None, **environment: str) -> dict:
-        """What Describe says of a new endpoint when it is no longer Creating."""
-        variant = {"ModelName": self.model(name, files, **environment), "VariantName": "AllTraffic"}
-        variant |= {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        return self.ready(name)
-
-    def ready(self, name: str) -> dict:
-        return wait_until(
-            lambda: self.sagemaker.describe_endpoint(EndpointName=name),
-            lambda body: body["EndpointStatus"] != "Creating",
-            name,
-        )
-
-    def ask(self, name: str, body: str = "tell", **members) -> dict:
-        answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)
-        return json.loads(answer["Body"].read())
-
-    def lines(self, group: str) -> list[str]:
-        logs = self.client("logs")
-        return [
-            event["message"]
-            for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
-            for event in logs.get_log_events(
-                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
-            )["events"]
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +64,7 @@ def test_the_socket_is_private(account, served):
 def test_what_the_program_answers(account, served):
     answer = account.runtime.invoke_endpoint(EndpointName=served, Body=b"echo \xff", CustomAttributes="given")
     assert answer["Body"].read() == b"echo \xff" and answer["ContentType"] == "application/json"
-    assert answer["CustomAttributes"] == "seen" and answer["InvokedProductionVariant"] == "AllTraffic"
+    assert answer["CustomAttributes"] == "seen" and answer["InvokedProductionVariant"] == "served"
 
 
 @pytest.mark.parametrize(("status", "whose"), [(400, "client"), (415, "client"), (500, "server"), (503, "server")])

@@ -2,49 +2,61 @@
 
 A deployment of an endpoint, which is what one of its configurations makes of it, has a folder of its own below the
 endpoint's: ``deployment.json`` says what each variant is, and beside it lie the models' artifacts as they were when
-it was made, whatever becomes of the models since, as on AWS.  Reference: the API reference of CreateEndpoint.
+it was made, whatever becomes of the models since, as on AWS.  An update makes a new deployment beside the one that
+serves, and changes over when it is ready.  Reference: the API reference of CreateEndpoint, UpdateEndpoint and
+UpdateEndpointWeightsAndCapacities; the developer guide, "Blue/Green Deployments".
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import script_container, serving
+from . import serving
 from .errors import AwsError
+from .jobs import refuse
 from .logs import Logs
 from .protocols import executes, not_implemented
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
+from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, ServedModel
 from .state import Account, replace_file
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 DEPLOYMENT = "Deployment"  # the member of an endpoint's body that names its deployment; no caller sees it
+CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
 LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
+LOST_UPDATE = "The embedded account's process ended while this endpoint was updated. Update it again."
+DRAIN_SECONDS = 90  # that a variant's last requests have to end
+ROUTING = "BlueGreenUpdatePolicy.TrafficRoutingConfiguration"
+REFUSED_OF_DEPLOYMENT = ("RollingUpdatePolicy", "AutoRollbackConfiguration", f"{ROUTING}.CanarySize",
+                         f"{ROUTING}.LinearStepSize")  # fmt: skip
 BROKEN = "Request to service failed. ('python -m utils.local_aws logs' shows what happened.)"
 
 log = logging.getLogger("local_aws")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Variant:
-    """A production variant as it serves: its share of the requests, its model, where it logs, its folder."""
+    """A production variant as it serves: its share of the requests, its model, where it logs.
+
+    ``concurrency`` is how many requests it takes at once, ``busy`` how many it has.
+    """
 
     name: str
     weight: float
     model: ServedModel
     log_stream: str
-    root: Path
-
-    def stop(self, grace: float) -> None:
-        self.model.stop(grace)
-        shutil.rmtree(self.root, ignore_errors=True)
+    concurrency: int | None
+    busy: int = 0
 
 
 class Endpoints:
@@ -57,11 +69,14 @@ class Endpoints:
         self.objects = objects
         self.logs = logs
         self.serving: dict[str, list[Variant]] = {}
+        self.lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
         self._variants: set[Variant] = set()  # all that have been begun and not ended, serving or not yet
         self.operations = {
             "CreateEndpoint": self.create,
             "DescribeEndpoint": self.describe,
             "ListEndpoints": self.list,
+            "UpdateEndpoint": self.update,
+            "UpdateEndpointWeightsAndCapacities": self.update_weights_and_capacities,
             "DeleteEndpoint": self.delete,
         }
 
@@ -69,20 +84,23 @@ class Endpoints:
         """Let the endpoints of the account serve again after its process was started anew."""
         known = set()
         for body, _ in self.resources.all(ENDPOINT):
-            name = body["EndpointName"]
+            name, status = body["EndpointName"], body["EndpointStatus"]
             known.add(name)
-            if body["EndpointStatus"] == "Creating":
-                if body.get(DEPLOYMENT):
-                    threading.Thread(target=self._finish, args=(name, body[DEPLOYMENT]), daemon=True).start()
-                else:
-                    self._fail(name, LOST)
-            elif body["EndpointStatus"] == "InService":
+            self._tidy(name, body.get(DEPLOYMENT))
+            if status == "Creating" and not body.get(DEPLOYMENT):
+                self._fail(name, LOST)
+            elif status == "Creating":
+                threading.Thread(target=self._finish, args=(name,), daemon=True).start()
+            elif status in ("InService", "Updating"):
                 try:
                     # Whoever asks a container that is not ready yet waits for it.
-                    self.serving[name] = self._begin(name, body[DEPLOYMENT])
+                    self.serving[name] = self._begin(name, body[DEPLOYMENT], body["ProductionVariants"])
                 except Exception as error:  # one endpoint that cannot serve must not keep the account down
                     log.exception("endpoint %s", name)
                     self._fail(name, str(error) if isinstance(error, ValueError) else BROKEN)
+                    continue
+                if status == "Updating":
+                    self._settle(name, LOST_UPDATE if body.get("PendingDeploymentSummary") else None)
         for folder in self.folder.glob("*"):
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -90,7 +108,7 @@ class Endpoints:
     def shut_down(self) -> None:
         """Kill what runs; ``recover`` lets it serve again."""
         for variant in list(self._variants):
-            variant.stop(0)
+            variant.model.stop(0)
 
     @executes
     def create(self, params: dict) -> dict:
@@ -108,8 +126,7 @@ class Endpoints:
         }
         arn = self.resources.add(ENDPOINT, name, body, params.get("Tags"))
         shutil.rmtree(self.folder / name, ignore_errors=True)
-        plan = self._plan(config)
-        threading.Thread(target=self._create, args=(name, plan), daemon=True).start()
+        threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
         return {"EndpointArn": arn}
 
     def describe(self, params: dict) -> dict:
@@ -122,15 +139,90 @@ class Endpoints:
         return self.resources.listed(ENDPOINT, params, shown)
 
     @executes
+    def update(self, params: dict) -> dict:
+        body = self._updatable(params["EndpointName"])
+        config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
+        how = params.get("DeploymentConfig")
+        if how is None and params.get("RetainDeploymentConfig"):
+            how = body.get("LastDeploymentConfig")
+        _check_deployment(how or {})
+        plan = self._plan(config)
+        excluded = {each["VariantPropertyType"] for each in params.get("ExcludeRetainedVariantProperties", [])}
+        if params.get("RetainAllVariantProperties"):
+            plan = _retaining(plan, body["ProductionVariants"], excluded)
+        elif excluded:
+            sentence = "ExcludeRetainedVariantProperties can be specified only if RetainAllVariantProperties is true."
+            raise AwsError("ValidationException", sentence)
+        if any(each.get("DesiredServerlessConfig") for each in body["ProductionVariants"]) and not all(
+            variant.get("ServerlessConfig") for variant, _ in plan
+        ):
+            sentence = f'Cannot update serverless endpoint "{body["EndpointArn"]}" to an instance-based one.'
+            raise AwsError("ValidationException", sentence)
+        name, began = body["EndpointName"], now()
+        pending = {"EndpointConfigName": config["EndpointConfigName"], "StartTime": began}
+        self.resources.update(
+            ENDPOINT,
+            name,
+            EndpointStatus="Updating",
+            FailureReason=None,
+            LastModifiedTime=began,
+            PendingDeploymentSummary=pending,
+        )
+        threading.Thread(target=self._update, args=(name, pending, plan, how), daemon=True).start()
+        return {"EndpointArn": body["EndpointArn"]}
+
+    @executes
+    def update_weights_and_capacities(self, params: dict) -> dict:
+        body = self._updatable(params["EndpointName"])
+        described = {each["VariantName"]: each for each in body["ProductionVariants"]}
+        for wanted in params["DesiredWeightsAndCapacities"]:
+            refuse("UpdateEndpointWeightsAndCapacities", wanted, ("ServerlessUpdateConfig.ProvisionedConcurrency",))
+            variant = described.get(wanted["VariantName"])
+            wrong = None
+            if variant is None:
+                wrong = f'Could not find production variant "{wanted["VariantName"]}" of endpoint'
+            elif "DesiredInstanceCount" in wanted and "DesiredServerlessConfig" in variant:
+                wrong = f'DesiredInstanceCount cannot be specified for serverless variant "{variant["VariantName"]}" of'
+            elif "ServerlessUpdateConfig" in wanted and "DesiredServerlessConfig" not in variant:
+                wrong = f'ServerlessUpdateConfig needs a serverless variant, unlike "{variant["VariantName"]}" of'
+            elif wanted.get("DesiredInstanceCount") == 0:
+                wrong = f'DesiredInstanceCount must be at least 1 for variant "{variant["VariantName"]}" of'
+            if wrong:
+                raise AwsError("ValidationException", f'{wrong} "{body["EndpointArn"]}".')
+            for member in ("DesiredWeight", "DesiredInstanceCount"):
+                if member in wanted:
+                    variant[member] = wanted[member]
+            if "ServerlessUpdateConfig" in wanted:
+                variant["DesiredServerlessConfig"] |= wanted["ServerlessUpdateConfig"]
+        self.resources.update(
+            ENDPOINT,
+            body["EndpointName"],
+            EndpointStatus="Updating",
+            FailureReason=None,
+            LastModifiedTime=now(),
+            ProductionVariants=list(described.values()),
+        )
+        threading.Thread(target=self._settle, args=(body["EndpointName"], None), daemon=True).start()
+        return {"EndpointArn": body["EndpointArn"]}
+
+    @executes
     def delete(self, params: dict) -> None:
         body = self.resources.get(ENDPOINT, params["EndpointName"])
+        _check_not_in_progress(body)
         name = body["EndpointName"]
-        if body["EndpointStatus"] == "Creating":
-            raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
-        variants = self.serving.pop(name, [])
+        with self.lock:
+            variants = self.serving.pop(name, [])
         self.resources.delete(ENDPOINT, name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
         self._end(variants)
+
+    def _updatable(self, name: str) -> dict:
+        body = self.resources.get(ENDPOINT, name)
+        _check_not_in_progress(body)
+        if body["EndpointStatus"] != "InService":
+            sentence = f'Cannot update endpoint "{body["EndpointArn"]}" in status {body["EndpointStatus"]}.'
+            raise AwsError("ValidationException", sentence)
+        return body
 
     def _plan(self, config: dict) -> list[tuple[dict, dict]]:
         """The configuration's variants, each with its model's container (empty if there is no such model)."""
@@ -142,91 +234,128 @@ class Endpoints:
 
     def _create(self, name: str, plan: list[tuple[dict, dict]]) -> None:
         try:
-            deployment, described = self._prepare(name, plan)
+            deployment = secrets.token_hex(4)
+            described = self._prepare(name, deployment, plan)
             self.resources.update(ENDPOINT, name, ProductionVariants=described, **{DEPLOYMENT: deployment})
         except ValueError as error:
             return self._fail(name, str(error))
         except Exception:  # the endpoint must leave Creating, whatever went wrong
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
-        self._finish(name, deployment)
+        self._finish(name)
 
-    def _finish(self, name: str, deployment: str) -> None:
+    def _finish(self, name: str) -> None:
         """Let a new endpoint serve what has been prepared."""
         try:
-            variants = self._load(name, deployment)
+            body = self.resources.get(ENDPOINT, name)
+            variants = self._load(name, body[DEPLOYMENT], body["ProductionVariants"])
         except ValueError as error:
             return self._fail(name, str(error))
         except Exception:  # as above
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
-        self.serving[name] = variants
+        with self.lock:
+            self.serving[name] = variants
         self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
 
-    def _prepare(self, name: str, plan: list[tuple[dict, dict]]) -> tuple[str, list[dict]]:
-        """Keep what a deployment needs; its name, and what Describe says of its variants.
+    def _update(self, name: str, pending: dict, plan: list[tuple[dict, dict]], how: dict | None) -> None:
+        """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
+        policy = (how or {}).get("BlueGreenUpdatePolicy", {})
+        before, deployment = self.resources.get(ENDPOINT, name)[DEPLOYMENT], secrets.token_hex(4)
+        until = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
+        try:
+            described = self._prepare(name, deployment, plan)
+            coming = [{**each, "CurrentWeight": 0.0} for each in described]
+            for each in coming:
+                if "CurrentInstanceCount" in each:
+                    each["CurrentInstanceCount"] = 0
+            pending = {**pending, "ProductionVariants": coming}
+            self.resources.update(ENDPOINT, name, PendingDeploymentSummary=pending)
+            variants = self._load(name, deployment, described)
+            if time.monotonic() > until:
+                self._end(variants)
+                raise ValueError("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
+        except Exception as error:  # the endpoint must leave Updating, whatever went wrong
+            if not isinstance(error, ValueError):
+                log.exception("endpoint %s", name)
+            shutil.rmtree(self.folder / name / deployment, ignore_errors=True)
+            return self._settle(name, str(error) if isinstance(error, ValueError) else BROKEN)
+        with self.lock:
+            old, self.serving[name] = self.serving[name], variants
+            self.resources.update(
+                ENDPOINT,
+                name,
+                EndpointConfigName=pending["EndpointConfigName"],
+                ProductionVariants=described,
+                PendingDeploymentSummary=None,
+                **({"LastDeploymentConfig": how} if how else {}),
+                **{DEPLOYMENT: deployment},
+            )
+        # The old fleet stands by for as long as the caller wants it to.
+        time.sleep(policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0))
+        time.sleep(policy.get("TerminationWaitInSeconds", 0))
+        self._settle(name, None)
+        self._end(old, self.folder / name / before)
+
+    def _settle(self, name: str, failure: str | None) -> None:
+        """End an update: what serves is what is described, and ``failure`` is why that is what it was before."""
+        with self.lock:
+            described = self.resources.get(ENDPOINT, name)["ProductionVariants"]
+            for variant, each in zip(self.serving[name], described, strict=True):
+                variant.weight = each["CurrentWeight"] = each["DesiredWeight"]
+                if "DesiredServerlessConfig" in each:
+                    each["CurrentServerlessConfig"] = each["DesiredServerlessConfig"]
+                    variant.concurrency = each["CurrentServerlessConfig"]["MaxConcurrency"]
+                else:
+                    each["CurrentInstanceCount"] = each["DesiredInstanceCount"]
+            self.resources.update(
+                ENDPOINT,
+                name,
+                EndpointStatus="InService",
+                FailureReason=failure[:1024] if failure else None,
+                LastModifiedTime=now(),
+                ProductionVariants=described,
+                PendingDeploymentSummary=None,
+            )
+
+    def _prepare(self, name: str, deployment: str, plan: list[tuple[dict, dict]]) -> list[dict]:
+        """Keep what a deployment needs; what Describe says of its variants.
 
         Raises ValueError with a FailureReason.
         """
-        deployment = secrets.token_hex(4)
         folder = self.folder / name / deployment
         folder.mkdir(parents=True)
         kept, described = [], []
         for variant, container in plan:
             if not container:
                 raise ValueError(f'Could not find model "{variant["ModelName"]}".')
-            url = container.get("ModelDataUrl")
-            if url:
-                serving.fetch(self.objects, url, folder / f"{variant['VariantName']}.tar.gz")
-            environment = container.get("Environment", {})
-            serving.fetch_code(self.objects, environment, folder / f"{variant['VariantName']}.code.tar.gz")
-            kept.append(
-                {
-                    "name": variant["VariantName"],
-                    "image": container["Image"],
-                    "environment": environment,
-                    "url": url,
-                    "startup": variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
-                    "weight": variant["InitialVariantWeight"],
-                }
+            source = serving.Source(
+                container["Image"],
+                folder / variant["VariantName"],
+                container.get("ModelDataUrl"),
+                container.get("Environment", {}),
+                variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
             )
+            source.fetch(self.objects)
+            kept.append(asdict(source) | {"folder": variant["VariantName"]})
             image = {"SpecifiedImage": container["Image"], "ResolvedImage": container["Image"], "ResolutionTime": now()}
-            count = variant["InitialInstanceCount"]
-            described.append(
-                {
-                    "VariantName": variant["VariantName"],
-                    "DeployedImages": [image],
-                    "CurrentWeight": variant["InitialVariantWeight"],
-                    "DesiredWeight": variant["InitialVariantWeight"],
-                    "CurrentInstanceCount": count,
-                    "DesiredInstanceCount": count,
-                }
-            )
+            facts = {"Weight": variant["InitialVariantWeight"]}
+            if variant.get("ServerlessConfig"):
+                facts["ServerlessConfig"] = variant["ServerlessConfig"]
+            else:
+                facts["InstanceCount"] = variant["InitialInstanceCount"]
+            states = {f"{when}{fact}": value for when in ("Current", "Desired") for fact, value in facts.items()}
+            described.append({"VariantName": variant["VariantName"], "DeployedImages": [image], **states})
         replace_file(folder / "deployment.json", json.dumps(kept))
-        return deployment, described
+        return described
 
-    def _begin(self, name: str, deployment: str) -> list[Variant]:
+    def _begin(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
         """Begin to serve a deployment's variants, without waiting for their containers; ValueError as ``_load``."""
-        folder = self.folder / name / deployment
+        kept = json.loads((self.folder / name / deployment / "deployment.json").read_text())
         variants: list[Variant] = []
         try:
-            for each in json.loads((folder / "deployment.json").read_text()):
-                root = script_container.root_folder(folder / f"{each['name']}-{secrets.token_hex(4)}")
-                stream = f"{each['name']}/i-{secrets.token_hex(8)}"
-                if each["url"]:
-                    serving.unpack(folder / f"{each['name']}.tar.gz", each["url"], root)
-                serving.lay_code(folder / f"{each['name']}.code.tar.gz", root)
-
-                def write(lines: list[tuple[float, str]], stream: str = stream) -> None:
-                    self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
-
-                try:
-                    model = serving.begin(
-                        each["image"], root, each["environment"], self.account.region, write, each["startup"]
-                    )
-                except ValueError:
-                    raise ValueError(_unhealthy(each["name"])) from None
-                variant = Variant(each["name"], each["weight"], model, stream, root)
+            for each, state in zip(kept, described, strict=True):
+                variant = self._variant(name, self.folder / name / deployment, each, state)
                 self._variants.add(variant)
                 variants.append(variant)
         except BaseException:
@@ -234,31 +363,93 @@ class Endpoints:
             raise
         return variants
 
-    def _load(self, name: str, deployment: str) -> list[Variant]:
+    def _variant(self, name: str, folder: Path, kept: dict, described: dict) -> Variant:
+        """One variant of the deployment in ``folder``, its model begun."""
+        variant = described["VariantName"]
+        stream = f"{variant}/i-{secrets.token_hex(8)}"
+        source = serving.Source(**kept | {"folder": folder / kept["folder"]})
+
+        def write(lines: list[tuple[float, str]]) -> None:
+            self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
+
+        def load() -> ServedModel:
+            root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
+            try:
+                return serving.begin(source, root, self.account.region, write)
+            except serving.Unhealthy:
+                raise ValueError(_unhealthy(variant)) from None
+
+        config = described.get("DesiredServerlessConfig")
+        model = ServerlessModel(load, bool(config.get("ProvisionedConcurrency"))) if config else load()
+        concurrency = config["MaxConcurrency"] if config else None
+        return Variant(variant, described["DesiredWeight"], model, stream, concurrency)
+
+    def _load(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
         """A deployment's variants, ready to answer; ValueError with a FailureReason."""
-        variants = self._begin(name, deployment)
+        variants = self._begin(name, deployment, described)
         for variant in variants:
             try:
                 variant.model.wait_until_ready()
-            except ValueError:
+            except ValueError as error:
                 self._end(variants)
-                raise ValueError(_unhealthy(variant.name)) from None
+                reason = _unhealthy(variant.name) if isinstance(error, serving.Unhealthy) else str(error)
+                raise ValueError(reason) from None
         return variants
 
-    def _end(self, variants: list[Variant]) -> None:
-        """End variants that get no more requests.  A container may take its time, so nobody waits for it."""
+    def _end(self, variants: list[Variant], folder: Path | None = None) -> None:
+        """End variants that get no more requests, and remove their deployment's folder.
 
-        def end(variant: Variant) -> None:
-            variant.stop(STOP_GRACE)
-            self._variants.discard(variant)
+        They answer those that they have; a container may take its time to end.  So nobody waits for that.
+        """
 
-        for variant in variants:
-            threading.Thread(target=end, args=(variant,), daemon=True).start()
+        def end() -> None:
+            until = time.monotonic() + DRAIN_SECONDS
+            while any(variant.busy for variant in variants) and time.monotonic() < until:
+                time.sleep(0.05)
+            for variant in variants:
+                variant.model.stop(STOP_GRACE)
+                self._variants.discard(variant)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        threading.Thread(target=end, daemon=True).start()
+
+    def _tidy(self, name: str, deployment: str | None) -> None:
+        """Remove what an earlier process left of an endpoint's other deployments, and of its containers."""
+        for folder in (self.folder / name).glob("*"):
+            shutil.rmtree(folder if folder.name != deployment else folder / CONTAINERS, ignore_errors=True)
 
     def _fail(self, name: str, reason: str) -> None:
         self.resources.update(
             ENDPOINT, name, EndpointStatus="Failed", FailureReason=reason[:1024], LastModifiedTime=now()
         )
+
+
+def _check_not_in_progress(body: dict) -> None:
+    if body["EndpointStatus"] in ("Creating", "Updating"):
+        raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
+
+
+def _check_deployment(how: dict) -> None:
+    """Refuse a DeploymentConfig other than blue/green with all traffic at once."""
+    refuse("DeploymentConfig", how, REFUSED_OF_DEPLOYMENT)
+    routing = how.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
+        raise not_implemented(f"The traffic routing {routing['Type']}")
+
+
+def _retaining(plan: list[tuple[dict, dict]], described: list[dict], excluded: set[str]) -> list[tuple[dict, dict]]:
+    """The plan with the properties that variants of the same name have now, but for ``excluded`` ones."""
+    known = {each["VariantName"]: each for each in described}
+    changed = []
+    for variant, container in plan:
+        old, new = known.get(variant["VariantName"], {}), dict(variant)
+        if "DesiredWeight" in old and "DesiredWeight" not in excluded:
+            new["InitialVariantWeight"] = old["DesiredWeight"]
+        if "DesiredInstanceCount" in old and "InitialInstanceCount" in new and "DesiredInstanceCount" not in excluded:
+            new["InitialInstanceCount"] = old["DesiredInstanceCount"]
+        changed.append((new, container))
+    return changed
 
 
 def _unhealthy(variant: str) -> str:

@@ -11,13 +11,14 @@ from .model_registry import ModelRegistry, check_model_data
 from .protocols import not_implemented
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
+from .serverless import MEMORY_SIZES
 
 REFUSED_OF_MODEL = ("InferenceExecutionConfig", "VpcConfig")
 REFUSED_OF_CONTAINER = ("InferenceSpecificationName", "MultiModelConfig", "ModelDataSource",
                         "AdditionalModelDataSources", "ImageConfig")  # fmt: skip
 REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants",
                      "ExecutionRoleArn", "VpcConfig", "MetricsConfig")  # fmt: skip
-REFUSED_OF_VARIANT = ("ServerlessConfig", "AcceleratorType", "CoreDumpConfig", "ManagedInstanceScaling",
+REFUSED_OF_VARIANT = ("AcceleratorType", "CoreDumpConfig", "ManagedInstanceScaling",
                       "RoutingConfig", "CapacityReservationConfig", "InstancePools")  # fmt: skip
 
 
@@ -90,9 +91,11 @@ class Hosting:
             raise AwsError("ValidationException", "Variant names in an endpoint configuration must be unique.")
         for variant in variants:
             _refuse("A production variant", variant, REFUSED_OF_VARIANT)
-            for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
-                if variant.get(member) is None:
-                    raise AwsError("ValidationException", f"{member} is required for a production variant.")
+            if variant.get("ServerlessConfig"):
+                _check_serverless(variant, len(variants))
+            else:
+                _require(variant, "InstanceType", "InitialInstanceCount")
+            _require(variant, "ModelName")
             variant.setdefault("InitialVariantWeight", 1.0)
             self.resources.get(MODEL, variant["ModelName"])
         self.resources.need_free(ENDPOINT_CONFIG, name)
@@ -109,3 +112,27 @@ def _refuse(what: str, params: dict, members: tuple[str, ...]) -> None:
     for member in members:
         if params.get(member):
             raise not_implemented(f"{what}'s {member}")
+
+
+def _require(variant: dict, *members: str) -> None:
+    for member in members:
+        if variant.get(member) is None:
+            raise AwsError("ValidationException", f"{member} is required for a production variant.")
+
+
+def _check_serverless(variant: dict, variants: int) -> None:
+    """Refuse what a serverless variant cannot be; botocore's model has the limits of its numbers."""
+    config, name = variant["ServerlessConfig"], variant["VariantName"]
+    wrong = None
+    for member in ("InstanceType", "InitialInstanceCount"):
+        if variant.get(member) is not None:
+            wrong = f"{member} cannot be specified together with ServerlessConfig"
+    if variants > 1:
+        wrong = "An endpoint configuration with ServerlessConfig can have one production variant only"
+    elif config["MemorySizeInMB"] not in MEMORY_SIZES:
+        sizes = ", ".join(map(str, MEMORY_SIZES))
+        wrong = f"MemorySizeInMB {config['MemorySizeInMB']} is not valid; valid values are {sizes}"
+    elif config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
+        wrong = "ProvisionedConcurrency must not exceed MaxConcurrency"
+    if wrong:
+        raise AwsError("ValidationException", f"{wrong} (production variant {name}).")

@@ -13,11 +13,12 @@ from urllib.parse import quote, unquote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from . import serverless
 from .endpoints import LOG_GROUP, Endpoints, Variant
 from .errors import AwsError
 from .protocols import executes, not_implemented, request_id
 from .resources import ENDPOINT
-from .serving import ATTRIBUTES
+from .serving import ATTRIBUTES, Answer, ServedModel
 
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
 IN_LOOP = 524_288  # bytes that a model in this process scores at once, in milliseconds; more get a thread
@@ -41,20 +42,27 @@ class Invocations:
     @executes
     async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
-        name, variants = self._serving(unquote(path.split("/")[2]))
         for header, shown in REFUSED_HEADERS.items():
             if headers.get(header):
                 raise not_implemented(f"InvokeEndpoint's header {shown}")
         if len(body) > MAX_BODY:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY} bytes.", 413)
-        variant = self._choose(name, variants, headers.get("x-amzn-sagemaker-target-variant"))
+        asked, wanted = unquote(path.split("/")[2]), headers.get("x-amzn-sagemaker-target-variant")
+        # An update that takes a variant away waits for the requests that have got it.
+        with self.endpoints.lock:
+            name, variants = self._serving(asked)
+            variant = self._choose(name, variants, wanted)
+            if variant.concurrency is not None:
+                if len(body) > serverless.MAX_BODY:
+                    raise AwsError("ValidationError", f"Request {request_id()} has oversize body.")
+                if variant.busy >= variant.concurrency:
+                    raise AwsError("ThrottlingException", "Rate exceeded")
+            variant.busy += 1
         given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
-        if variant.model.waits:
-            answer = await asyncio.get_running_loop().run_in_executor(self._waiting, variant.model.invoke, *given)
-        elif len(body) > IN_LOOP:
-            answer = await run_in_threadpool(variant.model.invoke, *given)
-        else:
-            answer = variant.model.invoke(*given)
+        try:
+            answer = await self._ask(variant.model, given)
+        finally:
+            variant.busy -= 1
         if not answer.good:
             raise self._model_error(name, variant, answer.status, answer.body.decode(errors="replace"))
         answered = {
@@ -65,6 +73,13 @@ class Invocations:
         if answer.attributes is not None:
             answered[ATTRIBUTES] = answer.attributes
         return Response(answer.body, headers=answered)
+
+    async def _ask(self, model: ServedModel, given: tuple) -> Answer:
+        if model.waits:
+            return await asyncio.get_running_loop().run_in_executor(self._waiting, model.invoke, *given)
+        if len(given[0]) > IN_LOOP:
+            return await run_in_threadpool(model.invoke, *given)
+        return model.invoke(*given)
 
     def _choose(self, name: str, variants: list[Variant], wanted: str | None) -> Variant:
         if wanted:

@@ -56,6 +56,10 @@ Lines = Callable[[list[tuple[float, str]]], None]
 log = logging.getLogger("local_aws")
 
 
+class Unhealthy(ValueError):
+    """A model that cannot be loaded, or whose container never answers; the log says why."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a model answers to one request; the status 0 is of one that gave no answer at all."""
@@ -76,15 +80,19 @@ class ServedModel(Protocol):
     waits: bool  # whether a call may take long without using a processor
 
     def wait_until_ready(self) -> None:
-        """Return when it can be asked; ValueError with the reason, which its log has too, if it never can."""
+        """Return when it can be asked; Unhealthy if it never can."""
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer: ...
 
-    def execution_parameters(self) -> dict:
-        """What it says of itself to batch transform: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
-
     def stop(self, grace: float) -> None:
-        """End it; no call follows."""
+        """End it and remove its folder; no call follows."""
+
+
+class BatchModel(ServedModel, Protocol):
+    """A model that batch transform may ask."""
+
+    def execution_parameters(self) -> dict:
+        """What it says of itself: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
 
 
 class ModelInProcess:
@@ -117,27 +125,18 @@ class ModelContainer:
 
     waits = True
 
-    def __init__(
-        self,
-        image: Image,
-        root: Path,
-        environment: Mapping[str, str],
-        region: str,
-        write: Lines,
-        startup: float,
-        timeout: float,
-    ) -> None:
+    def __init__(self, image: Image, root: Path, source: Source, region: str, write: Lines) -> None:
         import httpx  # only an account that serves such models needs it
 
         self._image = image
         self._root = root
         self._region = region
         self._write = write
-        self._startup = startup
-        self._timeout = timeout
+        self._startup = source.startup
+        self._timeout = source.timeout
         self._folder = _short_folder()
         self._environment = {
-            **environment,
+            **source.environment,
             "SAGEMAKER_BASE_DIR": f"{root}/opt/ml",
             SOCKET: str(self._folder / "s"),
         }
@@ -161,7 +160,7 @@ class ModelContainer:
     def wait_until_ready(self) -> None:
         self._decided.wait()
         if not self._ready:
-            raise ValueError(self._failure)
+            raise Unhealthy(self._failure)
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
         import httpx
@@ -173,7 +172,7 @@ class ModelContainer:
         if not self._decided.wait(self._timeout):
             return _no_answer(TIMED_OUT)
         if not self._ready:
-            return _no_answer(BROKE_OFF.format(request_id()))
+            return broken_off()
         try:
             request = self._client.build_request(
                 "POST", "/invocations", content=body, headers=headers, timeout=max(until - time.monotonic(), 0.001)
@@ -187,7 +186,7 @@ class ModelContainer:
             return _no_answer(TIMED_OUT)
         except httpx.HTTPError as error:
             log.info("invocation of a container of %s: %r", self._image.name, error)
-            return _no_answer(BROKE_OFF.format(request_id()))
+            return broken_off()
         media = response.headers.get("content-type", "application/octet-stream")
         return Answer(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
 
@@ -210,7 +209,8 @@ class ModelContainer:
         if container:
             container.stop(grace)
         self._decided.set()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder, self._root):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _keep_up(self) -> None:
         """Run the program, again and again until it is to stop."""
@@ -276,39 +276,81 @@ class ModelContainer:
         self._write([(time.time(), line)])
 
 
-def fetch(objects: S3, url: str, target: Path) -> None:
-    """Lay a model's artifact at ``target``; ValueError with AWS's sentence if there is none."""
-    try:
-        objects.link(objects.object(*split_uri(url)), target)
-    except AwsError:
-        raise ValueError(f"Could not find model data at {url}.") from None
+@dataclass(frozen=True)
+class Source:
+    """What a model is made of.
 
-
-def fetch_code(objects: S3, environment: Mapping[str, str], target: Path) -> None:
-    """Lay the archive of the user's code, if it is in S3, at ``target``: a container has no keys to do it.
-
-    Its program says what is missing.
+    ``url`` is its artifact's address, None if it has none; ``folder`` keeps the artifact, and the user's code.
+    The container has ``startup`` seconds until it must answer GET /ping, and ``timeout`` for each invocation.
     """
-    try:
-        objects.link(objects.object(*split_uri(environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))), target)
-    except AwsError:
-        return
+
+    image: str
+    folder: Path
+    url: str | None
+    environment: Mapping[str, str]
+    startup: float = STARTUP_TIMEOUT
+    timeout: float = INVOCATION_TIMEOUT
+
+    @property
+    def artifact(self) -> Path:
+        return self.folder / "model.tar.gz"
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "sourcedir.tar.gz"
+
+    def fetch(self, objects: S3) -> None:
+        """Bring what is in S3; ValueError with AWS's sentence if there is no artifact.
+
+        The user's code is brought because a container has no keys to do it; its program says if it is missing.
+        """
+        if self.url:
+            try:
+                objects.link(objects.object(*split_uri(self.url)), self.artifact)
+            except AwsError:
+                raise ValueError(f"Could not find model data at {self.url}.") from None
+        try:
+            objects.link(objects.object(*split_uri(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))), self.code)
+        except AwsError:
+            return
 
 
-def lay_code(archive: Path, root: Path) -> None:
-    """Put an archive that ``fetch_code`` has brought, if it has, where the container's program looks for it."""
-    if archive.is_file():
-        (root / "opt" / "ml").mkdir(parents=True, exist_ok=True)
-        copy_file(archive, root / "opt" / "ml" / "sourcedir.tar.gz")
+def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:
+    """Let a model serve, in a container whose root is ``root`` (not there yet) if it needs one.
 
+    ``write`` gets the lines of its log.  A container is not awaited here: ``wait_until_ready`` does that.
 
-def unpack(archive: Path, url: str, root: Path) -> None:
-    """Unpack an artifact, which came from ``url``, where a container whose root is ``root`` looks for it.
-
-    Raises ValueError with AWS's sentence if it is no archive that can be unpacked.
+    Raises ValueError with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
     """
-    folder = _model_folder(root)
-    folder.mkdir(parents=True, exist_ok=True)
+    image = find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
+    root = script_container.root_folder(root)
+    folder = root / "opt" / "ml" / "model"
+    try:
+        folder.mkdir(parents=True)
+        if source.url:
+            _unpack(source.artifact, source.url, folder)
+        if image.load is None:
+            script_container.lay_out(root)
+            if source.code.is_file():
+                copy_file(source.code, folder.with_name(source.code.name))
+            return ModelContainer(image, root, source, region, write)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    write([(time.time(), "loading model...")])
+    try:
+        model = ModelInProcess(image.load(folder, source.environment), write)
+    except Exception as error:  # an artifact may hold anything
+        why = str(error).replace(str(folder), "/opt/ml/model")
+        write([(time.time(), f"The model cannot be loaded: {why}")])
+        raise Unhealthy(why) from None
+    finally:
+        shutil.rmtree(root, ignore_errors=True)  # what has been loaded is in memory
+    write([(time.time(), "...model loaded.")])
+    return model
+
+
+def _unpack(archive: Path, url: str, folder: Path) -> None:
     try:
         with tarfile.open(archive) as opened:
             opened.extractall(folder, filter="data")
@@ -318,43 +360,6 @@ def unpack(archive: Path, url: str, root: Path) -> None:
             f'Failed to extract model data archive from URL "{url}". Please ensure that the object located at '
             "the URL is a valid tar.gz archive."
         ) from None
-
-
-def _model_folder(root: Path) -> Path:
-    return root / "opt" / "ml" / "model"
-
-
-def begin(
-    uri: str,
-    root: Path,
-    environment: Mapping[str, str],
-    region: str,
-    write: Lines,
-    startup: float = STARTUP_TIMEOUT,
-    timeout: float = INVOCATION_TIMEOUT,
-) -> ServedModel:
-    """Let the model that is unpacked below ``root`` serve, by the image at the address ``uri``.
-
-    ``write`` gets the lines of its log; a container has ``startup`` seconds until it must answer GET /ping, and
-    ``timeout`` seconds for each invocation.  A container is not awaited here: ``wait_until_ready`` does that.
-
-    Raises ValueError if the model cannot be loaded; the log says why.
-    """
-    image = find_image(uri, "SAGEMAKER_PROGRAM" in environment)
-    folder = _model_folder(root)
-    folder.mkdir(parents=True, exist_ok=True)  # a model may have no artifact
-    if image.load is None:
-        script_container.lay_out(root)
-        return ModelContainer(image, root, environment, region, write, startup, timeout)
-    write([(time.time(), "loading model...")])
-    try:
-        model = ModelInProcess(image.load(folder, environment), write)
-    except Exception as error:  # an artifact may hold anything
-        why = str(error).replace(str(folder), "/opt/ml/model")
-        write([(time.time(), f"The model cannot be loaded: {why}")])
-        raise ValueError(why) from None
-    write([(time.time(), "...model loaded.")])
-    return model
 
 
 def _short_folder() -> Path:
@@ -376,6 +381,11 @@ def _read(response: httpx.Response, until: float) -> bytes:
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the answer goes on and on")
     return b"".join(parts)
+
+
+def broken_off() -> Answer:
+    """The answer of a model that gave none."""
+    return _no_answer(BROKE_OFF.format(request_id()))
 
 
 def _no_answer(text: str) -> Answer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import secrets
-import shutil
 import threading
 import time
 import zlib
@@ -17,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import script_container, serving
+from . import serving
 from .errors import AwsError
 from .images import find_image
 from .jobs import MAX_REASON, JobRun
 from .resources import TRANSFORM_JOB, Resources, now
 from .s3 import S3Object
-from .serving import ServedModel
+from .serving import BatchModel
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
@@ -68,8 +67,7 @@ class TransformRun(JobRun):
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
         self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(time.time())}"
-        self.container_root = script_container.root_folder(self.root / "container")
-        self.model: ServedModel | None = None
+        self.model: BatchModel | None = None
 
     def stopping(self, body: dict, at: float) -> dict:
         if self.model:
@@ -94,7 +92,6 @@ class TransformRun(JobRun):
             finally:
                 if self.model:
                     self.model.stop(serving.STOP_GRACE)
-                shutil.rmtree(self.container_root, ignore_errors=True)
             if not self.abandoned:
                 self._end(status, reason)
 
@@ -113,7 +110,7 @@ class TransformRun(JobRun):
         failed = [reason for reason in reasons if reason]
         return ("Failed", failed[0]) if failed else ("Completed", None)
 
-    def _load(self) -> ServedModel:
+    def _load(self) -> BatchModel:
         """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
         environment = {**self.container.get("Environment", {}), **self.body.get("Environment", {})}
         environment["SAGEMAKER_BATCH"] = "true"
@@ -125,40 +122,34 @@ class TransformRun(JobRun):
                 environment[variable] = str(self.body[name])
         if self.body.get("BatchStrategy"):
             environment["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.body["BatchStrategy"]]
-        url = self.container.get("ModelDataUrl")
-        if url:
-            archive = self.root / "model.tar.gz"
-            try:
-                serving.fetch(self.jobs.objects, url, archive)
-                serving.unpack(archive, url, self.container_root)
-            except ValueError as error:
-                raise ValueError(f"ClientError: {error}") from None
-        serving.fetch_code(self.jobs.objects, environment, self.root / "code.tar.gz")
-        serving.lay_code(self.root / "code.tar.gz", self.container_root)
-        uri, region = self.container["Image"], self.jobs.account.region
-        if find_image(uri, "SAGEMAKER_PROGRAM" in environment).load:
-            self._write([(time.time(), "Docker entrypoint called with argument(s): serve")])
+        uri, url = self.container["Image"], self.container.get("ModelDataUrl")
+        source = serving.Source(uri, self.root / "model", url, environment, timeout=TIMEOUT)
         try:
-            self.model = serving.begin(uri, self.container_root, environment, region, self._write, timeout=TIMEOUT)
+            source.fetch(self.jobs.objects)
+            if find_image(uri, "SAGEMAKER_PROGRAM" in environment).load:
+                self._write([(time.time(), "Docker entrypoint called with argument(s): serve")])
+            self.model = serving.begin(source, self.root / "container", self.jobs.account.region, self._write)
             self._check_stop()
             self.model.wait_until_ready()
-        except ValueError:
+        except serving.Unhealthy:
             self._check_stop()
             raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
+        except ValueError as error:
+            raise ValueError(f"ClientError: {error}") from None
         return self.model
 
     def _check_stop(self) -> None:
         if self.stop_wanted.is_set() or self.abandoned:
             raise _Stopped
 
-    def _parameters(self, model: ServedModel) -> dict:
+    def _parameters(self, model: BatchModel) -> dict:
         """What holds of the job: what was asked for, else what the container says, else AWS's defaults."""
         asked = {key: self.body[key] for key in DEFAULTS if self.body.get(key)}
         if "BatchStrategy" in asked:
             asked["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
         return DEFAULTS | model.execution_parameters() | asked
 
-    def _transform(self, model: ServedModel, asked: dict, each: S3Object, name: str, folder: Path) -> str | None:
+    def _transform(self, model: BatchModel, asked: dict, each: S3Object, name: str, folder: Path) -> str | None:
         """Send one object through the model and keep the answers; a FailureReason if that cannot be done."""
         output, source = self.body["TransformOutput"], self.body["TransformInput"]
         bucket, prefix = split_uri(output["S3OutputPath"])
@@ -192,7 +183,7 @@ class TransformRun(JobRun):
         self._data_log(*(f"{each.bucket}/{each.key}: {line}" for line in lines))
         return f"{whose}: {SEE_LOGS}" if lines else None
 
-    def _answer(self, model: ServedModel, records: list[bytes], payload: bytes) -> bytes:
+    def _answer(self, model: BatchModel, records: list[bytes], payload: bytes) -> bytes:
         """What is kept of the model's answer to one payload."""
         output = self.body["TransformOutput"]
         answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"), None)
