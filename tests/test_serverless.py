@@ -70,8 +70,14 @@ def test_what_describe_says(place, endpoint):
 def test_it_is_loaded_for_a_request_and_let_go(place):
     name = create(place, "cold", **serverless())
     assert begun(place, name) == 1, "its health was checked"
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(place.ask(name, "sleep 4")))
+    asking.start()
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    wait_until(lambda: place.lines(group), lambda lines: "asked to sleep" in lines, "the request")
     pid = place.ask(name)["pid"]
-    assert begun(place, name) == 2 and place.ask(name)["pid"] == pid
+    asking.join()
+    assert begun(place, name) == 2 and answers[0]["pid"] == pid
     until(lambda: not living([pid]))
     assert place.ask(name)["pid"] != pid
 
