@@ -18,7 +18,7 @@ DONE = set(
     "StopHyperParameterTuningJob ListTrainingJobsForHyperParameterTuningJob "
     "CreateModel DescribeModel ListModels DeleteModel "
     "CreateEndpointConfig DescribeEndpointConfig ListEndpointConfigs DeleteEndpointConfig "
-    "CreateEndpoint DescribeEndpoint ListEndpoints DeleteEndpoint "
+    "CreateEndpoint DescribeEndpoint ListEndpoints UpdateEndpoint UpdateEndpointWeightsAndCapacities DeleteEndpoint "
     "CreateModelPackageGroup DescribeModelPackageGroup ListModelPackageGroups DeleteModelPackageGroup "
     "CreateModelPackage DescribeModelPackage BatchDescribeModelPackage ListModelPackages UpdateModelPackage "
     "DeleteModelPackage "
