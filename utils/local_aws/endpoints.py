@@ -16,6 +16,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -117,6 +118,9 @@ class Endpoints:
             raise not_implemented("CreateEndpoint's DeploymentConfig")
         config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.need_free(ENDPOINT, name)
+        in_use = self._machines()
+        for machine, count in _machines_of(config).items():
+            self.resources.quotas.check(machine, "endpoint", count, in_use[machine])
         created = now()
         body = {
             "EndpointConfigName": config["EndpointConfigName"],
@@ -128,6 +132,14 @@ class Endpoints:
         shutil.rmtree(self.folder / name, ignore_errors=True)
         threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
         return {"EndpointArn": arn}
+
+    def _machines(self) -> Counter[str]:
+        """How many machines of each type the endpoints have."""
+        machines: Counter[str] = Counter()
+        for body, _ in self.resources.all(ENDPOINT):
+            if body["EndpointStatus"] != "Failed":
+                machines += _machines_of(self.resources.find(ENDPOINT_CONFIG, body["EndpointConfigName"]) or {})
+        return machines
 
     def describe(self, params: dict) -> dict:
         body = self.resources.get(ENDPOINT, params["EndpointName"])
@@ -457,3 +469,12 @@ def _unhealthy(variant: str) -> str:
         f"The primary container for production variant {variant} did not pass the ping health check. "
         "Please check CloudWatch logs for this endpoint."
     )
+
+
+def _machines_of(config: dict) -> Counter[str]:
+    """How many machines of each type a configuration asks for; serverless variants have none."""
+    machines: Counter[str] = Counter()
+    for variant in config.get("ProductionVariants", []):
+        if variant.get("InstanceType"):
+            machines[variant["InstanceType"]] += variant["InitialInstanceCount"]
+    return machines

@@ -100,6 +100,13 @@ class Jobs:
             self._asked[name] = time.monotonic()
         return body
 
+    def check_quota(self, cluster: dict, at_once: int = 1) -> None:
+        """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
+        machine = cluster["InstanceType"]
+        clusters = [run.cluster for run in list(self.running.values())]
+        in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
+        self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
+
     @executes
     def stop(self, params: dict) -> None:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
@@ -124,7 +131,11 @@ class JobRun(threading.Thread):
         # Held from reading the job's state to writing it: a stop comes from another thread.
         self.state = threading.Lock()
         self.abandoned = False
-        condition = jobs.resources.get(jobs.kind, name).get("StoppingCondition", {})  # not every kind has one
+        body = jobs.resources.get(jobs.kind, name)
+        condition = body.get("StoppingCondition", {})  # not every kind has one
+        # The machines that it takes: a ResourceConfig, a ClusterConfig, TransformResources; none if it starts others.
+        self.cluster = next((body[each] for each in ("ResourceConfig", "TransformResources") if each in body), {})
+        self.cluster = body.get("ProcessingResources", {}).get("ClusterConfig", self.cluster)
         self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
         self._containers: Sequence[Container] = ()
 

@@ -75,6 +75,7 @@ class ProcessingJobs(Jobs):
                 "Job name must be unique within an AWS account and region, and a job with this name already exists "
                 f"({self.resources.arn(PROCESSING_JOB, name)})",
             )
+        self.check_quota(cluster)
         outputs = params.get("ProcessingOutputConfig", {}).get("Outputs", [])
         _check_outputs(outputs)
         _check_paths(params.get("ProcessingInputs", []), outputs)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import AwsError
+from .quotas import Quotas
 from .state import Account
 from .store import open_database
 
@@ -55,6 +56,7 @@ class Resources:
     def __init__(self, folder: Path, account: Account) -> None:
         self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
         self.account = account
+        self.quotas = Quotas(folder, account)
 
     def arn(self, kind: Kind, name: str) -> str:
         # SageMaker's ARNs are in lower case, whatever the name's case.

@@ -52,7 +52,12 @@ IDLE_SECONDS = 600  # without a request, a job or a living client, after which t
 # Services that write their errors in XML whatever a request looks like.
 WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express")
 FORM = "application/x-www-form-urlencoded"
-TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "GraniteServiceVersion20100801": "monitoring"}
+TARGETS = {
+    "SageMaker": "sagemaker",
+    "Logs_20140328": "logs",
+    "GraniteServiceVersion20100801": "monitoring",
+    "ServiceQuotasV20190624": "servicequotas",
+}
 
 log = logging.getLogger("local_aws")
 
@@ -94,6 +99,7 @@ class Application:
             "sagemaker": JsonService("sagemaker", "SageMaker", {**sagemaker, **self.pipelines.operations}),
             "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
             "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
+            "servicequotas": JsonService("service-quotas", "Service Quotas", resources.quotas.operations),
         }
         self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()

@@ -109,6 +109,7 @@ class TrainingJobs(Jobs):
                 "Training job names must be unique within an AWS account and region, and a training job with this "
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
+        self.check_quota(cluster)
         channels = self._channels(params, image)
         split_uri(params["OutputDataConfig"]["S3OutputPath"])
         if image.script_mode:

@@ -68,6 +68,7 @@ class TransformJobs(Jobs):
                 "Job name must be unique within an AWS account and region, and a job with this name already exists "
                 f"({self.resources.arn(TRANSFORM_JOB, name)})",
             )
+        self.check_quota(params["TransformResources"])
         inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TransformJobName", "Tags")}

@@ -86,6 +86,7 @@ class TuningJobs(Jobs):
         # The SDK asks with the one and reads the other when it attaches.
         definition = {**definition, "StaticHyperParameters": static, "ResourceConfig": cluster}
         image, _ = self.training.check(training_job(definition, f"{name}-001-00000000", {}, []))
+        self.training.check_quota(cluster, limits["MaxParallelTrainingJobs"])
         metrics = metric_definitions(image, definition["AlgorithmSpecification"])
         _check_objective(image, metrics, definition["AlgorithmSpecification"]["TrainingImage"], objective)
         _check_tunable(image, definition, ranges)
