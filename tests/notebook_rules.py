@@ -57,7 +57,7 @@ def _visible(cell: NotebookNode) -> str:
     return re.sub(r"(`+)[^`\n](?:.*?[^`\n])??\1(?!`)", "", fenced)
 
 
-def _output_texts(cell: NotebookNode) -> Iterator[str]:
+def output_texts(cell: NotebookNode) -> Iterator[str]:
     for output in cell.outputs:
         yield output.get("text", "")
         yield "\n".join(output.get("traceback", []))
@@ -107,7 +107,7 @@ def _leaks(notebook: NotebookNode) -> Iterator[str]:
     everywhere = {"a folder of one machine": FOLDER, "an account id": ACCOUNT, "an access key": KEY}
     in_code = {"an ARN": ARN, "a region": REGION, "a bucket": BUCKET}
     for cell in notebook.cells:
-        texts = [cell.source, *(_output_texts(cell) if cell.cell_type == "code" else [])]
+        texts = [cell.source, *(output_texts(cell) if cell.cell_type == "code" else [])]
         for what, pattern in everywhere.items():
             if any(pattern.search(text) for text in texts):
                 yield f"{cell.id}: {what}"
@@ -208,5 +208,5 @@ def _reproducible(notebook: NotebookNode) -> Iterator[str]:
         headings = re.findall(r"(?m)^## Step 8 · ", "\n".join(cell.source for cell in notebook.cells))
         if not headings or not {"delete_model", "delete_endpoint"} <= called:
             yield "it deploys, so it needs a step 8 that deletes the model and the endpoint"
-        elif "nothing is running" not in "".join(_output_texts(_code(notebook)[-1])):
+        elif "nothing is running" not in "".join(output_texts(_code(notebook)[-1])):
             yield "its last code cell does not show that nothing is running"
