@@ -18,7 +18,7 @@ PIP_TORCH = $(PIP) torch==2.13.0
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup course lab test bench notebooks kernel lock clean moved
+.PHONY: help setup course lab test bench notebooks studio kernel clean-aws lock clean moved
 
 help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
@@ -27,11 +27,13 @@ help:
 	@echo 'make test       Runs every check: code, embedded account, notebooks, in a few minutes.'
 	@echo 'make bench      Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'
+	@echo 'make studio     Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
 	@echo 'make kernel     Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
+	@echo 'make clean-aws  Deletes what the lessons left running; with COURSE_AWS=aws in your AWS account.'
 	@echo 'make lock       Solves requirements.lock again; upgrade=yes takes the newest versions.'
 	@echo 'make clean      Stops the embedded account; removes .venv and build, not what the account holds.'
 	@echo
-	@echo 'course, lab, test, notebooks and kernel make .venv first if it is missing or out of date.'
+	@echo 'All but help, studio, lock and clean make .venv first if it is missing or out of date.'
 
 setup: $(READY)
 	@echo 'The environment .venv is ready.'
@@ -55,6 +57,14 @@ bench: $(BENCHABLE)
 notebooks: $(READY)
 	@$(ENV) -m utils.lessons regenerate
 
+# As in Studio, but for its SDK; lesson 07 needs PyTorch, which the image has and this environment has not.
+studio:
+	$(PYTHON) -m venv --clear build/studio && build/studio/bin/python -m pip install --quiet setuptools
+	build/studio/bin/python -m pip install --quiet --no-build-isolation -c docs/studio-4.4-constraints.txt \
+		-r requirements.txt pytest pytest-xdist
+	build/studio/bin/python -m pytest notebooks --numprocesses 2 --dist loadfile --nbval --nbval-current-env \
+		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+
 kernel: $(READY)
 	@spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
 	if [ -e "$$spec" ] && ! grep -q 'SageMaker course' "$$spec"; then \
@@ -62,6 +72,9 @@ kernel: $(READY)
 	fi; \
 	$(ENV) -m ipykernel install --user --name python3 --display-name 'Python 3 (SageMaker course)' \
 	&& echo 'Undo with: jupyter kernelspec remove python3'
+
+clean-aws: $(READY)
+	@$(ENV) -c "from utils import clean_up, start; clean_up(start('clean-up'))"
 
 lock:
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv

@@ -113,7 +113,7 @@ def test_make_help_names_every_target_and_is_the_default() -> None:
         for goal in ([], ["help"])
     ]
     assert told[0] == told[1]
-    named = re.findall(r"(?m)^make (\w+) {2,}\S.*\.$", told[0])
+    named = re.findall(r"(?m)^make ([\w-]+) {2,}\S.*\.$", told[0])
     assert set(named) | {"help", "moved"} == targets
 
 

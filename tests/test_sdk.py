@@ -416,7 +416,7 @@ def test_clean_up_deletes_what_is_the_user_s(
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
         f"stopped the training job {job}",
-        f"deleted the endpoint {mine}",
+        f"deleted the endpoint {mine}, which in 0.0 hours costs $0.00 on AWS",
         f"deleted the endpoint configuration {mine}",
         f"deleted the model {mine}",
     ]

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from IPython import get_ipython
 
 from utils.local_aws.prices import HOSTING, JOBS, PRICED
+from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
 JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
@@ -149,6 +150,8 @@ def _own_tracebacks():
         shell = get_ipython()
         for name in ("showtraceback", "_showtraceback", "showsyntaxerror") if shell else ():
             vars(shell).pop(name, None)
+        if shell:
+            speak_in_notebook(shell)
 
 
 def _local_session():
@@ -162,16 +165,9 @@ def _local_session():
 
 
 def _aws_session():
-    import sagemaker
-    from botocore.exceptions import BotoCoreError, ClientError
+    from utils.preflight.stack import open_session
 
     try:
-        session = sagemaker.Session()
-        role = os.environ.get("SAGEMAKER_ROLE_ARN") or sagemaker.get_execution_role(session)
-        return session, role
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise CourseError(
-            f"COURSE_AWS=aws, and AWS cannot be used: {error} Credentials, a region and a role are needed: "
-            "in Studio all three are there; elsewhere run 'aws configure' and name the role's ARN in "
-            "SAGEMAKER_ROLE_ARN."
-        ) from None
+        return open_session()
+    except ValueError as error:
+        raise CourseError(f"COURSE_AWS=aws, and AWS cannot be used: {error}") from None

@@ -8,6 +8,8 @@ from contextlib import redirect_stdout
 
 from botocore.exceptions import ClientError
 
+from utils.preflight.costs import cost_so_far
+
 COURSE = "regression-on-sagemaker"
 POLL = 2  # seconds
 # Kinds of resources as the API spells them. An endpoint, which costs money, is deleted before what it is made of.
@@ -65,8 +67,9 @@ def clean_up(course) -> None:
                 raise
     for kind, noun in KINDS.items():
         for name in tagged(client, kind, tags):
+            cost = cost_so_far(client, name) if kind == "Endpoint" else ""
             _delete(client, kind, name)
-            print(f"deleted the {noun} {name}")
+            print(f"deleted the {noun} {name}{cost}")
     show(running(client, tags))
 
 

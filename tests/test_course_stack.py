@@ -1,0 +1,136 @@
+"""The CloudFormation template of docs/aws.md: valid, made whole by moto, and its sweeper at work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from jobs import definition, name, wait_until
+
+from utils.preflight.stack import outputs
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "docs" / "course-stack.yaml"
+MAX_POLICY = 6144  # characters of a managed policy, white space not counted (IAM's quota)
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The stack, made by moto: a session of the account in which it lies, and its outputs."""
+    from moto import mock_aws
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [each for each in os.environ if each.startswith("AWS_")]:
+            patch.delenv(variable)
+        for variable, value in KEYS.items():
+            patch.setenv(variable, value)
+        with mock_aws():
+            session = boto3.Session()
+            session.client("cloudformation").create_stack(
+                StackName="course",
+                TemplateBody=TEMPLATE.read_text(),
+                Parameters=[{"ParameterKey": "BudgetEmail", "ParameterValue": "somebody@example.org"}],
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )
+            yield session, outputs(session)
+
+
+def test_cfn_lint_finds_nothing():
+    program = "import cfnlint.runner, sys; sys.exit(cfnlint.runner.main())"
+    command = [sys.executable, "-c", program, "--include-checks", "I", "--template", str(TEMPLATE)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_stack_gives_a_bucket_and_a_role_that_sagemaker_takes(made):
+    session, found = made
+    assert found["BucketName"] == "course-sagemaker-123456789012-us-east-1"
+    session.client("s3").head_bucket(Bucket=found["BucketName"])
+    role = session.client("iam").get_role(RoleName=found["ExecutionRoleArn"].rpartition("/")[2])["Role"]
+    assert role["Arn"] == found["ExecutionRoleArn"]
+    assert "sagemaker.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
+
+
+def test_another_stacks_name_can_be_given(made, monkeypatch):
+    session, _ = made
+    monkeypatch.setenv("COURSE_STACK", "not-there")
+    assert outputs(session) == {}
+
+
+def test_the_learners_policy_fits_and_grants_no_star_on_what_costs_money(made):
+    session, found = made
+    version = session.client("iam").get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")
+    document = version["PolicyVersion"]["Document"]
+    assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY
+    for statement in document["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not any(action.endswith("*") for action in actions)
+        if statement["Effect"] == "Allow" and statement["Resource"] == "*":
+            # An action on everything only looks, but for asking for a quota.
+            looks = ("List", "Get", "Search", "RequestServiceQuotaIncrease")
+            assert all(action.partition(":")[2].startswith(looks) for action in actions), statement["Sid"]
+
+
+def test_every_hour_the_sweeper_is_called(made):
+    session, _ = made
+    (rule,) = session.client("events").list_rules()["Rules"]
+    (target,) = session.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    function = session.client("lambda").get_function(FunctionName="course-sweeper")["Configuration"]
+    assert rule["ScheduleExpression"] == "rate(1 hour)" and target["Arn"] == function["FunctionArn"]
+
+
+class _Tags(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, whose values are of no interest here."""
+
+
+_Tags.add_multi_constructor("!", lambda loader, suffix, node: node.value)
+
+
+@pytest.fixture
+def sweep(account, monkeypatch):
+    """The sweeper's function, as the template has it, with an age of ``hours``."""
+    template = yaml.load(TEMPLATE.read_text(), _Tags)
+    code = compile(template["Resources"]["Sweeper"]["Properties"]["Code"]["ZipFile"], "index.py", "exec")
+
+    def run(hours: float) -> list[str]:
+        monkeypatch.setenv("ENDPOINT_HOURS", str(hours))
+        names: dict = {}
+        exec(code, names)
+        return names["sweep"]({}, None)
+
+    return run
+
+
+def test_the_sweeper_deletes_old_endpoints_of_the_course_and_no_others(sweep, account, sagemaker, s3, bucket):
+    image = definition(account, "x", bucket=bucket)["AlgorithmSpecification"]["TrainingImage"]
+    model = name("course-swept")
+    sagemaker.create_model(
+        ModelName=model, PrimaryContainer={"Image": image}, ExecutionRoleArn=account.account.role_arn
+    )
+    variant = {"VariantName": "v", "ModelName": model, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName=model, ProductionVariants=[variant])
+    course = [{"Key": "course", "Value": "regression-on-sagemaker"}]
+    mine, untagged, foreign = name("course-mine"), name("course-untagged"), name("somebodys-course-endpoint")
+    made = [(mine, course), (untagged, []), (foreign, course)]
+    try:
+        for each, tags in made:
+            sagemaker.create_endpoint(EndpointName=each, EndpointConfigName=model, Tags=tags)
+            wait_until(
+                lambda each=each: sagemaker.describe_endpoint(EndpointName=each)["EndpointStatus"],
+                lambda status: status != "Creating",
+                each,
+            )
+        assert sweep(hours=1) == []
+        assert sweep(hours=0) == [mine]
+        left = {each["EndpointName"] for each in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]}
+        assert mine not in left and {untagged, foreign} <= left
+    finally:
+        for each in (untagged, foreign):
+            sagemaker.delete_endpoint(EndpointName=each)

