@@ -238,6 +238,13 @@ def test_metrics_are_read_from_the_log_by_the_users_expressions(train, sagemaker
     assert [(each["MetricName"], each["Value"]) for each in body["FinalMetricDataList"]] == [("val:rmse", 1.5)]
 
 
+def test_an_expression_that_backtracks_for_ever_holds_nobody_up(train, sagemaker):
+    """Python's own ``re`` would try 2^40 ways on this line, and no other request would be answered meanwhile."""
+    metrics = [{"Name": "stuck", "Regex": "(a|aa)+$"}, {"Name": "rmse", "Regex": "rmse=([0-9.]+)"}]
+    body = ended(sagemaker, train(f"print('{'a' * 60}!')\nprint('rmse=2.5')", metrics=metrics))
+    assert [(each["MetricName"], each["Value"]) for each in body["FinalMetricDataList"]] == [("rmse", 2.5)]
+
+
 @pytest.mark.parametrize("regex", ["rmse=([0-9", "rmse=[0-9]+"])
 def test_an_expression_that_gives_no_value_is_refused(train, regex):
     code, message = refusal(train, "", metrics=[{"Name": "rmse", "Regex": regex}])

@@ -6,8 +6,9 @@ CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+import regex
 
 from .errors import AwsError
 from .images import Image, find_image
@@ -211,8 +212,8 @@ def metric_definitions(image: Image, spec: dict) -> list[dict]:
 def _check_metrics(definitions: list[dict]) -> None:
     for each in definitions:
         try:
-            groups = re.compile(each["Regex"]).groups
-        except (re.error, OverflowError, RecursionError) as error:
+            groups = regex.compile(each["Regex"]).groups
+        except (regex.error, OverflowError, RecursionError) as error:
             raise AwsError(
                 "ValidationException", f"The regex of the metric '{each['Name']}' cannot be used: {error}."
             ) from None

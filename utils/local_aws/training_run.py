@@ -9,9 +9,9 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import logging
 import math
 import os
-import re
 import shutil
 import socket
 import tarfile
@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+import regex  # whose search, unlike re's, can be given up
 
 from . import script_container
 from .containers import Container
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .training import TrainingJobs
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
@@ -58,6 +61,8 @@ class Host:
     def base(self) -> Path:
         """What stands for ``/opt/ml``."""
         return self.root / "opt" / "ml"
+
+log = logging.getLogger("local_aws")
 
 
 class TrainingRun(JobRun):
@@ -363,10 +368,25 @@ class TrainingRun(JobRun):
             finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
 
 
-def _finder(regex: str) -> Callable[[str], re.Match[str] | None]:
-    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look."""
-    pattern = re.compile(regex)
-    return pattern.match if regex.startswith(".*") else pattern.search
+def _finder(expression: str) -> Callable[[str], regex.Match[str] | None]:
+    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look.
+
+    An expression that cannot make up its mind about a line, as ``(a+)+;`` cannot, is given up for the rest of the job.
+    """
+    pattern = regex.compile(expression)
+    look = pattern.match if expression.startswith(".*") else pattern.search
+    given_up = False
+
+    def find(line: str) -> regex.Match[str] | None:
+        nonlocal given_up
+        try:
+            return None if given_up else look(line, timeout=LONGEST_LOOK, concurrent=True)
+        except TimeoutError:
+            given_up = True
+            log.warning("the metric's expression %r takes too long on a line, and is given up", expression)
+            return None
+
+    return find
 
 
 def input_mode(channel: dict, job: dict) -> str:
