@@ -22,24 +22,38 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS
 
 
 @pytest.fixture(scope="module")
-def made():
-    """The stack, made by moto: a session of the account in which it lies, and its outputs."""
+def made() -> dict:
+    """What moto makes of the template: the stack's outputs, and what AWS says of its parts."""
     from moto import mock_aws
 
-    with pytest.MonkeyPatch.context() as patch:
+    # moto takes the place of AWS in this process until the facts are there, and no longer.
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
         for variable in [each for each in os.environ if each.startswith("AWS_")]:
             patch.delenv(variable)
         for variable, value in KEYS.items():
             patch.setenv(variable, value)
-        with mock_aws():
-            session = boto3.Session()
-            session.client("cloudformation").create_stack(
-                StackName="course",
-                TemplateBody=TEMPLATE.read_text(),
-                Parameters=[{"ParameterKey": "BudgetEmail", "ParameterValue": "somebody@example.org"}],
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-            )
-            yield session, outputs(session)
+        session = boto3.Session()
+        session.client("cloudformation").create_stack(
+            StackName="course",
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": "BudgetEmail", "ParameterValue": "somebody@example.org"}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        found = outputs(session)
+        patch.setenv("COURSE_STACK", "not-there")
+        of_another = outputs(session)
+        iam, events = session.client("iam"), session.client("events")
+        (rule,) = events.list_rules()["Rules"]
+        return {
+            "outputs": found,
+            "outputs of another stack": of_another,
+            "buckets": [each["Name"] for each in session.client("s3").list_buckets()["Buckets"]],
+            "role": iam.get_role(RoleName=found["ExecutionRoleArn"].rpartition("/")[2])["Role"],
+            "policy": iam.get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")["PolicyVersion"],
+            "rule": rule,
+            "targets": events.list_targets_by_rule(Rule=rule["Name"])["Targets"],
+            "sweeper": session.client("lambda").get_function(FunctionName="course-sweeper")["Configuration"],
+        }
 
 
 def test_cfn_lint_finds_nothing():
@@ -50,24 +64,17 @@ def test_cfn_lint_finds_nothing():
 
 
 def test_the_stack_gives_a_bucket_and_a_role_that_sagemaker_takes(made):
-    session, found = made
-    assert found["BucketName"] == "course-sagemaker-123456789012-us-east-1"
-    session.client("s3").head_bucket(Bucket=found["BucketName"])
-    role = session.client("iam").get_role(RoleName=found["ExecutionRoleArn"].rpartition("/")[2])["Role"]
-    assert role["Arn"] == found["ExecutionRoleArn"]
-    assert "sagemaker.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
+    assert made["buckets"] == [made["outputs"]["BucketName"]] == ["course-sagemaker-123456789012-us-east-1"]
+    assert made["role"]["Arn"] == made["outputs"]["ExecutionRoleArn"]
+    assert "sagemaker.amazonaws.com" in json.dumps(made["role"]["AssumeRolePolicyDocument"])
 
 
-def test_another_stacks_name_can_be_given(made, monkeypatch):
-    session, _ = made
-    monkeypatch.setenv("COURSE_STACK", "not-there")
-    assert outputs(session) == {}
+def test_another_stacks_name_can_be_given(made):
+    assert made["outputs of another stack"] == {}
 
 
 def test_the_learners_policy_fits_and_grants_no_star_on_what_costs_money(made):
-    session, found = made
-    version = session.client("iam").get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")
-    document = version["PolicyVersion"]["Document"]
+    document = made["policy"]["Document"]
     assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY
     for statement in document["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -79,11 +86,8 @@ def test_the_learners_policy_fits_and_grants_no_star_on_what_costs_money(made):
 
 
 def test_every_hour_the_sweeper_is_called(made):
-    session, _ = made
-    (rule,) = session.client("events").list_rules()["Rules"]
-    (target,) = session.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    function = session.client("lambda").get_function(FunctionName="course-sweeper")["Configuration"]
-    assert rule["ScheduleExpression"] == "rate(1 hour)" and target["Arn"] == function["FunctionArn"]
+    (target,) = made["targets"]
+    assert made["rule"]["ScheduleExpression"] == "rate(1 hour)" and target["Arn"] == made["sweeper"]["FunctionArn"]
 
 
 class _Tags(yaml.SafeLoader):

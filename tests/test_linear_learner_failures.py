@@ -233,13 +233,6 @@ def test_missing_predictor_type(tmp_path):
     )
 
 
-def test_several_instances(tmp_path):
-    base = lay_out(tmp_path, GOOD, csv(CSV_FILE))
-    (base / "input" / "config" / "resourceconfig.json").write_text('{"hosts": ["algo-1", "algo-2"]}')
-    assert run(base)[0] == 1
-    assert "Training on 2 instances is not implemented" in (base / "output" / "failure").read_text()
-
-
 def test_what_nobody_expected_is_an_algorithm_error_without_machine_paths(tmp_path):
     base = lay_out(tmp_path, GOOD, csv(CSV_FILE))
     (base / "model").write_text("a file where the folder should be")

@@ -297,9 +297,9 @@ def test_a_step_that_fails_ends_the_execution(run, processes, sagemaker):
 def test_a_job_that_cannot_be_created_fails_its_step(run, trains):
     step = trains("Train")
     step["Arguments"]["ResourceConfig"]["InstanceCount"] = get("Parameters.Count")
-    parameter = {"Name": "Count", "Type": "Integer", "DefaultValue": 2}
+    parameter = {"Name": "Count", "Type": "Integer", "DefaultValue": 21}
     _, steps = run(step, parameters=[parameter])
-    beginning = "ClientError: Failed to invoke sagemaker:CreateTrainingJob. Error Details: A training job on more than"
+    beginning = "ClientError: Failed to invoke sagemaker:CreateTrainingJob. Error Details: The account-level service"
     assert steps["Train"]["FailureReason"].startswith(beginning) and "Metadata" not in steps["Train"]
 
 

@@ -39,6 +39,7 @@ SOCKET = "LOCAL_AWS_SOCKET"  # the variable that names the socket to the program
 MAX_SOCKET_PATH = 100  # bytes; macOS takes 104, Linux 108
 STARTUP_TIMEOUT = 480  # seconds that AWS gives a container to answer GET /ping with 200
 PING_TIMEOUT = 2
+RECONNECT = 0.05  # seconds between a program's death and another attempt to reach one
 INVOCATION_TIMEOUT = 60  # seconds; AWS's for a model on an endpoint
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL, AWS's own
 LONGEST_PAUSE = 60  # seconds between two attempts to start a container that ends again and again
@@ -168,25 +169,30 @@ class ModelContainer:
         given = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
         headers = {name: value.encode("latin-1") for name, value in given.items() if value is not None}
         until = time.monotonic() + self._timeout
-        # One that is starting is waited for: its caller knows nothing of that.
-        if not self._decided.wait(self._timeout):
-            return _no_answer(TIMED_OUT)
-        if not self._ready:
-            return broken_off()
-        try:
-            request = self._client.build_request(
-                "POST", "/invocations", content=body, headers=headers, timeout=max(until - time.monotonic(), 0.001)
-            )
-            response = self._client.send(request, stream=True)
+        while True:
+            # One that is starting is waited for: its caller knows nothing of that.
+            if not self._decided.wait(max(until - time.monotonic(), 0)):
+                return _no_answer(TIMED_OUT)
+            if not self._ready:
+                return broken_off()
             try:
-                answer = _read(response, until)
-            finally:
-                response.close()
-        except httpx.TimeoutException:
-            return _no_answer(TIMED_OUT)
-        except httpx.HTTPError as error:
-            log.info("invocation of a container of %s: %r", self._image.name, error)
-            return broken_off()
+                request = self._client.build_request(
+                    "POST", "/invocations", content=body, headers=headers, timeout=max(until - time.monotonic(), 0.001)
+                )
+                response = self._client.send(request, stream=True)
+                try:
+                    answer = _read(response, until)
+                finally:
+                    response.close()
+                break
+            except httpx.TimeoutException:
+                return _no_answer(TIMED_OUT)
+            except httpx.ConnectError:
+                # The program has just died and took no request: the next one gets it.
+                time.sleep(RECONNECT)
+            except httpx.HTTPError as error:
+                log.info("invocation of a container of %s: %r", self._image.name, error)
+                return broken_off()
         media = response.headers.get("content-type", "application/octet-stream")
         return Answer(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
 
