@@ -40,8 +40,8 @@ CALLS = {
     "iam": lambda client: client.list_roles(),
 }
 ONCE = Config(retries={"total_max_attempts": 1})
-LONG_AGO = datetime.now(UTC) - timedelta(minutes=20)
-LATER = datetime.now(UTC) + timedelta(minutes=20)
+LONG_AGO = datetime.now(UTC) - timedelta(hours=3)
+LATER = datetime.now(UTC) + timedelta(hours=3)
 
 
 def refusal(account, service: str, at: datetime | None = None, **changes: str | None) -> ClientError:
