@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         order, _, value = body.decode(errors="replace").partition(" ")
-        print(f"asked to {order}")
+        say(f"asked to {order}")
         if order == "die":
             os._exit(int(value))
         elif order == "sleep":
@@ -67,6 +67,15 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a caller that has gone away is no trouble of the program's."""
+
+
+def say(line: str) -> None:
+    """Write a line whole: several threads do, and their lines must not run into one another."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
 
 def behaviour() -> str:
     path = MODEL / "behaviour"
@@ -74,7 +83,7 @@ def behaviour() -> str:
 
 
 if __name__ == "__main__":
-    print(f"begun in {os.getcwd()} to {sys.argv[1]}")
+    say(f"begun in {os.getcwd()} to {sys.argv[1]}")
     if behaviour() == "dies":
         sys.exit(7)
     if behaviour() == "rests":

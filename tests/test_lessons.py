@@ -175,7 +175,7 @@ def test_regenerate_stores_an_expected_error_without_folders(tmp_path: Path) -> 
 
 def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path) -> None:
     source = f"import pathlib, time\nbegun = pathlib.Path({str(tmp_path / 'begun')!r})\nbegun.touch()\n"
-    source += "try:\n    time.sleep(600)\nfinally:\n    begun.with_name('ended').touch()"
+    source += "try:\n    time.sleep(600)\nfinally:\n    time.sleep(2)\n    begun.with_name('ended').touch()"
     path = put(tmp_path, "00_start_here", source)
     program = (
         "import nbformat, pathlib, sys; from utils.lessons.play import play\n"
@@ -183,12 +183,13 @@ def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path) -> None:
         "try: play(nbformat.read(path, as_version=4), path.parent, print)\n"
         "except KeyboardInterrupt: sys.exit(130)"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
     while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said, said
     assert (tmp_path / "ended").exists()
 
 

@@ -69,7 +69,7 @@ def test_what_describe_says(place, endpoint):
 
 def test_it_is_loaded_for_a_request_and_let_go(place):
     name = create(place, "cold", **serverless())
-    assert begun(place, name) == 1, "its health was checked"
+    until(lambda: begun(place, name) == 1)  # its health was checked
     answers = []
     asking = threading.Thread(target=lambda: answers.append(place.ask(name, "sleep 4")))
     asking.start()
@@ -77,15 +77,17 @@ def test_it_is_loaded_for_a_request_and_let_go(place):
     wait_until(lambda: place.lines(group), lambda lines: "asked to sleep" in lines, "the request")
     pid = place.ask(name)["pid"]
     asking.join()
-    assert begun(place, name) == 2 and answers[0]["pid"] == pid
+    assert answers[0]["pid"] == pid
+    until(lambda: begun(place, name) == 2)
     until(lambda: not living([pid]))
     assert place.ask(name)["pid"] != pid
 
 
 def test_with_provisioned_concurrency_it_is_never_cold(place):
     name = create(place, "warm", **serverless(ProvisionedConcurrency=1))
-    place.ask(name)
-    assert begun(place, name) == 1
+    pid = place.ask(name)["pid"]
+    until(lambda: begun(place, name) == 1)
+    assert place.ask(name)["pid"] == pid
 
 
 def test_more_requests_at_once_than_it_takes_are_refused(place, endpoint):

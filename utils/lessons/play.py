@@ -56,12 +56,14 @@ def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> No
     number, stopped = 0, False
 
     def started(notebook: NotebookNode) -> None:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
 
         def stop() -> None:
             nonlocal stopped
             stopped = True
-            task.cancel()
+            # With those that watch over the running cell: they would outlive the kernel that they ask for.
+            for each in asyncio.all_tasks(loop):
+                each.cancel()
 
         loop.add_signal_handler(signal.SIGINT, stop)
 

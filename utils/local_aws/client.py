@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -108,11 +109,9 @@ def keep_through_exec(connection: Connection) -> None:
 
 
 def find(folder: Path, account: Account) -> Connection | None:
-    """The running account of ``folder``, None if no process is it."""
-    if not leases.is_held(folder / "server.lock"):
-        return None
-    record = leases.read_record(folder / "server.json")
-    if not record or not _alive(record["pid"]):
+    """The running account of ``folder``, None if no process is it, or one that is only just starting."""
+    record = _record(folder)
+    if not record:
         return None
     return Connection(folder, account, f"http://127.0.0.1:{record['port']}", record["pid"])
 
@@ -125,9 +124,10 @@ def stop(folder: Path) -> bool:
     number = signal.SIGTERM
     while leases.is_held(folder / "server.lock"):
         # Read each time: a process that is just starting has not yet said who it is.
-        record = leases.read_record(folder / "server.json")
-        if record and _alive(record["pid"]):
-            os.kill(record["pid"], number)
+        record = _record(folder)
+        if record:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(record["pid"], number)
         time.sleep(0.1)
         if time.monotonic() > until:
             number = signal.SIGKILL
@@ -184,11 +184,7 @@ def _spawn(folder: Path) -> subprocess.Popen:
         )
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _record(folder: Path) -> dict:
+    """What the process that is the account says of itself; empty while none does."""
+    path = folder / "server.json"
+    return leases.read_record(path) if leases.is_held(path) else {}

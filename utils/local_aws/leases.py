@@ -69,6 +69,16 @@ def living(folder: Path) -> int:
     return count
 
 
+def write_record(path: Path, record: dict) -> int:
+    """Say in a private file who this process is; the descriptor returned holds it as long as that is true."""
+    # Locked before it is seen, and written whole: nobody takes a dead process's record for this one's.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, json.dumps(record).encode())
+    os.rename(temporary, path)
+    return descriptor
+
+
 def read_record(path: Path) -> dict:
     """What the account's process wrote of itself (pid, port, started); empty if it cannot be read."""
     try:

@@ -219,7 +219,8 @@ class Pipelines(Jobs):
             STEP,
             {"MaxResults": WHOLE_PAGE, **params},
             lambda step: {key: value for key, value in step.items() if key != "CreationTime"},
-            bodies=[{**step, "CreationTime": step["StartTime"]} for step in self._execution(params)["Steps"]],
+            # Kept in the order of their beginning, which the clock cannot tell of two that begin at once.
+            bodies=[{**step, "CreationTime": place} for place, step in enumerate(self._execution(params)["Steps"])],
         )
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 

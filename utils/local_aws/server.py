@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import json
 import logging
 import os
 import re
@@ -43,7 +42,7 @@ from .resources import Resources
 from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, claim
-from .state import Account, StateError, open_account, replace_file
+from .state import Account, StateError, open_account
 from .training import TrainingJobs
 from .transform import TransformJobs
 from .tuning import TuningJobs
@@ -253,7 +252,7 @@ def serve(folder: Path) -> int:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(configuration)
-    replace_file(record, json.dumps({"pid": os.getpid(), "port": port, "started": time.time()}))
+    leases.write_record(record, {"pid": os.getpid(), "port": port, "started": time.time()})
     # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:

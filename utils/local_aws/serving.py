@@ -18,6 +18,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -151,17 +152,16 @@ class ModelContainer:
             trust_env=False,
         )
         self._container: Container | None = None
-        self._ready = False
-        self._failure = ""
-        self._decided = threading.Event()  # cleared while the program starts
+        # What became of the program's latest start: None if it was ready, else why not; another one for each start.
+        self._start: Future[str | None] = Future()
         self._stopped = threading.Event()
-        self._changing = threading.Lock()  # held to start a program, and to say that none is to start
+        self._changing = threading.Lock()  # held to start a program, to say that none is to start, and to decide
         threading.Thread(target=self._keep_up, name=f"container of {image.name}", daemon=True).start()
 
     def wait_until_ready(self) -> None:
-        self._decided.wait()
-        if not self._ready:
-            raise Unhealthy(self._failure)
+        failure = self._start.result()
+        if failure is not None:
+            raise Unhealthy(failure)
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
         import httpx
@@ -171,9 +171,11 @@ class ModelContainer:
         until = time.monotonic() + self._timeout
         while True:
             # One that is starting is waited for: its caller knows nothing of that.
-            if not self._decided.wait(max(until - time.monotonic(), 0)):
+            try:
+                failure = self._start.result(max(until - time.monotonic(), 0))
+            except TimeoutError:
                 return _no_answer(TIMED_OUT)
-            if not self._ready:
+            if failure is not None:
                 return broken_off()
             try:
                 request = self._client.build_request(
@@ -214,7 +216,7 @@ class ModelContainer:
             container = self._container
         if container:
             container.stop(grace)
-        self._decided.set()
+        self._decide("The container was stopped.")
         for folder in (self._folder, self._root):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -222,7 +224,7 @@ class ModelContainer:
         """Run the program, again and again until it is to stop."""
         pause = 0.0
         while True:
-            began = time.monotonic()
+            began, code = time.monotonic(), None
             try:
                 code = self._run_once()
             except Exception as error:  # whoever waits must hear of it, whatever went wrong
@@ -230,16 +232,17 @@ class ModelContainer:
                 self._decide(str(error))
             if self._stopped.is_set():
                 return
-            if self._ready:
-                self._decided.clear()  # from now on requests wait for the next one
-                self._ready = False
+            served = self._start.result() is None
+            if served:
+                self._await_next()  # from now on requests wait for it
                 self._say(f"The container exited with code {code}; it is started again.")
             if time.monotonic() - began > LONGEST_PAUSE:
                 pause = 0.0
             if self._stopped.wait(pause):
                 return
             pause = min(2 * pause + 1, LONGEST_PAUSE)
-            self._decided.clear()
+            if not served:
+                self._await_next()
 
     def _run_once(self) -> int | None:
         """Start the program, wait until it is ready and until it ends; its exit code."""
@@ -272,11 +275,17 @@ class ModelContainer:
         except httpx.HTTPError:
             return False
 
+    def _await_next(self) -> None:
+        with self._changing:
+            if not self._stopped.is_set():
+                self._start = Future()
+
     def _decide(self, failure: str | None) -> None:
-        self._ready, self._failure = failure is None, failure or ""
         if failure and not self._stopped.is_set():
             self._say(failure)
-        self._decided.set()
+        with self._changing:
+            if not self._start.done():
+                self._start.set_result(failure)
 
     def _say(self, line: str) -> None:
         self._write([(time.time(), line)])
