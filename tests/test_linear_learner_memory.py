@@ -52,7 +52,7 @@ def test_a_csv_file_is_the_same_in_pieces_of_any_size_and_with_either_reader(lin
     if changes < 4:  # else nothing is wrong with the file
         for _ in range(changes):
             place = data.draw(st.integers(0, len(text) - 1))
-            text[place] = data.draw(st.sampled_from([*'0123456789.,e-"\n\r \tx', "nan", "", "\n\n"]))
+            text[place] = data.draw(st.sampled_from([*'0123456789.,e-"\n\r \tx', "nan", "", "\n\n", '"1"']))
     text = "".join(text)
     whole, pieces = csv_rows(text), csv_rows(text, parsed, large)
     if not isinstance(whole, str):

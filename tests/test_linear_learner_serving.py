@@ -117,6 +117,33 @@ def test_what_accept_asks_for(model, accept, content_type):
     assert model.invoke(b"1,2,3", CSV, accept)[:2] == (200, content_type)
 
 
+MANY = (np.random.default_rng(0).normal(0, 100, (5000, 3))).astype(np.float32)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_a_large_csv_scores_as_its_records_do(model, end):
+    body = end.join(",".join(map(repr, row)) for row in MANY.astype(float).tolist()).encode()
+    assert model.invoke(body, CSV, JSON) == model.invoke(write_features(MANY), RECORDIO, JSON)
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ("x", "Unable to parse csv: could not convert string 'x' to float32 at row 4000, column 2."),
+        ('"1"', "Unable to parse csv: could not convert string '\"1\"' to float32 at row 4000, column 2."),
+        ("", "Unable to parse csv: could not convert string '' to float32 at row 4000, column 2."),
+        ("1,2", "Unable to parse csv: the number of columns changed from 3 to 4 at row 4001"),
+        ("nan", "The input or the score of a record is not a finite number."),
+        ("1_0", "The input is not CSV of numbers."),
+    ],
+)
+def test_what_is_wrong_in_a_large_csv(model, field, line):
+    rows = [f"{a},{b},{c}" for a, b, c in MANY.astype(float).tolist()]
+    rows[4000] = f"1,{field},3"
+    answer = model.invoke("\n".join(rows).encode(), CSV, JSON)
+    assert answer.status == 400 and line in answer.log_line
+
+
 def test_json_is_written_as_the_algorithm_writes_it(tmp_path):
     model = Model.load(save(tmp_path, np.array([1], np.float32), np.float32(0)))
     assert model.invoke(b"12.495479583740234\n110375.671875", CSV, JSON).body == (

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import time
 import warnings
-from codecs import BOM_UTF8
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..recordio import SparseTable, read_blocks
 from .errors import CustomerError, not_implemented
+from .plain_csv import finite, read_plain
 from .rows import DenseRows, Rows
 
 CSV, RECORDIO = "text/csv", "application/x-recordio-protobuf"
@@ -164,7 +164,7 @@ class _File:
 
     def _check_finite(self, features: NDArray[np.float32] | SparseTable, labels: NDArray[np.float32]) -> None:
         sparse = isinstance(features, SparseTable)
-        if _finite(features.values if sparse else features) and _finite(labels):
+        if finite(features.values if sparse else features) and finite(labels):
             return
         # One number says of each row what is wrong with it: NaN if one of its numbers is, infinity, or else 0.
         numbers = np.where(np.isfinite(values := features.values if sparse else features), 0, values)
@@ -182,11 +182,6 @@ class _File:
             "ValueError",
             f"{self.shown}, row {len(self.rows) - self.first + row + 1}",
         )
-
-
-def _finite(block: NDArray[np.float32]) -> bool:
-    """A sum is finite only if all its parts are; float64 cannot overflow from float32 numbers."""
-    return bool(np.isfinite(block.sum(dtype=np.float64)))
 
 
 def _content_type(given: str) -> tuple[str, str]:
@@ -236,39 +231,12 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
 
 
 def _read_large_csv(file: _File) -> bool:
-    """Read with pandas, twice as fast; False, and nothing read, if there is anything odd in the file.
-
-    What pandas reads differently from NumPy (short lines, empty fields, blank lines, words for
-    missing values) is an error or NaN with these settings, so that nothing passes here that would not pass there.
-    Only a file that is worth the third of a second comes here that importing pandas takes.
-    """
-    import pandas
-
+    """Read with pandas; False, and nothing read, if there is anything odd in the file."""
     with file.path.open("rb") as stream:
-        if stream.read(len(BOM_UTF8)) == BOM_UTF8:
-            return False
-        stream.seek(0)
-        columns = stream.readline(_LARGE).count(b",") + 1
-        stream.seek(0)
         try:
-            with (
-                np.errstate(over="ignore"),
-                pandas.read_csv(
-                    stream,
-                    header=None,
-                    index_col=False,
-                    dtype=np.float32,
-                    na_filter=False,
-                    skip_blank_lines=False,
-                    chunksize=max(1, _PARSED // columns),
-                ) as chunks,
-            ):
-                for chunk in chunks:
-                    table = chunk.to_numpy()
-                    if not _finite(table):
-                        raise ValueError
-                    file.append(table[:, 1:], table[:, 0])
-        except (ValueError, CustomerError):  # pandas' own errors are ValueErrors
+            for table in read_plain(stream, _PARSED):
+                file.append(table[:, 1:], table[:, 0])
+        except (ValueError, CustomerError):
             file.rows.truncate(file.first)
             return False
     return True
