@@ -36,6 +36,7 @@ class _Stream:
 
     def __init__(self, seed: int) -> None:
         self._twister = np.random.RandomState(seed)
+        self._normals = np.empty(0, np.float32)  # drawn, and not given yet
 
     def uniform(self, count: int) -> NDArray[np.float32]:
         """``std::uniform_real_distribution<float>``: in [0, 1)."""
@@ -44,14 +45,16 @@ class _Stream:
 
     def normal(self, count: int) -> NDArray[np.float32]:
         """``std::normal_distribution<float>`` of libstdc++: the polar method, a new one for every number."""
-        out = np.empty(count, np.float32)
-        for i in range(count):
-            square = 0.0
-            while not 0 < square <= 1:
-                x, y = 2 * self.uniform(2) - 1
-                square = x * x + y * y
-            out[i] = y * np.float32(math.sqrt(-2 * math.log(square) / square))
-        return out
+        while len(self._normals) < count:
+            x, y = (2 * self.uniform(2 * count).reshape(-1, 2) - 1).T
+            square = x * x + y * y
+            inside = (square > 0) & (square <= 1)
+            square = square[inside]
+            logs = np.log(square.astype(np.float64)).astype(np.float32)
+            made = y[inside] * np.sqrt(-2 * logs / square)
+            self._normals = np.concatenate([self._normals, made])
+        drawn, self._normals = np.split(self._normals, [count])
+        return drawn
 
 
 class _Streams:
