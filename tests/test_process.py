@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from places import Place, children, living, until
 
+from utils.local_aws import client, leases
 from utils.local_aws.state import CHECKOUT
 
 LINEAR_LEARNER = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
@@ -285,8 +286,8 @@ def test_many_starts_at_once_end_as_one_process(place):
 
 def test_a_stop_in_the_middle_of_a_start(place):
     process = place.popen("start")
-    until(lambda: (place.folder / "server.lock").exists())
-    place.close()
+    until(lambda: leases.is_held(place.folder / "server.lock"))
+    assert client.stop(place.folder)
     process.communicate(timeout=120)
     assert process.returncode == 0  # it started another one, or was told of the first
     place.close()

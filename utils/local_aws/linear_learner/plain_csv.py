@@ -42,7 +42,6 @@ def read_plain(stream: BinaryIO, values: int) -> Iterator[NDArray[np.float32]]:
             na_filter=False,
             quoting=csv.QUOTE_NONE,
             skip_blank_lines=False,
-            float_precision="round_trip",
             chunksize=max(1, values // (head.count(b",") + 1)),
         ) as chunks,
     ):
