@@ -67,8 +67,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: a caller that has gone away is no trouble of the program's."""
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a caller that has gone away is no trouble of ours
+            super().handle_error(request, client_address)
 
 
 def say(line: str) -> None:

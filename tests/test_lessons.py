@@ -173,17 +173,38 @@ def test_regenerate_stores_an_expected_error_without_folders(tmp_path: Path) -> 
     assert output.traceback == ["ZeroDivisionError: division by zero"]
 
 
-def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path) -> None:
+PLAY = """
+import nbformat, pathlib, sys
+from utils.lessons.play import play
+path = pathlib.Path(sys.argv[1])
+try:
+    play(nbformat.read(path, as_version=4), path.parent, print)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+# nbclient looks at the kernel every second: here at the moment when it has let go of the kernel.
+LATE = """
+import asyncio
+from nbclient import NotebookClient
+pause, begin, clients = asyncio.sleep, NotebookClient.__init__, []
+def remember(client, *arguments, **named):
+    clients.append(client)
+    begin(client, *arguments, **named)
+async def late(seconds):
+    await pause(seconds if seconds != 1 else 0)
+    while seconds == 1 and clients[0].kc is not None:
+        await pause(0)
+NotebookClient.__init__, asyncio.sleep = remember, late
+"""
+
+
+@pytest.mark.parametrize("before", ["", LATE], ids=["as it comes", "a late look at the kernel"])
+def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path, before: str) -> None:
     source = f"import pathlib, time\nbegun = pathlib.Path({str(tmp_path / 'begun')!r})\nbegun.touch()\n"
-    source += "try:\n    time.sleep(600)\nfinally:\n    time.sleep(2)\n    begun.with_name('ended').touch()"
+    source += "try:\n    time.sleep(600)\nfinally:\n    begun.with_name('ended').touch()"
     path = put(tmp_path, "00_start_here", source)
-    program = (
-        "import nbformat, pathlib, sys; from utils.lessons.play import play\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "try: play(nbformat.read(path, as_version=4), path.parent, print)\n"
-        "except KeyboardInterrupt: sys.exit(130)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(path)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", before + PLAY, str(path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
     while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)

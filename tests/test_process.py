@@ -517,6 +517,19 @@ def test_a_record_of_the_last_process_that_cannot_be_read(place):
     assert place.start()
 
 
+def test_a_record_of_the_last_process_while_the_next_one_begins(place):
+    place.start()
+    place.kill()
+    record = place.folder / "server.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": os.getpid()}))  # a number that is used again
+    beginning = leases.hold(place.folder / "server.lock")
+    try:
+        assert place.running() is None
+    finally:
+        os.close(beginning)
+    assert place.start()
+
+
 def test_a_checkout_in_a_folder_with_a_space_and_other_letters(tmp_path):
     checkout = tmp_path / "한 글 folder"
     ignored = shutil.ignore_patterns("__pycache__")

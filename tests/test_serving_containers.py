@@ -121,7 +121,7 @@ def test_a_program_that_is_never_ready_fails_the_endpoint(account):
     assert body["EndpointStatus"] == "Failed" and body["FailureReason"] == HEALTH
     assert time.monotonic() - began < 60, "a program that has ended is not waited for"
     why = "The container exited with code 7 before it answered GET /ping with 200."
-    until(lambda: why in account.lines("/aws/sagemaker/Endpoints/dies"))
+    until(lambda: account.lines("/aws/sagemaker/Endpoints/dies")[-1:] == [why])
     assert account.sagemaker.delete_endpoint(EndpointName="dies")
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST_LINE = 1 << 24  # bytes of the first line that are looked at
+_LONGEST_LINE = 1 << 24  # bytes of the first line that are looked at
 
 
 def finite(block: NDArray[np.float32]) -> bool:
@@ -28,7 +28,7 @@ def read_plain(stream: BinaryIO, values: int) -> Iterator[NDArray[np.float32]]:
     """
     import pandas  # a third of a second, for those who need it
 
-    head = stream.readline(LONGEST_LINE)
+    head = stream.readline(_LONGEST_LINE)
     if head.startswith(BOM_UTF8):
         raise ValueError("a byte order mark")
     stream.seek(0)
