@@ -197,16 +197,19 @@ def test_gram_matrices_are_used_only_where_they_pay():
     assert not pays(1000, 30, 100)  # done in no time
 
 
-def test_the_logistic_step_is_loss_and_slope():
+def test_the_logistic_step_and_its_linear_part_are_loss_and_slope():
     rng = np.random.default_rng(3)
-    outputs = np.concatenate([rng.normal(size=(1000, 4)) * 5, [[800.0, -800, 0, -0.0]]])
+    loss, outputs = LogisticLoss(), np.concatenate([rng.normal(size=(1000, 4)) * 5, [[800.0, -800, 0, -0.0]]])
     for labels in (np.zeros(1001), np.ones(1001), rng.integers(0, 2, 1001).astype(float)):
         for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-6)):
-            given_outputs = outputs.astype(dtype)
-            mean = LogisticLoss().step(given_outputs, labels.astype(dtype), np.empty_like(given_outputs))
-            assert mean == pytest.approx(LogisticLoss().mean(outputs, labels), rel=tolerance)
-            expected = LogisticLoss().slope(outputs.copy(), labels)
-            assert np.abs(given_outputs - expected).max() < tolerance
+            scaled = (outputs * loss.scale).astype(dtype)
+            linear = loss.linear_part(labels.astype(dtype))
+            assert linear.dtype == dtype
+            mean = linear @ scaled / 1001
+            mean = mean + loss.step(scaled, labels.astype(dtype), np.empty_like(scaled))
+            assert mean == pytest.approx(loss.mean(outputs, labels), rel=tolerance)
+            slope = (scaled + linear[:, None]) * loss.scale
+            assert np.abs(slope - loss.slope(outputs.copy(), labels)).max() < tolerance
 
 
 @pytest.mark.parametrize("predictor", ["regressor", "binary_classifier", "multiclass_classifier"])

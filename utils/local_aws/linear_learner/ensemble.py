@@ -72,20 +72,31 @@ class Ensemble:
         return objective
 
     def _pass_over_rows(self) -> Array:
-        parameters, size = self._parameters, self._batches.size
+        parameters, size, loss = self._parameters, self._batches.size, self._loss
         flat = np.empty((size, parameters.shape[1]), parameters.dtype)
+        scaled = parameters if loss.scale == 1 else np.empty_like(parameters)
         gradient, total = np.empty_like(parameters), np.zeros(self._models)
+        tilt = np.empty((len(parameters), 1), parameters.dtype)
         outputs, scratch = self._by_model(flat), self._by_model(np.empty_like(flat))
         means = np.empty(self._models)
         for step, block in zip_longest(range(self._steps), self._batches):
             if block is not None:
-                block.outputs(parameters, out=flat)
-                means[:] = self._loss.step(outputs, block.labels.copy(), scratch)
+                if scaled is not parameters:
+                    np.multiply(parameters, loss.scale, out=scaled)
+                block.outputs(scaled, out=flat)
+                labels = block.labels.copy()
+                means[:] = loss.step(outputs, labels, scratch)
                 block.gradient(flat, out=gradient)
-                gradient /= size
-            taking_part = [step < count for count in self._counts]
-            self._peers.average(means, taking_part)
-            self._peers.average(gradient, taking_part)
+                linear = loss.linear_part(labels)
+                if linear is not None:
+                    block.gradient(linear[:, None], out=tilt)
+                    gradient += tilt
+                    means += (tilt.T @ scaled)[0] / size
+                gradient /= size / loss.scale
+            if len(self._counts) > 1:
+                taking_part = [step < count for count in self._counts]
+                self._peers.average(means, taking_part)
+                self._peers.average(gradient, taking_part)
             total += means
             self._optimizer.update(parameters, gradient)
         return total

@@ -51,8 +51,24 @@ class Loss(ABC):
         """The mean loss of each model, shape (models,)."""
         return self.values(outputs, labels).mean(axis=0)
 
+    @property
+    def scale(self) -> float:
+        """What ``step`` wants the outputs multiplied by."""
+        return 1.0
+
+    def linear_part(self, labels: Array) -> Array | None:
+        """Coefficients c, shape (rows,), of a part ``c · scale · f`` of the loss that ``step`` leaves to its caller.
+
+        Over a mini-batch X that part is worth ``scale · (c'X) w``: one product with a vector for all models.
+        """
+        return None
+
     def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
-        """``mean``; overwrites ``outputs`` with ``slope``, and ``scratch``, of the same shape, with anything."""
+        """The mean loss of each model on a mini-batch, shape (models,), but for its ``linear_part``.
+
+        ``outputs`` have been multiplied by ``scale``, and are overwritten with the derivative by that product.
+        ``scratch``, of the same shape, is overwritten with anything.
+        """
         means = self.mean(outputs, labels)
         slope = self.slope(outputs, labels)
         if slope is not outputs:
@@ -228,27 +244,26 @@ class LogisticLoss(_BinaryLoss):
         losses -= labels[:, None] * outputs
         return self._count(losses, labels)
 
-    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
-        """From the hyperbolic tangent t of f / 2 alone: p = (1 + t) / 2, and
+    @property
+    def scale(self) -> float:
+        return 0.5 if self.positive_weight == 1 else super().scale
 
-        ``|f| / 2 + (1/2 - y) · f + log 2 - log(1 + |t|)`` is the loss.
+    def linear_part(self, labels: Array) -> Array | None:
+        return 1 - 2 * labels if self.positive_weight == 1 else None
+
+    def step(self, outputs: Array, labels: Array, scratch: Array) -> Array:
+        """From the hyperbolic tangent t of s = f / 2 alone: p = (1 + t) / 2, and
+
+        ``|s| + log 2 - log(1 + |t|) + (1 - 2y) · s`` is the loss, ``t + (1 - 2y)`` its derivative by s.
         """
         if self.positive_weight != 1:
             return super().step(outputs, labels, scratch)
-        rows = len(labels)
-        half = np.full(rows, 0.5, outputs.dtype)
-        labels = labels.astype(outputs.dtype, copy=False)
-        total = (half - labels) @ outputs
-        outputs *= half[0]
         sizes = np.abs(outputs, out=scratch)
-        total += 2 * (half @ sizes)
+        total = np.ones(len(labels), outputs.dtype) @ sizes
         np.tanh(outputs, out=outputs)
         np.abs(outputs, out=sizes)
         sizes += 1
-        total = total - _sum_of_logs(sizes)
-        outputs *= half[0]
-        outputs += (half - labels)[:, None]
-        return total / rows + math.log(2)
+        return (total - _sum_of_logs(sizes)) / len(labels) + math.log(2)
 
     def slope(self, outputs: Array, labels: Array) -> Array:
         outputs[...] = sigmoid(outputs)
