@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import leases
-from .state import CHECKOUT, Account, StateError, holds_other_things, open_account, state_folder
+from .state import CHECKOUT, Account, StateError, holds_other_things, open_account, settings, state_folder
 
 SHIM = Path(__file__).resolve().parent / "shim"
 START_SECONDS = 60
@@ -69,13 +69,14 @@ class Connection:
             "no_proxy": no_proxy,
             "PYTHONPATH": os.pathsep.join([str(SHIM), *paths]),
             "LOCAL_AWS_STATE": str(self.folder),
-        }
+        } | {name: value for name, value in settings().items() if value}  # paths from whatever folder
 
 
 def connect(folder: Path | None = None) -> Connection:
     """Reach the account, starting its process if none runs; it stays as long as this process lives.
 
-    Raises StateError, with the process's own words, if it cannot be started.
+    Raises StateError, with the process's own words, if it cannot be started, or if one runs that was started
+    with other settings than this process's environment names.
     """
     folder = folder or state_folder()
     account = open_account(folder)
@@ -86,6 +87,7 @@ def connect(folder: Path | None = None) -> Connection:
     while time.monotonic() < until:
         connection = find(folder, account)
         if connection:
+            _compare_settings(_record(folder).get("settings", {}))
             return connection
         if process is None or process.poll() == 0:
             # None yet, or ours found another one at work, which has ended since or will answer soon.
@@ -176,12 +178,22 @@ def _spawn(folder: Path) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-m", "utils.local_aws.server", str(folder)],
             cwd=CHECKOUT,
-            env=kept | {"PYTHONPATH": str(CHECKOUT)},
+            env=kept | settings() | {"PYTHONPATH": str(CHECKOUT)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+
+def _compare_settings(running: dict[str, str]) -> None:
+    for name, value in settings().items():
+        if value and value != running.get(name, ""):
+            raise StateError(
+                Path(name),
+                f"is {value}, but the embedded account runs already with {running.get(name) or 'none'}. "
+                "End it by 'python -m utils.local_aws stop', and start again.",
+            )
 
 
 def _record(folder: Path) -> dict:

@@ -42,7 +42,7 @@ from .resources import Resources
 from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, claim
-from .state import Account, StateError, open_account
+from .state import BUCKETS, Account, StateError, open_account, settings
 from .training import TrainingJobs
 from .transform import TransformJobs
 from .tuning import TuningJobs
@@ -67,7 +67,8 @@ class Application:
     def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
         self.hosts = hosts
         self.keys = Keys(folder, account)
-        self.s3 = S3(folder / "s3", account.region, account.account_id)
+        public = settings()[BUCKETS]
+        self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs, metrics = Logs(folder, account), Metrics(folder)
         resources = Resources(folder, account)
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
@@ -252,7 +253,7 @@ def serve(folder: Path) -> int:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(configuration)
-    leases.write_record(record, {"pid": os.getpid(), "port": port, "started": time.time()})
+    leases.write_record(record, {"pid": os.getpid(), "port": port, "started": time.time(), "settings": settings()})
     # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:

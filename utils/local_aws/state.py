@@ -24,6 +24,8 @@ REGION = "us-east-1"
 ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
 ROLE_PATH = "/service-role/"
 SESSION_NAME = "course"
+BUCKETS = "LOCAL_AWS_BUCKETS"
+SETTINGS = (BUCKETS, "LOCAL_AWS_NEW_ACCOUNT")
 # A header by which a client says that it will ask again soon.
 ASKS_OFTEN = "X-Local-Aws-Asks-Often"
 
@@ -55,6 +57,14 @@ def state_folder() -> Path:
     """
     named = os.environ.get("LOCAL_AWS_STATE")
     return Path(named).expanduser().absolute() if named else CHECKOUT / ".local_aws"
+
+
+def settings() -> dict[str, str]:
+    """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
+    found = {name: os.environ.get(name, "") for name in SETTINGS}
+    if found[BUCKETS]:
+        found[BUCKETS] = str(Path(found[BUCKETS]).expanduser().absolute())
+    return found
 
 
 def open_account(folder: Path) -> Account:

@@ -77,9 +77,9 @@ _REFUSED = (
 class S3(ObjectStore):
     """The account's S3: ``handle`` for requests; for jobs the methods of ``ObjectStore``."""
 
-    def __init__(self, folder: Path, region: str, account_id: str) -> None:
-        """Open or make the store in ``folder``; ``StateError`` when it cannot be used."""
-        super().__init__(folder)
+    def __init__(self, folder: Path, region: str, account_id: str, public: Path | None = None) -> None:
+        """Open or make the store in ``folder``; ``StateError`` when it, or ``public``, cannot be used."""
+        super().__init__(folder, public)
         self._region = region
         self._account_id = account_id
 
@@ -109,7 +109,7 @@ class S3(ObjectStore):
     def _expect(self, call: Call) -> list[str]:
         """Refuse what can be refused before the body comes; else the checksums to compute from it."""
         if "uploadId" not in call.query:
-            self.require_bucket(call.bucket)
+            self.require_own(call.bucket)
             return []
         multipart.part_number(call)
         upload = self.upload(call.bucket, call.key, call.query["uploadId"])

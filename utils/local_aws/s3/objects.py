@@ -20,14 +20,17 @@ import secrets
 import shutil
 import sqlite3
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from ..errors import AwsError
+from ..state import BUCKETS, StateError
 from ..store import open_database
-from .records import Page, Part, S3Object, Upload, no_such_bucket, no_such_key, no_such_upload
+from .public import PublicBuckets
+from .records import Page, Part, S3Object, Upload, access_denied, no_such_bucket, no_such_key, no_such_upload
 
 Result = TypeVar("Result")
 
@@ -74,15 +77,24 @@ def copy_file(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
             raise
-        shutil.copyfile(source, target)
-        os.chmod(target, 0o444)
+        copy_bytes(source, target)
+
+
+def copy_bytes(source: Path, target: Path) -> None:
+    """Give ``target``, read-only, bytes of its own."""
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o444)
 
 
 class ObjectStore:
-    """All buckets of the account, in ``folder``."""
+    """All buckets of the account, in ``folder``, and the public ones of others, which can only be read."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or make the store; ``StateError`` when ``index.sqlite`` is not usable."""
+    def __init__(self, folder: Path, public: Path | None = None) -> None:
+        """Open or make the store, with the public buckets of the folder ``public``.
+
+        ``StateError`` when ``index.sqlite`` or ``public`` is not usable.
+        """
+        self.public = PublicBuckets(public)
         self._data = folder / "data"
         self._database = open_database(folder / "index.sqlite", _SCHEMA)
         self._data.mkdir(parents=True, exist_ok=True)
@@ -91,6 +103,10 @@ class ObjectStore:
         for path in self._data.glob("*/*"):
             if self._name(path) not in known:
                 path.unlink(missing_ok=True)
+        for name in self.public.names():
+            if self._owns(name):
+                text = f"holds a bucket {name}, but the account has one of that name: rename or remove one of them."
+                raise StateError(Path(BUCKETS), text)
 
     def close(self) -> None:
         """Close the index; the store cannot be used afterwards."""
@@ -99,7 +115,16 @@ class ObjectStore:
     # ---- buckets
 
     def create_bucket(self, name: str, tags: dict[str, str] | None = None) -> bool:
-        """Make a bucket; False when it was there.  The name is not checked here."""
+        """Make a bucket; False when it was there, ``BucketAlreadyExists`` if it is another's.
+
+        The name is not checked here.
+        """
+        if name in self.public:
+            message = (
+                "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+                "system. Please select a different name and try again."
+            )
+            raise AwsError("BucketAlreadyExists", message, 409, BucketName=name)
         with self._database.write() as cursor:
             cursor.execute(
                 "INSERT OR IGNORE INTO buckets VALUES (?, ?, ?)", (name, time.time(), json.dumps(tags or {}))
@@ -107,16 +132,24 @@ class ObjectStore:
             return cursor.rowcount == 1
 
     def bucket_exists(self, name: str) -> bool:
-        """Whether there is a bucket of that name."""
-        return bool(self._database.read("SELECT 1 FROM buckets WHERE name = ?", (name,)))
+        """Whether there is a bucket of that name, in this account or public."""
+        return self._owns(name) or name in self.public
 
     def require_bucket(self, name: str) -> None:
         """Raise ``NoSuchBucket`` unless the bucket is there."""
         if not self.bucket_exists(name):
             raise no_such_bucket(name)
 
+    def require_own(self, name: str) -> None:
+        """Raise ``NoSuchBucket`` unless the bucket is there, ``AccessDenied`` if it is another's."""
+        if not self._owns(name):
+            raise access_denied() if name in self.public else no_such_bucket(name)
+
     def buckets(self, prefix: str = "", after: str = "") -> list[tuple[str, float]]:
-        """Names and times of creation (seconds since the epoch), in the order of names, beyond ``after``."""
+        """Names and times of creation (seconds since the epoch) of the account's own, in the order of names.
+
+        Those beyond ``after`` that begin with ``prefix``.
+        """
         rows = self._database.read(
             "SELECT name, created FROM buckets WHERE name >= ? AND name < ? AND name > ? ORDER BY name",
             (prefix, end_of(prefix), after),
@@ -125,6 +158,7 @@ class ObjectStore:
 
     def delete_bucket(self, name: str) -> None:
         """Delete an empty bucket, with its unfinished uploads; ``NoSuchBucket``, ``BucketNotEmpty``."""
+        self.require_own(name)
         with self._database.write() as cursor:
             if cursor.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 message = "The bucket you tried to delete is not empty"
@@ -146,17 +180,14 @@ class ObjectStore:
 
     def bucket_tags(self, name: str) -> dict[str, str]:
         """The bucket's tags; ``NoSuchBucket``."""
-        rows = self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))
-        if not rows:
-            raise no_such_bucket(name)
-        return json.loads(rows[0]["tags"])
+        self.require_own(name)
+        return json.loads(self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))[0]["tags"])
 
     def set_bucket_tags(self, name: str, tags: dict[str, str]) -> None:
         """Replace the bucket's tags; ``NoSuchBucket``."""
         with self._database.write() as cursor:
+            self.require_own(name)
             cursor.execute("UPDATE buckets SET tags = ? WHERE name = ?", (json.dumps(tags), name))
-            if cursor.rowcount == 0:
-                raise no_such_bucket(name)
 
     # ---- objects
 
@@ -187,7 +218,7 @@ class ObjectStore:
         """
         os.chmod(obj.path, 0o444)
         with self._database.write() as cursor:
-            self.require_bucket(obj.bucket)
+            self.require_own(obj.bucket)
             old = self._find(obj.bucket, obj.key)
             if check:
                 check(old)
@@ -210,7 +241,7 @@ class ObjectStore:
 
         Raises ``NoSuchBucket`` and leaves the file where it is.
         """
-        self.require_bucket(bucket)
+        self.require_own(bucket)
         with self.new_file() as file:
             try:
                 if path.is_symlink():
@@ -245,16 +276,14 @@ class ObjectStore:
         looked up.  ``NoSuchKey`` when it was deleted.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._with_file(obj, lambda found: (found, copy_file(found.path, target)))[0]
+        # What is not ours is copied: nothing that is done to a channel may reach it.
+        lay = copy_bytes if obj.bucket in self.public else copy_file
+        return self._with_file(obj, lambda found: (found, lay(found.path, target)))[0]
 
     def objects(self, bucket: str, prefix: str = "") -> list[S3Object]:
         """All objects whose keys begin with ``prefix``, in the order of keys; ``NoSuchBucket``."""
         self.require_bucket(bucket)
-        rows = self._database.read(
-            "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key",
-            (bucket, prefix, end_of(prefix)),
-        )
-        return [self._object(row) for row in rows]
+        return self._ranges(bucket)(prefix, end_of(prefix), -1)
 
     def page(self, bucket: str, prefix: str, delimiter: str, start: str | bytes, limit: int) -> Page:
         """Up to ``limit`` objects and common prefixes from the key ``start`` on; ``NoSuchBucket``.
@@ -267,13 +296,11 @@ class ObjectStore:
         last, end = "", end_of(prefix)
         low = start if isinstance(start, bytes) or start > prefix else prefix
         batch = 16 if delimiter else limit + 1
+        between = self._ranges(bucket)
         while True:
-            rows = self._database.read(
-                "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
-                (bucket, low, end, batch),
-            )
-            for row in rows:
-                key = row["key"]
+            found = between(low, end, batch)
+            for obj in found:
+                key = obj.key
                 if len(objects) + len(prefixes) == limit:
                     return Page(objects, prefixes, last, key)
                 cut = key.find(delimiter, len(prefix)) if delimiter else -1
@@ -282,10 +309,10 @@ class ObjectStore:
                     prefixes.append(last)
                     low, batch = end_of(last), 16
                     break
-                objects.append(self._object(row))
+                objects.append(obj)
                 last, low = key, key + "\0"
             else:
-                if len(rows) < batch:
+                if len(found) < batch:
                     return Page(objects, prefixes, last, None)
                 batch = min(4 * batch, limit + 1)
             if low == b"":
@@ -294,7 +321,7 @@ class ObjectStore:
     def delete(self, bucket: str, key: str, check: Callable[[S3Object | None], None] | None = None) -> None:
         """Delete an object, or find that there is none; ``check`` as in ``put``; ``NoSuchBucket``."""
         with self._database.write() as cursor:
-            self.require_bucket(bucket)
+            self.require_own(bucket)
             old = self._find(bucket, key)
             if check:
                 check(old)
@@ -305,6 +332,7 @@ class ObjectStore:
     def set_object_tags(self, bucket: str, key: str, tags: dict[str, str]) -> None:
         """Replace the object's tags; ``NoSuchBucket``, ``NoSuchKey``."""
         with self._database.write() as cursor:
+            self.require_own(bucket)
             self.object(bucket, key)
             cursor.execute(
                 "UPDATE objects SET tags = ? WHERE bucket = ? AND key = ?", (json.dumps(tags), bucket, key)
@@ -315,7 +343,7 @@ class ObjectStore:
     def create_upload(self, upload: Upload) -> None:
         """Begin a multipart upload; ``NoSuchBucket``."""
         with self._database.write() as cursor:
-            self.require_bucket(upload.bucket)
+            self.require_own(upload.bucket)
             cursor.execute(
                 "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (upload.id, upload.bucket, upload.key, upload.content_type, json.dumps(upload.headers),
@@ -329,13 +357,13 @@ class ObjectStore:
             "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?", (upload_id, bucket, key)
         )
         if not rows:
-            self.require_bucket(bucket)
+            self.require_own(bucket)
             raise no_such_upload(upload_id)
         return self._upload(rows[0])
 
     def uploads(self, bucket: str, prefix: str) -> list[Upload]:
         """All unfinished uploads to keys that begin with ``prefix``, by key and time; ``NoSuchBucket``."""
-        self.require_bucket(bucket)
+        self.require_own(bucket)
         rows = self._database.read(
             "SELECT * FROM uploads WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key, initiated, id",
             (bucket, prefix, end_of(prefix)),
@@ -383,7 +411,35 @@ class ObjectStore:
         for file in files:
             (self._data / file).unlink(missing_ok=True)
 
+    def _owns(self, bucket: str) -> bool:
+        return bool(self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)))
+
+    def _ranges(self, bucket: str) -> Callable[[str | bytes, str | bytes, int], list[S3Object]]:
+        """What finds a bucket's objects from one key on, before another one, so many at most (-1: all)."""
+        if bucket in self.public:
+            everything = self.public.objects(bucket)
+            keys = [obj.key.encode() for obj in everything]
+
+            def of_folder(low: str | bytes, end: str | bytes, limit: int) -> list[S3Object]:
+                first, behind = (
+                    len(keys) if isinstance(key, bytes) else bisect_left(keys, key.encode()) for key in (low, end)
+                )
+                return everything[first:behind][: None if limit < 0 else limit]
+
+            return of_folder
+
+        def of_index(low: str | bytes, end: str | bytes, limit: int) -> list[S3Object]:
+            rows = self._database.read(
+                "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+                (bucket, low, end, limit),
+            )
+            return [self._object(row) for row in rows]
+
+        return of_index
+
     def _find(self, bucket: str, key: str) -> S3Object | None:
+        if bucket in self.public:
+            return self.public.find(bucket, key)
         rows = self._database.read("SELECT * FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
         return self._object(rows[0]) if rows else None
 

@@ -289,7 +289,7 @@ def _delete_condition(match: str | None, key: str) -> Callable[[S3Object | None]
 
 def delete_objects(store: ObjectStore, call: Call) -> Response:
     """DeleteObjects: up to 1000 keys, each with a result of its own."""
-    store.require_bucket(call.bucket)
+    store.require_own(call.bucket)
     if not call.body.checked:
         message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
         raise AwsError("InvalidRequest", message)

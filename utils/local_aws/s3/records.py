@@ -68,6 +68,11 @@ class Page:
     following: str | None
 
 
+def access_denied() -> AwsError:
+    """S3's answer to what only the owner of a bucket may do."""
+    return AwsError("AccessDenied", "Access Denied", 403)
+
+
 def no_such_bucket(bucket: str) -> AwsError:
     """S3's answer to a bucket that does not exist."""
     return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
