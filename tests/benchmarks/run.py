@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SLACK = 1.1
-MODULES = ("training", "formats", "serving")
-LIBRARIES = ("numpy", "scikit-learn", "pandas", "pyarrow", "sagemaker", "boto3", "uvicorn")
+MODULES = ("training", "formats", "serving", "account")
+LIBRARIES = ("numpy", "scikit-learn", "pandas", "pyarrow", "sagemaker", "boto3", "uvicorn", "moto", "flask")
 
 
 def in_process(function: str, **arguments: object) -> dict:
@@ -44,7 +44,7 @@ def in_process(function: str, **arguments: object) -> dict:
 def _do(function: str, arguments: str) -> None:
     module, _, name = function.partition(".")
     result = getattr(importlib.import_module(module), name)(**json.loads(arguments)) or {}
-    print(json.dumps(result | {"peak": _peak()}))
+    print("\n" + json.dumps(result | {"peak": _peak()}))  # a line of its own, whatever was printed before
 
 
 def _peak() -> float:

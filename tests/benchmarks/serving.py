@@ -97,18 +97,28 @@ uvicorn.run(app, port=int(sys.argv[1]), lifespan="off", access_log=False, log_co
 """
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def reachable(port: int) -> None:
+    """Wait until a server listens there."""
+    for _ in range(1000):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.01)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
 @contextlib.contextmanager
 def do_nothing() -> Iterator[str]:
     """The address of a server of the same stack that reads a request and gives a fixed answer."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, "-c", NOTHING, str(port)])
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+        reachable(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
