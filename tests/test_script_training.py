@@ -103,6 +103,35 @@ def model(sagemaker, s3, job: str) -> dict[str, bytes]:
     return members(s3, body["ModelArtifacts"]["S3ModelArtifacts"])
 
 
+# What a script finds
+
+FILES = """
+    import os
+    for at, _, names in sorted(os.walk("/opt/ml/input/data/train")): print(at, sorted(names))
+"""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("table", {"": ["one.csv"], "/deep": ["two.csv"], "/tables": ["three.csv"]}),
+        ("table/", {"": ["one.csv"], "/deep": ["two.csv"]}),
+        ("table/one", {"": ["one.csv"]}),
+        ("table/deep/two.csv", {"": ["two.csv"]}),
+    ],
+)
+def test_the_files_of_a_prefix(train, sagemaker, s3, bucket, prefix, found):
+    """A folder's name is no part of their paths, whether a slash follows it or not."""
+    for key in ("table/one.csv", "table/deep/two.csv", "tables/three.csv"):
+        s3.put_object(Bucket=bucket, Key=f"prefixes/{key}", Body=b"1")
+    job = train(FILES, channel(f"s3://{bucket}/prefixes/{prefix}"))
+    assert ended(sagemaker, job)["TrainingJobStatus"] == "Completed"
+    place = "/opt/ml/input/data/train"
+    assert [line for line in log(job) if line.startswith(place)] == [
+        f"{place}{at} {names}" for at, names in found.items()
+    ]
+
+
 # What a script is told
 
 TELL = """

@@ -230,7 +230,8 @@ def test_names_below_the_prefix(run, s3, bucket):
     for key in ("names/one.csv", "names/deep/er/two.csv", "names/"):
         s3.put_object(Bucket=bucket, Key=key, Body=ROWS[0].encode() if key[-1] != "/" else b"")
     assert set(run(f"s3://{bucket}/names/")[1]) == {"one.csv.out", "deep/er/two.csv.out"}
-    assert set(run(f"s3://{bucket}/names")[1]) == {"names/one.csv.out", "names/deep/er/two.csv.out"}
+    assert set(run(f"s3://{bucket}/names")[1]) == {"one.csv.out", "deep/er/two.csv.out"}
+    assert set(run(f"s3://{bucket}/names/on")[1]) == {"one.csv.out"}
     assert set(run(f"s3://{bucket}/names/one.csv")[1]) == {"one.csv.out"}
     manifest = [{"prefix": f"s3://{bucket}/names/"}, "deep/er/two.csv"]
     s3.put_object(Bucket=bucket, Key="names.manifest", Body=json.dumps(manifest))

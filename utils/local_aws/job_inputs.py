@@ -31,9 +31,10 @@ def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[
         if source["S3DataType"] == "ManifestFile":
             found = _manifest(store, bucket, key)
         else:
-            # What follows the last slash of the prefix is the file's path in the folder.
-            base = key.rfind("/") + 1
-            found = [(each, each.key[base:]) for each in store.objects(bucket, key) if not each.key.endswith("/")]
+            # The last part of a prefix begins the names of files, or is the name of a folder, which the files lie in.
+            base, folder = key.rfind("/") + 1, f"{key.rpartition('/')[2]}/"
+            objects = [each for each in store.objects(bucket, key) if not each.key.endswith("/")]
+            found = [(each, each.key[base:].removeprefix(folder)) for each in objects]
     except AwsError as error:
         if error.code not in ("NoSuchBucket", "NoSuchKey"):
             raise

@@ -117,12 +117,7 @@ class ProcessingJobs(Jobs):
                 raise not_implemented(f"The S3InputMode {source['S3InputMode']} (input '{name}')")
             if source.get("S3CompressionType", "None") != "None":
                 raise not_implemented(f"The S3CompressionType {source['S3CompressionType']} (input '{name}')")
-            found = find_objects(self.objects, source, self.account.region, params["RoleArn"])
-            # A prefix without its last slash names a folder all the same, as the SDK does with what it uploads.
-            folder = posixpath.basename(split_uri(source["S3Uri"])[1]) + "/"
-            if source["S3DataType"] == "S3Prefix":
-                found = [(item, path.removeprefix(folder)) for item, path in found]
-            inputs[source["LocalPath"]] = found
+            inputs[source["LocalPath"]] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return inputs
 
 
