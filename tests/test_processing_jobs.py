@@ -391,6 +391,13 @@ def test_an_input_belongs_to_the_job(process, s3, bucket):
     assert s3.get_object(Bucket=bucket, Key=f"{body['ProcessingJobName']}/table.csv")["Body"].read() == TABLE
 
 
+def test_the_image_of_xgboost_evaluates_its_models(process):
+    entry = ["python3", "/opt/ml/processing/input/code/script.py"]
+    app = {"ImageUri": IMAGE.replace("scikit-learn:1.2-1", "xgboost:1.7-1"), "ContainerEntrypoint": entry}
+    body, lines, _ = process("import xgboost\nprint(xgboost.DMatrix([[1, 2]]).num_col())", AppSpecification=app)
+    assert (body["ProcessingJobStatus"], lines) == ("Completed", ["2"])
+
+
 LIST = "import os\nfor at, _, names in sorted(os.walk('/opt/ml/processing/input/data')): print(at, sorted(names))"
 
 

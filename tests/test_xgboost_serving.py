@@ -45,7 +45,7 @@ def trained(**params) -> xgboost.Booster:
 
 
 @contextmanager
-def container(save, **environment: str):
+def container(save, release: str = "3.0-5", **environment: str):
     """The program at work on the model that ``save`` writes: an HTTP client that speaks to it."""
     base = Path(tempfile.mkdtemp(prefix="xgb-"))
     (base / "model").mkdir()
@@ -53,7 +53,12 @@ def container(save, **environment: str):
     socket = str(base / "s")
     asked = {"SAGEMAKER_BASE_DIR": str(base), "LOCAL_AWS_SOCKET": socket, "OMP_NUM_THREADS": "1", **environment}
     process = subprocess.Popen(
-        COMMAND, cwd=CHECKOUT, env={**os.environ, **asked}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        (*COMMAND, release),
+        cwd=CHECKOUT,
+        env={**os.environ, **asked},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     client = httpx.Client(transport=httpx.HTTPTransport(uds=socket), base_url="http://model", timeout=60)
     try:
@@ -105,6 +110,22 @@ def test_csv_is_the_default(ask, said):
     assert answer.headers["content-type"].partition(";")[0] == "text/csv"
     assert answer.text == "".join(f"{value}\n" for value in said)
     assert ask(csv(ASKED).replace(b",", b";")).text == answer.text
+
+
+def test_earlier_releases_answer_in_one_line_of_csv(booster, said):
+    def pickled(path: Path) -> None:
+        path.write_bytes(pickle.dumps(booster))
+
+    for release, accept, text in [
+        ("0.72", "application/json", ",".join(map(str, said))),
+        ("1.2-1", "text/csv", ",".join(map(str, said))),
+        ("1.2-2", "text/csv", "".join(f"{value}\n" for value in said)),
+    ]:
+        with container(pickled, release) as client:
+            answer = client.post(
+                "/invocations", content=csv(ASKED), headers={"content-type": "text/csv", "accept": accept}
+            )
+            assert (answer.text, answer.headers["content-type"].partition(";")[0]) == (text, "text/csv")
 
 
 def test_every_format_in(ask, said):

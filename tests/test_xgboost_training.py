@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import jobs
 import numpy as np
 import pytest
 import xgboost
+from botocore.exceptions import ClientError
 from sklearn import metrics
 
 from utils.local_aws.recordio import write_features
@@ -25,7 +27,9 @@ X_OTHER, Y_OTHER = jobs.table(60, 3, seed=8)
 def start(account, sagemaker, s3, bucket):
     """Begin a job on channels of files, given as {"train": {"a.csv": bytes}}; its name."""
 
-    def begin(given: dict, channels: dict[str, dict[str, bytes]], content_type: str | None = "text/csv") -> str:
+    def begin(
+        given: dict, channels: dict[str, dict[str, bytes]], content_type: str | None = "text/csv", image: str = IMAGE
+    ) -> str:
         job = jobs.name("xgboost")
         for channel, files in channels.items():
             for file, body in files.items():
@@ -34,7 +38,7 @@ def start(account, sagemaker, s3, bucket):
             jobs.channel(f"s3://{bucket}/{job}/{channel}/", channel, content_type=content_type) for channel in channels
         ]
         request = jobs.definition(account, job, *places, bucket=bucket, hyperparameters=given)
-        request["AlgorithmSpecification"]["TrainingImage"] = IMAGE
+        request["AlgorithmSpecification"]["TrainingImage"] = image
         sagemaker.create_training_job(**request)
         return job
 
@@ -300,18 +304,57 @@ def test_hyperparameters_have_the_types_that_xgboost_wants():
     }  # fmt: skip
 
 
+FIRST_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost"
+BINARY = {"num_round": "3", "objective": "binary:logistic"}
+CLASSES = (Y > np.median(Y)).astype("float32")
+AS_BEFORE = {"base_score": 0.5, "tree_method": "exact"}  # what XGBoost 1 did where nothing was said
+
+
 @pytest.mark.parametrize(
-    ("image", "said"),
+    ("image", "known_then", "pickled", "metric"),
     [
-        (IMAGE.replace("3.0-5", "1.7-1"), "the version 3.0-5 runs here"),
-        ("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", "images that run here"),
+        (f"{FIRST_IMAGE}:1", AS_BEFORE, True, "error"),
+        (f"{FIRST_IMAGE}:latest", AS_BEFORE, True, "error"),
+        (IMAGE.replace("3.0-5", "1.2-1-cpu-py3"), AS_BEFORE, True, "error"),
+        (IMAGE.replace("3.0-5", "1.7-1"), AS_BEFORE, False, "logloss"),
+        (IMAGE, {}, False, "logloss"),
     ],
 )
-def test_other_versions_are_refused(image, said, account, sagemaker, bucket, s3):
-    s3.put_object(Bucket=bucket, Key="versions/a.csv", Body=jobs.csv(X, Y))
-    request = jobs.definition(account, jobs.name("old"), jobs.channel(f"s3://{bucket}/versions/"), bucket=bucket)
-    request["AlgorithmSpecification"]["TrainingImage"] = image
-    assert said in jobs.refusal(sagemaker.create_training_job, **request)[1]
+def test_releases(image, known_then, pickled, metric, run, s3):
+    """Each with its own defaults and its own way to write the model, on the library of the newest."""
+    body, lines = run(BINARY, {"train": {"a.csv": jobs.csv(X, CLASSES)}}, image=image)
+    assert body["TrainingJobStatus"] == "Completed", body.get("FailureReason")
+    assert [each["MetricName"] for each in body["FinalMetricDataList"]] == [f"train:{metric}"]
+    data = jobs.members(s3, body["ModelArtifacts"]["S3ModelArtifacts"])["xgboost-model"]
+    model = pickle.loads(data) if pickled else xgboost.Booster(model_file=bytearray(data))
+    params = {"objective": "binary:logistic", "nthread": 1, **known_then}
+    same(model, xgboost.train(params, xgboost.DMatrix(X, label=CLASSES), 3))
+    assert any("not the library of the image's release" in line for line in lines) == (image != IMAGE)
+
+
+def test_silent_is_a_hyperparameter_of_the_first_releases(run):
+    channels = {"train": {"a.csv": jobs.csv(X, Y)}}
+    given = {**PLAIN, "objective": "reg:linear", "silent": "0"}
+    assert run(given, channels, image=f"{FIRST_IMAGE}:1")[0]["TrainingJobStatus"] == "Completed"
+    body, _ = run(given, channels, image=IMAGE.replace("3.0-5", "1.0-1"))
+    assert "Extraneous hyperparameter found: silent" in body["FailureReason"]
+
+
+def test_a_release_that_never_was_is_refused(start):
+    with pytest.raises(ClientError, match="of sagemaker-xgboost run here: 3.0-5, .*, 1.7-1, "):
+        start(PLAIN, {"train": {"a.csv": jobs.csv(X, Y)}}, image=IMAGE.replace("3.0-5", "1.9-1"))
+
+
+def test_addresses_of_s3_are_uris_too(account, sagemaker, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="addresses/train/a.csv", Body=jobs.csv(X, Y))
+    channel = jobs.channel(f"https://s3-us-east-1.amazonaws.com/{bucket}/addresses/train")
+    job, output = jobs.name("address"), f"https://{bucket}.s3.us-east-1.amazonaws.com/addresses"
+    request = jobs.definition(account, job, channel, bucket=bucket, hyperparameters=PLAIN)
+    request["AlgorithmSpecification"]["TrainingImage"] = IMAGE
+    sagemaker.create_training_job(**request | {"OutputDataConfig": {"S3OutputPath": output}})
+    artifact = jobs.ended(sagemaker, job)["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artifact == f"{output}/{job}/output/model.tar.gz"
+    assert list(jobs.members(s3, f"s3://{bucket}/addresses/{job}/output/model.tar.gz")) == ["xgboost-model"]
 
 
 def test_metric_definitions_have_the_form_that_aws_shows():

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from . import linear_learner, xgboost_algorithm
 from .protocols import not_implemented
+from .xgboost_algorithm import releases
 
 
 class Answer(Protocol):
@@ -54,8 +55,8 @@ class Image:
     serve: tuple[str, ...] = ()
     # Metrics that a tuning job may optimize: Maximize or Minimize, or None if both make sense.
     objectives: Mapping[str, str | None] = field(default_factory=dict)
-    # The versions that run here, which an address names after its colon; none if it matters not.
-    versions: tuple[str, ...] = ()
+    # The tags that run here, and the release of the image that each is: the last argument of its commands.
+    releases: Mapping[str, str] = field(default_factory=dict)
     # Whether it runs a program of the user's, whose metrics and hyperparameters are the user's own.
     script_mode: bool = False
     # Whether it reads channels from FIFOs (Pipe mode), and trains on several instances.
@@ -69,6 +70,20 @@ def _load_linear_learner(folder: Path, environment: Mapping[str, str]) -> Loaded
     return Model.load(folder, batch=environment.get("SAGEMAKER_BATCH") == "true")
 
 
+def _xgboost(name: str, tags: Mapping[str, str]) -> Image:
+    program = (sys.executable, "-m", "utils.local_aws.xgboost_algorithm")
+    return Image(
+        name,
+        (*program, "train"),
+        None,
+        tuple(xgboost_algorithm.METRIC_DEFINITIONS),
+        xgboost_algorithm.TUNABLE,
+        (*program, "serve"),
+        xgboost_algorithm.OBJECTIVES,
+        tags,
+    )
+
+
 IMAGES = {
     "linear-learner": Image(
         "linear-learner",
@@ -80,16 +95,11 @@ IMAGES = {
         pipes=True,
         distributed=True,
     ),
-    "sagemaker-xgboost": Image(
+    "sagemaker-xgboost": _xgboost(
         "sagemaker-xgboost",
-        (sys.executable, "-m", "utils.local_aws.xgboost_algorithm", "train"),
-        None,
-        tuple(xgboost_algorithm.METRIC_DEFINITIONS),
-        xgboost_algorithm.TUNABLE,
-        (sys.executable, "-m", "utils.local_aws.xgboost_algorithm", "serve"),
-        xgboost_algorithm.OBJECTIVES,
-        ("3.0-5", "3.0-5-cpu-py3"),
+        {f"{name}{kind}": name for name in releases.RELEASES for kind in ("", "-cpu-py3")},
     ),
+    "xgboost": _xgboost("xgboost", {"1": releases.FIRST, "latest": releases.FIRST}),
 }
 
 
@@ -118,7 +128,7 @@ FRAMEWORKS = {
 
 
 # Images of which a processing job can run the Python and the shell; what is in them is what this environment holds.
-PROCESSING_IMAGES = ("sagemaker-scikit-learn",)
+PROCESSING_IMAGES = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-training")
 
 
 def find_image(uri: str, script: bool = False) -> Image:
@@ -132,9 +142,13 @@ def find_image(uri: str, script: bool = False) -> Image:
     image = next((each[repository] for each in kinds if repository in each), None)
     if image is None:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join({**IMAGES, **FRAMEWORKS})})")
-    if image.versions and not uri.endswith(tuple(f":{version}" for version in image.versions)):
-        raise not_implemented(f"The image {uri} (of {repository}, the version {image.versions[0]} runs here)")
-    return image
+    if not image.releases:
+        return image
+    tag = uri.rpartition("/")[2].partition(":")[2]
+    if tag not in image.releases:
+        raise not_implemented(f"The image {uri} (of {repository} run here: {', '.join(image.releases)})")
+    release = image.releases[tag]
+    return replace(image, train=(*image.train, release), serve=(*image.serve, release))
 
 
 def check_processing_image(uri: str) -> None:

@@ -1,4 +1,4 @@
-"""The containers' entry point: ``python -m utils.local_aws.xgboost_algorithm train`` or ``… serve``.
+"""The containers' entry point: ``python -m utils.local_aws.xgboost_algorithm train [RELEASE]`` or ``… serve``.
 
 ``SAGEMAKER_BASE_DIR`` names the folder that stands for ``/opt/ml``; ``LOCAL_AWS_SOCKET`` the Unix socket on
 which ``serve`` answers.
@@ -11,29 +11,31 @@ import sys
 from pathlib import Path
 
 from ..lifeline import die_with_parent
+from .releases import FIRST, NEWEST, RELEASES, Release
 
 
 def main(arguments: list[str]) -> int:
     """0 if it did what it was asked, 1 if its log (and, of a training, ``output/failure``) says why not."""
-    if arguments not in (["train"], ["serve"]):
-        print("usage: python -m utils.local_aws.xgboost_algorithm train|serve", file=sys.stderr)
+    action, release = [*arguments, NEWEST][:2] if arguments else ("", "")
+    if action not in ("train", "serve") or release not in (*RELEASES, FIRST):
+        print("usage: python -m utils.local_aws.xgboost_algorithm train|serve [RELEASE]", file=sys.stderr)
         return 2
     die_with_parent()
     from . import log
 
     log.start()
     base = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
-    return _train(base) if arguments == ["train"] else _serve(base)
+    return _train(base, Release(release)) if action == "train" else _serve(base, Release(release))
 
 
-def _train(base: Path) -> int:
+def _train(base: Path, release: Release) -> int:
     from .errors import AlgorithmError, JobError, sentence
     from .log import logger
     from .training import train
 
     try:
         logger.info("Imported framework sagemaker_xgboost_container.training")
-        train(base)
+        train(base, release)
         return 0
     except BrokenPipeError:
         os._exit(1)
@@ -48,10 +50,10 @@ def _train(base: Path) -> int:
     return 1
 
 
-def _serve(base: Path) -> int:
+def _serve(base: Path, release: Release) -> int:
     from .serving import serve
 
-    return serve(base / "model", os.environ["LOCAL_AWS_SOCKET"], os.environ)
+    return serve(base / "model", os.environ["LOCAL_AWS_SOCKET"], os.environ, release)
 
 
 if __name__ == "__main__":

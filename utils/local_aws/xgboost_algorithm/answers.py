@@ -38,11 +38,16 @@ _SELECTABLE = {
 }
 
 
-def encode(predictions: Predictions, accept: str, batch: bool) -> bytes:
-    """Predictions alone.  ``batch``: one a line, whatever is accepted, as batch transform wants them."""
+def encode(predictions: Predictions, accept: str, batch: bool, joined: bool = False) -> bytes:
+    """Predictions alone, one a line or (``joined``) all in one.
+
+    ``batch``: one a line, whatever is accepted, as batch transform wants them.
+    """
     values = predictions.tolist()
     if batch:
         return "".join(f"{value}\n" for value in values).encode()
+    if joined:
+        return ",".join(map(str, values)).encode()
     if accept == JSON:
         return json.dumps({"predictions": [{"score": value} for value in values]}).encode()
     if accept == JSON_LINES:

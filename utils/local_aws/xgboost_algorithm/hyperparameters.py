@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from . import MAXIMIZED, MINIMIZED, OBJECTIVES
 from .errors import UserError
+from .releases import Release
 
 _TREE_UPDATERS = (
     "grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_skmaker", "sync", "refresh", "prune",
@@ -172,9 +173,11 @@ _RULES = {
 }
 
 
-def read(given: Mapping[str, str]) -> dict[str, object]:
+def read(given: Mapping[str, str], release: Release = Release()) -> dict[str, object]:  # noqa: B008 - it is frozen
     """The hyperparameters of a job, parsed and checked; UserError says which one is wrong, and why."""
     given = {_ALIASES.get(name, name): value for name, value in given.items()}
+    if release.takes_silent:
+        given.pop("silent", None)
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
     values = {}

@@ -24,20 +24,22 @@ from .content_types import LIBSVM
 from .errors import sentence
 from .library import xgboost
 from .log import logger
+from .releases import Release
 
 _LARGEST = 6 * 1024**2  # bytes of a request, unless MAX_CONTENT_LENGTH says otherwise
 
 
 class Model:
-    """A trained model in its container, whose ``environment`` says how it answers."""
+    """A trained model in its container, whose ``environment`` and release say how it answers."""
 
-    def __init__(self, booster: xgboost.Booster, environment: Mapping[str, str]) -> None:
+    def __init__(self, booster: xgboost.Booster, environment: Mapping[str, str], release: Release) -> None:
         booster.set_param("nthread", 1)
         self._booster = booster
         self._lock = threading.Lock()  # not every booster predicts in several threads
         learner = json.loads(booster.save_config())["learner"]
         self._objective = learner["objective"]["name"]
         self._classes = int(learner["learner_model_param"].get("num_class", "0"))
+        self._joined = release.joins
         self._batch = bool(environment.get("SAGEMAKER_BATCH"))
         self._selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         self._default = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", answers.CSV)
@@ -62,12 +64,14 @@ class Model:
         chosen = (accept or "").partition(";")[0].strip().lower()
         if chosen in ("", "*/*"):
             chosen = self._default
+        if self._joined and not self._selected:
+            chosen = answers.CSV
         if chosen not in answers.ACCEPTED:
             return _refusal(
                 406, f"Accept type {accept} is not supported. Please use supported accept types: {answers.ACCEPTED}."
             )
         if not self._selected:
-            return Response(answers.encode(predictions, chosen, self._batch), media_type=chosen)
+            return Response(answers.encode(predictions, chosen, self._batch, self._joined), media_type=chosen)
         try:
             keys = self._selected.split(",")
             selected = answers.encode_selected(predictions, keys, self._objective, self._classes, chosen, self._batch)
@@ -112,10 +116,10 @@ def load(folder: Path) -> xgboost.Booster:
     return booster
 
 
-def serve(folder: Path, socket: str, environment: Mapping[str, str]) -> int:
+def serve(folder: Path, socket: str, environment: Mapping[str, str], release: Release) -> int:
     """Answer on the Unix socket until SIGTERM; 1 if there is no model to answer with."""
     try:
-        model = Model(load(folder), environment)
+        model = Model(load(folder), environment, release)
     except (OSError, ValueError) as error:
         logger.error(str(error))
         return 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from .channels import read_channels
 from .errors import AlgorithmError, UserError, sentence
 from .library import xgboost
 from .log import logger
+from .releases import NEWEST, Release
 
 MODEL_NAME = "xgboost-model"
 
@@ -34,8 +36,8 @@ _OF_THE_USER = (
 )
 
 
-def train(base: Path) -> None:
-    """Train as ``input/config`` below ``base`` says, and write ``model/xgboost-model``.
+def train(base: Path, release: Release = Release()) -> None:  # noqa: B008 - it is frozen
+    """Train as ``input/config`` below ``base`` says, and write ``model/xgboost-model``, as a release would.
 
     Raises UserError or AlgorithmError, whose text is the job's reason for failing.
     """
@@ -45,13 +47,18 @@ def train(base: Path) -> None:
             logger.info(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself")
     logger.info("No GPUs detected (normal if no gpus installed)")
     logger.info("Running XGBoost Sagemaker in algorithm mode")
-    values = hyperparameters.read(given)
+    if release.name != NEWEST:
+        logger.warning(
+            f"The embedded account runs XGBoost {xgboost.__version__}, not the library of the image's release "
+            f"{release.name}: what is drawn at random, and all that follows, differs."
+        )
+    values = hyperparameters.read(given, release)
     _refuse_what_is_missing(values)
     csv_weights = values.pop("csv_weights", 0) == 1
     matrix, validation = read_channels(base, _read_config(base, "inputdataconfig"), csv_weights)
     logger.info("Single node training.")
-    booster = _boost(values, matrix, validation, base / "model" / MODEL_NAME)
-    booster.save_model(base / "model" / MODEL_NAME)
+    booster = _boost(values, matrix, validation, base / "model" / MODEL_NAME, release)
+    _save(booster, base / "model" / MODEL_NAME, release)
 
 
 def _read_config(base: Path, name: str) -> dict:
@@ -80,8 +87,19 @@ def _refuse_what_is_missing(values: Mapping[str, object]) -> None:
         )
 
 
+def _save(booster: xgboost.Booster, path: Path, release: Release) -> None:
+    if release.pickles:
+        path.write_bytes(pickle.dumps(booster))
+    else:
+        booster.save_model(path)
+
+
 def _boost(
-    values: dict[str, object], matrix: xgboost.DMatrix, validation: xgboost.DMatrix | None, model: Path
+    values: dict[str, object],
+    matrix: xgboost.DMatrix,
+    validation: xgboost.DMatrix | None,
+    model: Path,
+    release: Release,
 ) -> xgboost.Booster:
     rounds, patience = values.pop("num_round"), values.pop("early_stopping_rounds", None)
     keep_saving = values.pop("save_model_on_termination", "false")
@@ -91,6 +109,7 @@ def _boost(
     added = [name for name in metrics if name in custom_metrics.NAMES]
     if own:
         values["eval_metric"] = own
+    values |= release.defaults(values, matrix.num_row())
     if "updater" in values:
         values["updater"] = ",".join(values["updater"])
     logger.info(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
@@ -102,7 +121,7 @@ def _boost(
     logger.info(f"CALLBACK_SETUP_DEBUG: save_model_on_termination={keep_saving}, is_master=True")
     if keep_saving == "true":
         logger.info("CALLBACK_ADDING: Adding SaveIntermediateModelCallBack on master")
-        callbacks.append(_SaveEachRound(model))
+        callbacks.append(_SaveEachRound(model, release))
         _end_in_order(model)
     else:
         logger.info(f"CALLBACK_SKIPPING save_model_on_termination={keep_saving}, is_master=True)")
@@ -178,13 +197,13 @@ class _InOrder(xgboost.callback.TrainingCallback):
 class _SaveEachRound(xgboost.callback.TrainingCallback):
     """Leave the model of the last whole round where the service takes it from, should the job be stopped."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, release: Release) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._release = model, release
 
     def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict) -> bool:
         unfinished = self._model.with_name("unfinished.ubj")
-        model.save_model(unfinished)
+        _save(model, unfinished, self._release)
         unfinished.replace(self._model)
         return False
 
