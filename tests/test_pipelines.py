@@ -453,7 +453,6 @@ def test_the_sdk_makes_starts_and_follows_a_pipeline(account, sagemaker, s3, buc
         else_steps=[FailStep("Worse", "worse")],
     )
     pipeline = Pipeline(name("Sdk"), [limit], steps=[train, evaluate, better], sagemaker_session=session)
-    sagemaker.create_model_package_group(ModelPackageGroupName=group)
     pipeline.upsert(role_arn=role, tags=TAGS)
     execution = pipeline.start()
     execution.wait(delay=1)

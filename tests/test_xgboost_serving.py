@@ -126,6 +126,8 @@ def test_earlier_releases_answer_in_one_line_of_csv(booster, said):
                 "/invocations", content=csv(ASKED), headers={"content-type": "text/csv", "accept": accept}
             )
             assert (answer.text, answer.headers["content-type"].partition(";")[0]) == (text, "text/csv")
+            unnamed = client.post("/invocations", content=csv(ASKED), headers={"accept": "text/csv"})
+            assert unnamed.status_code == (200 if release == "0.72" else 415)  # CSV then, LIBSVM since
 
 
 def test_every_format_in(ask, said):

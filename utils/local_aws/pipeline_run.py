@@ -11,6 +11,7 @@ import math
 import secrets
 import string
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from .pipeline_definition import (
 from .resources import (
     MODEL,
     MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
     PIPELINE_EXECUTION,
     PROCESSING_JOB,
     TRAINING_JOB,
@@ -150,6 +152,8 @@ class PipelineRun(JobRun):
         params = resolved(step.arguments, evaluate)
         if step.type != "RegisterModel" or "ModelPackageGroupName" not in params:
             params[named] = name
+        else:
+            self._need_group(params["ModelPackageGroupName"])
         try:
             answer = self.jobs.call(operation, params)
         except AwsError as error:
@@ -159,6 +163,12 @@ class PipelineRun(JobRun):
         self.made[step.name] = arn if step.type == "RegisterModel" else name
         status = "Executing" if step.type in JOBS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
+
+    def _need_group(self, group: str) -> None:
+        """A pipeline makes the group that it registers its model in, if it is not there."""
+        if self.jobs.resources.find_named(MODEL_PACKAGE_GROUP, group)[0] is None:
+            with suppress(AwsError):  # what is wrong with it, CreateModelPackage says
+                self.jobs.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
     def _new_name(self, step: Step, prefix: object) -> str:
         """A name for what the step makes; ``prefix`` is a name that the step's arguments give."""

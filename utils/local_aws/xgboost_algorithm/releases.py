@@ -45,6 +45,11 @@ class Release:
         """Whether all predictions of an answer stand in one line of CSV, whatever ``Accept`` asks for."""
         return self._before(1, 2, 2)
 
+    @property
+    def content_type(self) -> str | None:
+        """What a request holds that does not say it; None: LIBSVM, as of a channel."""
+        return "text/csv" if self._before(1, 2) else None
+
     def defaults(self, values: dict[str, object], rows: int) -> dict[str, object]:
         """The XGBoost parameters that the release's library would have set, and today's sets otherwise."""
         found: dict[str, object] = {}

@@ -39,7 +39,7 @@ class Model:
         learner = json.loads(booster.save_config())["learner"]
         self._objective = learner["objective"]["name"]
         self._classes = int(learner["learner_model_param"].get("num_class", "0"))
-        self._joined = release.joins
+        self._release = release
         self._batch = bool(environment.get("SAGEMAKER_BATCH"))
         self._selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         self._default = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", answers.CSV)
@@ -52,7 +52,7 @@ class Model:
         if len(body) > self.largest:
             return _refusal(413, f"The data value transmitted exceeds the capacity limit of {self.largest} bytes.")
         try:
-            data, kind = payloads.read(body, content_type)
+            data, kind = payloads.read(body, content_type or self._release.content_type)
         except payloads.NotReadable as error:
             return _refusal(415, str(error))
         try:
@@ -64,14 +64,14 @@ class Model:
         chosen = (accept or "").partition(";")[0].strip().lower()
         if chosen in ("", "*/*"):
             chosen = self._default
-        if self._joined and not self._selected:
+        if self._release.joins and not self._selected:
             chosen = answers.CSV
         if chosen not in answers.ACCEPTED:
             return _refusal(
                 406, f"Accept type {accept} is not supported. Please use supported accept types: {answers.ACCEPTED}."
             )
         if not self._selected:
-            return Response(answers.encode(predictions, chosen, self._batch, self._joined), media_type=chosen)
+            return Response(answers.encode(predictions, chosen, self._batch, self._release.joins), media_type=chosen)
         try:
             keys = self._selected.split(",")
             selected = answers.encode_selected(predictions, keys, self._objective, self._classes, chosen, self._batch)
