@@ -83,15 +83,6 @@ def test_a_role_that_was_made_can_be_assumed(iam, sts):
         sts.assume_role(RoleArn=role["Arn"], RoleSessionName="a-session")
 
 
-def test_a_session_token_is_its_users(iam):
-    iam.create_user(UserName="c-user")
-    keys = iam.create_access_key(UserName="c-user")["AccessKey"]
-    given = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"]).client("sts").get_session_token()
-    assert caller(given["Credentials"])["Arn"] == caller(keys)["Arn"]
-    iam.delete_access_key(UserName="c-user", AccessKeyId=keys["AccessKeyId"])
-    iam.delete_user(UserName="c-user")
-
-
 def test_a_users_keys_are_let_in_until_they_are_deleted(account, iam):
     iam.create_user(UserName="a-user")
     keys = iam.create_access_key(UserName="a-user")["AccessKey"]

@@ -86,10 +86,19 @@ def test_a_service_that_is_not_there(account, service, operation, params):
         ("ecr", "start_lifecycle_policy_preview", {"repositoryName": "r"}, "StartLifecyclePolicyPreview"),
         ("cloudwatch", "describe_alarms", {}, "DescribeAlarms"),
         ("logs", "start_query", {}, "StartQuery"),
-        ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://a/b"}, "POST /end"),
-        ("sagemaker-featurestore-runtime", "get_record", {"FeatureGroupName": "f"}, "GET /FeatureGroup"),
+        ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://a/b"},
+         "Amazon SageMaker Runtime's operation InvokeEndpointAsync "),
+        ("sagemaker-runtime", "invoke_endpoint_with_response_stream", {"EndpointName": "e", "Body": b""},
+         "Amazon SageMaker Runtime's operation InvokeEndpointWithResponseStream "),
+        ("sagemaker-featurestore-runtime", "get_record", {"FeatureGroupName": "f"},
+         "Amazon SageMaker Feature Store Runtime's operation GetRecord "),
+        ("sagemaker-metrics", "batch_put_metrics", {"TrialComponentName": "t", "MetricData": []},
+         "Amazon SageMaker Metrics Service's operation BatchPutMetrics "),
+        ("sts", "get_session_token", {}, "STS's operation GetSessionToken "),
+        ("sts", "get_federation_token", {"Name": "me"}, "STS's operation GetFederationToken "),
+        ("ecr", "get_authorization_token", {}, "ECR's operation GetAuthorizationToken "),
     ],
-)
+)  # fmt: skip
 def test_an_operation_that_a_service_of_the_account_lacks(account, service, operation, params, name):
     with pytest.raises(ClientError) as raised:
         getattr(boto3.client(service, config=UNCHECKED), operation)(**params)

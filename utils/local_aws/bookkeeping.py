@@ -28,8 +28,10 @@ from .state import ROLE_NAME, ROLE_PATH, Account
 from .store import open_database
 
 SERVICES = ("iam", "sts", "ecr")
-# moto takes any proof of identity for a good one, and would leave a key that is switched off in use.
-UNPROVEN = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey")
+# moto takes any proof of identity for a good one, would leave a key that is switched off in use, and hands out keys
+# and passwords from the documentation.
+UNTRUE = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey", "GetSessionToken",
+          "GetFederationToken", "GetAuthorizationToken")  # fmt: skip
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 TRUST = {
     "Version": "2012-10-17",
@@ -83,7 +85,7 @@ class Bookkeeping:
     async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
         """Answer a request whose signature has been checked."""
         form = parse_qs(body.decode(errors="replace") or request.url.query)
-        action = form.get("Action", [""])[0]
+        action = form.get("Action", [request.headers.get("x-amz-target", "").rpartition(".")[2]])[0]
         if service == "sts" and action == "GetCallerIdentity":
             # Ours, not moto's: it must know whose keys have signed.
             result = {
@@ -92,12 +94,12 @@ class Bookkeeping:
                 "Account": self.account.account_id,
             }
             return query_response(action, STS_NAMESPACE, result)
+        missing = not_implemented(f"{service.upper()}'s operation {action}")
+        if action in UNTRUE:
+            raise missing
         application = await run_in_threadpool(self._mounted)
         if action == "AssumeRole":
             await run_in_threadpool(self._check_role, form.get("RoleArn", [""])[0], key)
-        elif action in UNPROVEN:
-            raise not_implemented(f"{service.upper()}'s operation {action}")
-        missing = not_implemented(f"{service.upper()}'s operation {action or request.headers.get('x-amz-target')}")
         try:
             response = await _call(application, request.scope, body)
         except NotImplementedError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import uuid
 import zlib
 from collections.abc import Callable
@@ -127,6 +128,17 @@ def not_implemented(what: str) -> AwsError:
         f"{what} is not implemented in the embedded AWS account. "
         "utils/local_aws/README.md lists what is; COURSE_AWS=aws uses a real account.",
     )
+
+
+def rest_operation(method: str, path: str) -> str:
+    """What SageMaker's services of the ``rest-json`` protocol call such a request: one of them and its operation."""
+    names = botocore.session.get_session().get_available_services()
+    for model in (service_model(name) for name in names if name.startswith("sagemaker-")):
+        for operation in map(model.operation_model, model.operation_names):
+            form = re.sub("{[^}]*}", "[^/]+", operation.http["requestUri"])
+            if method == operation.http["method"] and re.fullmatch(form, path):
+                return f"{model.metadata['serviceFullName']}'s operation {operation.name}"
+    return f"SageMaker's {method} {path}"
 
 
 def json_error(error: AwsError) -> Response:

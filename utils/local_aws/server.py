@@ -37,7 +37,15 @@ from .model_registry import ModelRegistry
 from .page import Page, is_for_the_page
 from .pipelines import Pipelines
 from .processing import ProcessingJobs
-from .protocols import JsonService, json_error, not_implemented, query_error, request_id, rest_json_error
+from .protocols import (
+    JsonService,
+    json_error,
+    not_implemented,
+    query_error,
+    request_id,
+    rest_json_error,
+    rest_operation,
+)
 from .resources import Resources
 from .s3 import S3, error_response
 from .search import search
@@ -150,7 +158,7 @@ class Application:
         key = signer.check(key, hashlib.sha256(body).hexdigest())
         if service == "runtime" and signer.service == "sagemaker":
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
-                raise not_implemented(f"The SageMaker runtime's {method} {path}")
+                raise not_implemented(rest_operation(method, path))
             return await self.invocations.answer(path, headers, body)
         request = Request(scope, receive)
         if signer.service in self.services:
