@@ -18,13 +18,14 @@ PIP_TORCH = $(PIP) torch==2.13.0
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup course lab test bench notebooks studio kernel clean-aws lock clean moved
+.PHONY: help setup course lab test soak bench notebooks studio kernel clean-aws lock clean moved
 
 help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
 	@echo 'make course     Runs every lesson in order, in about 5 minutes; series=salary runs one series.'
 	@echo 'make lab        Opens the lessons in JupyterLab.'
 	@echo 'make test       Runs every check: code, embedded account, notebooks, in about 25 minutes.'
+	@echo 'make soak       Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench      Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'
 	@echo 'make studio     Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
@@ -50,6 +51,9 @@ lab: $(READY)
 test: $(TESTABLE)
 	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+soak: $(TESTABLE)
+	@$(ENV) -m pytest -m soak tests
 
 bench: $(BENCHABLE)
 	@$(ENV) tests/benchmarks/run.py $(only) $(if $(scale),--scale $(scale))

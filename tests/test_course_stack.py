@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-import boto3
+import course_stack
 import pytest
 import yaml
 from jobs import definition, name, wait_until
 
 from utils.preflight.stack import outputs
 
-ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "docs" / "course-stack.yaml"
 MAX_POLICY = 6144  # characters of a managed policy, white space not counted (IAM's quota)
-KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(scope="module")
 def made() -> dict:
     """What moto makes of the template: the stack's outputs, and what AWS says of its parts."""
-    from moto import mock_aws
-
-    # moto takes the place of AWS in this process until the facts are there, and no longer.
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for variable in [each for each in os.environ if each.startswith("AWS_")]:
-            patch.delenv(variable)
-        for variable, value in KEYS.items():
-            patch.setenv(variable, value)
-        session = boto3.Session()
-        session.client("cloudformation").create_stack(
-            StackName="course",
-            TemplateBody=TEMPLATE.read_text(),
-            Parameters=[{"ParameterKey": "BudgetEmail", "ParameterValue": "somebody@example.org"}],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        found = outputs(session)
+    with course_stack.stack() as (session, found), pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_STACK", "not-there")
         of_another = outputs(session)
         iam, events = session.client("iam"), session.client("events")
@@ -49,7 +29,7 @@ def made() -> dict:
             "outputs of another stack": of_another,
             "buckets": [each["Name"] for each in session.client("s3").list_buckets()["Buckets"]],
             "role": iam.get_role(RoleName=found["ExecutionRoleArn"].rpartition("/")[2])["Role"],
-            "policy": iam.get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")["PolicyVersion"],
+            "policy": course_stack.learner_policy(session, found),
             "rule": rule,
             "targets": events.list_targets_by_rule(Rule=rule["Name"])["Targets"],
             "sweeper": session.client("lambda").get_function(FunctionName="course-sweeper")["Configuration"],
@@ -58,7 +38,7 @@ def made() -> dict:
 
 def test_cfn_lint_finds_nothing():
     program = "import cfnlint.runner, sys; sys.exit(cfnlint.runner.main())"
-    command = [sys.executable, "-c", program, "--include-checks", "I", "--template", str(TEMPLATE)]
+    command = [sys.executable, "-c", program, "--include-checks", "I", "--template", str(course_stack.TEMPLATE)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -74,7 +54,7 @@ def test_another_stacks_name_can_be_given(made):
 
 
 def test_the_learners_policy_fits_and_grants_no_star_on_what_costs_money(made):
-    document = made["policy"]["Document"]
+    document = made["policy"]
     assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY
     for statement in document["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -100,7 +80,7 @@ _Tags.add_multi_constructor("!", lambda loader, suffix, node: node.value)
 @pytest.fixture
 def sweep(account, monkeypatch):
     """The sweeper's function, as the template has it, with an age of ``hours``."""
-    template = yaml.load(TEMPLATE.read_text(), _Tags)
+    template = yaml.load(course_stack.TEMPLATE.read_text(), _Tags)
     code = compile(template["Resources"]["Sweeper"]["Properties"]["Code"]["ZipFile"], "index.py", "exec")
 
     def run(hours: float) -> list[str]:

@@ -1,6 +1,6 @@
 """The embedded account's process: one HTTP door, and the services behind it.
 
-The path of a request, top to bottom: ``Application.__call__`` → ``_answer`` (host, signature, service) → the
+The path of a request, top to bottom: ``Application.__call__`` → ``_answer`` (host, signature, policy, service) → the
 service → an answer, or an AwsError written as that service's protocol writes errors.
 """
 
@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from . import bookkeeping, leases
+from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
 from .endpoints import Endpoints
 from .errors import AwsError
@@ -36,6 +37,7 @@ from .metrics import Metrics
 from .model_registry import ModelRegistry
 from .page import Page, is_for_the_page
 from .pipelines import Pipelines
+from .policy import Policy
 from .processing import ProcessingJobs
 from .protocols import (
     JsonService,
@@ -49,8 +51,8 @@ from .protocols import (
 from .resources import Resources
 from .s3 import S3, error_response
 from .search import search
-from .signature import UNSIGNED, claim
-from .state import BUCKETS, Account, StateError, open_account, settings
+from .signature import UNSIGNED, Key, claim
+from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
 from .training import TrainingJobs
 from .transform import TransformJobs
 from .tuning import TuningJobs
@@ -75,10 +77,11 @@ class Application:
     def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
         self.hosts = hosts
         self.keys = Keys(folder, account)
-        public = settings()[BUCKETS]
+        public, policy = settings()[BUCKETS], settings()[POLICY]
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs, metrics = Logs(folder, account), Metrics(folder)
         resources = Resources(folder, account)
+        self.authorization = Authorization(Policy.read(Path(policy)), folder, resources) if policy else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
@@ -148,7 +151,8 @@ class Application:
             raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         key = self.keys.find(signer.access_key_id)
         if signer.service == "s3":
-            signer.check(key, signer.payload or UNSIGNED)
+            key = signer.check(key, signer.payload or UNSIGNED)
+            self._authorize("s3", scope, headers, b"", key)
             response = await self.s3.handle(Request(scope, receive))
             if "authorization" not in headers:
                 # A presigned URL may be opened in a browser: what an object holds is not to act in the page's name.
@@ -156,6 +160,7 @@ class Application:
             return response
         body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
+        self._authorize(signer.service, scope, headers, body, key)
         if service == "runtime" and signer.service == "sagemaker":
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
                 raise not_implemented(rest_operation(method, path))
@@ -166,6 +171,11 @@ class Application:
         if signer.service in bookkeeping.SERVICES:
             return await self.bookkeeping.handle(request, body, signer.service, key)
         raise not_implemented(f"The service '{signer.service}'")
+
+    def _authorize(self, service: str, scope: Scope, headers: dict[str, str], body: bytes, key: Key) -> None:
+        if self.authorization:
+            path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
+            self.authorization.check(service, scope["method"], path, query, headers, body, key)
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""

@@ -25,7 +25,8 @@ ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
 ROLE_PATH = "/service-role/"
 SESSION_NAME = "course"
 BUCKETS = "LOCAL_AWS_BUCKETS"
-SETTINGS = (BUCKETS, "LOCAL_AWS_NEW_ACCOUNT")
+POLICY = "LOCAL_AWS_POLICY"
+SETTINGS = (BUCKETS, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
 # A header by which a client says that it will ask again soon.
 ASKS_OFTEN = "X-Local-Aws-Asks-Often"
 
@@ -62,8 +63,9 @@ def state_folder() -> Path:
 def settings() -> dict[str, str]:
     """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
     found = {name: os.environ.get(name, "") for name in SETTINGS}
-    if found[BUCKETS]:
-        found[BUCKETS] = str(Path(found[BUCKETS]).expanduser().absolute())
+    for name in (BUCKETS, POLICY):
+        if found[name]:
+            found[name] = str(Path(found[name]).expanduser().absolute())
     return found
 
 

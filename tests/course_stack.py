@@ -1,0 +1,49 @@
+"""The CloudFormation template of docs/aws.md, as moto makes a stack of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+
+from utils.local_aws.state import ACCOUNT_ID, REGION, ROLE_NAME, ROLE_PATH
+from utils.preflight.stack import outputs
+
+TEMPLATE = Path(__file__).parents[1] / "docs" / "course-stack.yaml"
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
+# What the stack calls its bucket and its role, and what the embedded account's are called.
+LOCAL_BUCKET = f"sagemaker-{REGION}-{ACCOUNT_ID}"
+LOCAL_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role{ROLE_PATH}{ROLE_NAME}"
+
+
+@contextmanager
+def stack() -> Iterator[tuple[boto3.Session, dict[str, str]]]:
+    """A session in an account of moto's where the stack is, and the stack's outputs.
+
+    moto takes the place of AWS in this process meanwhile.
+    """
+    from moto import mock_aws
+
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for variable in [each for each in os.environ if each.startswith("AWS_")]:
+            patch.delenv(variable)
+        for variable, value in KEYS.items():
+            patch.setenv(variable, value)
+        session = boto3.Session()
+        session.client("cloudformation").create_stack(
+            StackName="course",
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": "BudgetEmail", "ParameterValue": "somebody@example.org"}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        yield session, outputs(session)
+
+
+def learner_policy(session: boto3.Session, found: dict[str, str]) -> dict:
+    """The document of the stack's policy for learners."""
+    version = session.client("iam").get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")
+    return version["PolicyVersion"]["Document"]

@@ -1,0 +1,192 @@
+"""An identity-based policy of IAM, and what it decides.
+
+Reference: the IAM User Guide, "IAM JSON policy element reference" and "Policy evaluation logic": an explicit deny wins,
+then an allow; what neither names is denied.  Elements, operators and variables that are not here are refused when a
+policy is read, so that none is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from .state import StateError
+
+Decision = Literal["allowed", "implicitDeny", "explicitDeny"]
+Context = Mapping[str, str | list[str]]
+
+_ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+MATCHES: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda value, wanted: value == wanted,
+    "StringEqualsIgnoreCase": lambda value, wanted: value.lower() == wanted.lower(),
+    "StringLike": lambda value, wanted: bool(_pattern(wanted).fullmatch(value)),
+    "ArnEquals": lambda value, wanted: _arn(value, wanted),
+    "ArnLike": lambda value, wanted: _arn(value, wanted),
+    "Bool": lambda value, wanted: value.lower() == wanted.lower(),
+    "IpAddress": lambda value, wanted: ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False),
+    "NumericEquals": lambda value, wanted: float(value) == float(wanted),
+    "NumericLessThan": lambda value, wanted: float(value) < float(wanted),
+    "NumericLessThanEquals": lambda value, wanted: float(value) <= float(wanted),
+    "NumericGreaterThan": lambda value, wanted: float(value) > float(wanted),
+    "NumericGreaterThanEquals": lambda value, wanted: float(value) >= float(wanted),
+    "DateEquals": lambda value, wanted: _date(value) == _date(wanted),
+    "DateLessThan": lambda value, wanted: _date(value) < _date(wanted),
+    "DateLessThanEquals": lambda value, wanted: _date(value) <= _date(wanted),
+    "DateGreaterThan": lambda value, wanted: _date(value) > _date(wanted),
+    "DateGreaterThanEquals": lambda value, wanted: _date(value) >= _date(wanted),
+}
+NEGATIONS = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+    "NotIpAddress": "IpAddress",
+    "NumericNotEquals": "NumericEquals",
+    "DateNotEquals": "DateEquals",
+}
+
+
+class Policy:
+    """A policy document (version 2012-10-17), ready to decide."""
+
+    def __init__(self, document: dict) -> None:
+        """ValueError says what in the document is wrong or not implemented."""
+        statements = _as_list(document.get("Statement")) if isinstance(document, dict) else []
+        if not statements:
+            raise ValueError("it has no Statement")
+        for statement in statements:
+            _check(statement)
+        self.statements = statements
+
+    @classmethod
+    def read(cls, path: Path) -> Policy:
+        """The policy in a JSON file; ``StateError`` if it cannot be used."""
+        try:
+            return cls(json.loads(path.read_text("utf-8")))
+        except OSError as error:
+            raise StateError(path, f"this policy cannot be read ({error.strerror}).") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StateError(path, f"this is no policy that can be enforced: {error}.") from None
+
+    def decide(self, action: str, resource: str, context: Context) -> Decision:
+        """Whether ``action`` (``s3:GetObject``) is allowed on a resource's ARN, with condition keys in any case."""
+        keys = {name.lower(): _as_list(value) for name, value in context.items()}
+        effects = {
+            statement["Effect"] for statement in self.statements if _applies(statement, action, resource, keys)
+        }
+        if "Deny" in effects:
+            return "explicitDeny"
+        return "allowed" if effects else "implicitDeny"
+
+
+def _check(statement: dict) -> None:
+    """Raise ValueError unless every part of a statement is known."""
+    if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+        raise ValueError('a statement has no Effect of "Allow" or "Deny"')
+    name = statement.get("Sid", "a statement")
+    if unknown := sorted(set(statement) - _ELEMENTS):
+        raise ValueError(f"{name} has {', '.join(unknown)}, which is not known in an identity-based policy")
+    for element in ("Action", "Resource"):
+        if (element in statement) == (f"Not{element}" in statement):
+            raise ValueError(f"{name} must have either {element} or Not{element}")
+    if "${" in json.dumps(statement):
+        raise ValueError(f"{name} has a policy variable, and those are not implemented")
+    for operator, wanted in statement.get("Condition", {}).items():
+        _, plain, _ = _operator(operator)
+        if plain != "Null" and plain not in MATCHES and plain not in NEGATIONS:
+            raise ValueError(f"{name} has the condition operator {operator}, which is not known")
+        for value in (value for values in wanted.values() for value in _as_list(values)):
+            _meaningful(plain, value)
+
+
+def _meaningful(operator: str, wanted: object) -> None:
+    if operator.startswith("Numeric"):
+        float(wanted)
+    elif operator.startswith("Date"):
+        _date(_text(wanted))
+    elif operator.endswith("IpAddress"):
+        ipaddress.ip_network(wanted, strict=False)
+
+
+def _applies(statement: dict, action: str, resource: str, keys: dict[str, list[str]]) -> bool:
+    """Whether a statement speaks of an action on a resource, and its conditions hold."""
+    if "Action" in statement:
+        named = _any(statement["Action"], action.lower(), lower=True)
+    else:
+        named = not _any(statement["NotAction"], action.lower(), lower=True)
+    if "Resource" in statement:
+        meant = _any(statement["Resource"], resource)
+    else:
+        meant = not _any(statement["NotResource"], resource)
+    return (
+        named
+        and meant
+        and all(
+            _holds(operator, keys.get(key.lower()), [_text(value) for value in _as_list(wanted)])
+            for operator, tests in statement.get("Condition", {}).items()
+            for key, wanted in tests.items()
+        )
+    )
+
+
+def _any(patterns: str | list[str], text: str, lower: bool = False) -> bool:
+    return any(_pattern(each.lower() if lower else each).fullmatch(text) for each in _as_list(patterns))
+
+
+def _operator(operator: str) -> tuple[str, str, bool]:
+    """The quantifier of several values ("" if none), the operator itself, whether a missing key satisfies it."""
+    quantifier, _, plain = operator.rpartition(":")
+    return quantifier, plain.removesuffix("IfExists"), plain.endswith("IfExists")
+
+
+def _holds(operator: str, values: list[str] | None, wanted: list[str]) -> bool:
+    quantifier, plain, if_exists = _operator(operator)
+    if plain == "Null":
+        return (values is None) == (wanted[0].lower() == "true")
+    negated = plain in NEGATIONS
+    if values is None:
+        # A key that the request has not differs from every value; "of all its values" is true of none.
+        return if_exists or quantifier == "ForAllValues" or (negated and quantifier != "ForAnyValue")
+    match = MATCHES[NEGATIONS.get(plain, plain)]
+
+    def one(value: str) -> bool:
+        return any(match(value, each) for each in wanted) != negated
+
+    return all(map(one, values)) if quantifier == "ForAllValues" else any(map(one, values))
+
+
+@cache
+def _pattern(text: str) -> re.Pattern:
+    """``*`` stands for any characters, ``?`` for any one."""
+    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in text)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _arn(value: str, wanted: str) -> bool:
+    """ARNs match part by part, the last part whole."""
+    ours, theirs = value.split(":", 5), wanted.split(":", 5)
+    return len(ours) == len(theirs) and all(
+        _pattern(each).fullmatch(mine) is not None for mine, each in zip(ours, theirs, strict=True)
+    )
+
+
+def _date(text: str) -> float:
+    """Seconds since the epoch, from these or from ISO 8601."""
+    return float(text) if re.fullmatch(r"[0-9.]+", text) else datetime.fromisoformat(text).timestamp()
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_list(value: object) -> list:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, (str, dict)) else [value]
