@@ -132,6 +132,35 @@ def test_the_files_of_a_prefix(train, sagemaker, s3, bucket, prefix, found):
     ]
 
 
+WITH_THE_IMAGES_PACKAGES = """
+    import os
+    from sagemaker_containers import entry_point
+    from sagemaker_xgboost_container import distributed, encoder
+    from sagemaker_xgboost_container.data_utils import get_dmatrix
+    from sagemaker_inference import content_types, decoder
+
+    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv")
+    print(train.get_data().toarray().tolist(), train.get_label().tolist())
+    print(get_dmatrix("/opt/ml/input/data/rows", "libsvm").get_label().tolist())
+    print(encoder.csv_to_dmatrix("5,6\\n7,8").num_row(), decoder.decode("[1, 2]", content_types.JSON).sum())
+    distributed.rabit_run
+"""
+
+
+def test_scripts_find_the_packages_of_the_images(train, sagemaker, s3, bucket):
+    """As far as published scripts use them; what is not there is refused by its name."""
+    s3.put_object(Bucket=bucket, Key="packages/train/a.csv", Body=b"1,2,3\n")
+    s3.put_object(Bucket=bucket, Key="packages/train/b.csv", Body=b"4,5,6")
+    s3.put_object(Bucket=bucket, Key="packages/rows/a", Body=b"7 1:2\n8 1:3\n")
+    channels = channel(f"s3://{bucket}/packages/train"), channel(f"s3://{bucket}/packages/rows", "rows")
+    job = train(WITH_THE_IMAGES_PACKAGES, *channels, repository="sagemaker-xgboost")
+    assert ended(sagemaker, job)["TrainingJobStatus"] == "Failed"
+    lines = log(job)
+    for line in ("[[2.0, 3.0], [5.0, 6.0]] [1.0, 4.0]", "[7.0, 8.0]", "2 3"):
+        assert line in lines
+    assert any("sagemaker_xgboost_container.distributed.rabit_run is not in the embedded" in line for line in lines)
+
+
 # What a script is told
 
 TELL = """

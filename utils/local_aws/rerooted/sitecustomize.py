@@ -237,5 +237,7 @@ def _leave_out(error, done: set) -> None:
 
 
 if os.environ.get(VARIABLE):
+    # Last: a package of that name which is installed is the real one.
+    sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
     sys.excepthook = _show
     install(os.environ[VARIABLE])

@@ -7,33 +7,20 @@ last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-
 ``sagemaker_containers`` and ``sagemaker_inference`` that they rest on.
 """
 
-import csv
 import inspect
 import io
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 
-JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
+from local_aws_formats import CSV, JSON, NPY, UnsupportedFormatError, read, write
+
 LIBSVM = ("text/libsvm", "text/x-libsvm")
 TEXT = (JSON, CSV)  # what an image hands on as a text, not as bytes
 NO_MODEL_FN = (
     "\nPlease provide a model_fn implementation.\n"
     "See documentation for model_fn at https://github.com/aws/sagemaker-python-sdk\n"
 )
-
-
-class UnsupportedFormatError(Exception):
-    """A content type that an image cannot read or write."""
-
-    def __init__(self, content_type: str) -> None:
-        super().__init__(
-            f"Content type {content_type} is not supported by this framework.\n\n"
-            "            Please implement input_fn to to deserialize the request data or an output_fn to\n"
-            "            serialize the response. For more information, see the SageMaker Python SDK README."
-        )
 
 
 class Defaults:
@@ -49,14 +36,14 @@ class Defaults:
         raise NotImplementedError(NO_MODEL_FN)
 
     def input_fn(self, data, content_type: str):
-        array = _read(data, content_type)
+        array = read(data, content_type)
         return array.astype("float32") if content_type in TEXT else array
 
     def predict_fn(self, data, model):
         return model.predict(data)
 
     def output_fn(self, prediction, accept: str):
-        return _write(prediction, accept), accept
+        return write(prediction, accept), accept
 
 
 class XGBoost(Defaults):
@@ -65,28 +52,20 @@ class XGBoost(Defaults):
     inference_toolkit = True
 
     def input_fn(self, data, content_type: str):
-        import numpy
-        import xgboost
+        from sagemaker_xgboost_container import encoder
 
         media = content_type.partition(";")[0].strip()
         if media == CSV:
-            text = data if isinstance(data, str) else data.decode()
-            delimiter = csv.Sniffer().sniff(text.split("\n")[0][:512]).delimiter
-            delimiter = "," if delimiter.isalnum() else delimiter
-            rows = [[each or "nan" for each in line.split(delimiter)] for line in text.split("\n")]
-            return xgboost.DMatrix(numpy.array(rows).astype(float))
+            return encoder.csv_to_dmatrix(data)
         if media in LIBSVM:
-            with tempfile.NamedTemporaryFile(suffix=".libsvm") as file:
-                file.write(data)
-                file.flush()
-                return xgboost.DMatrix(f"{file.name}?format=libsvm")
+            return encoder.libsvm_to_dmatrix(data)
         raise UnsupportedFormatError(media)
 
     def predict_fn(self, data, model):
         return model.predict(data, validate_features=False)
 
     def output_fn(self, prediction, accept: str):
-        return _write(prediction, accept)
+        return write(prediction, accept)
 
 
 class PyTorch(Defaults):
@@ -116,7 +95,7 @@ class PyTorch(Defaults):
 
         if content_type == CSV:
             return torch.FloatTensor(numpy.genfromtxt(io.StringIO(data), delimiter=","))
-        array = _read(data, content_type)
+        array = read(data, content_type)
         return torch.FloatTensor(array) if content_type in TEXT else torch.from_numpy(array)
 
     def predict_fn(self, data, model):
@@ -138,7 +117,7 @@ class PyTorch(Defaults):
                 numpy.savetxt(text, prediction, delimiter=",", fmt="%s")
                 return text.getvalue()
             if content_type in (JSON, NPY):
-                return _write(prediction, content_type)
+                return write(prediction, content_type)
         raise UnsupportedFormatError(accept)
 
 
@@ -187,44 +166,3 @@ class Handler:
         if self._with_context and takes == len(arguments) + 1:
             arguments = (*arguments, self._context)
         return function(*arguments)
-
-
-def _read(data, content_type: str):
-    """An array of a request's body."""
-    import numpy
-
-    if content_type == JSON:
-        return numpy.array(json.loads(data))
-    if content_type == CSV:
-        # As in the image: a single row has one dimension.
-        return numpy.array(list(csv.reader(io.StringIO(data), strict=True))).squeeze()
-    if content_type == NPY:
-        return numpy.load(io.BytesIO(data), allow_pickle=True)
-    if content_type == NPZ:
-        import scipy.sparse
-
-        return scipy.sparse.load_npz(io.BytesIO(data))
-    raise UnsupportedFormatError(content_type)
-
-
-def _write(prediction, content_type: str) -> bytes | str:
-    import numpy
-
-    if content_type == JSON:
-        return json.dumps(prediction, default=_as_list)
-    if content_type == CSV:
-        array = numpy.array(prediction)
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n", strict=True).writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
-        return text.getvalue()
-    if content_type == NPY:
-        file = io.BytesIO()
-        numpy.save(file, prediction)
-        return file.getvalue()
-    raise UnsupportedFormatError(content_type)
-
-
-def _as_list(value):
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

@@ -27,10 +27,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 HERE = Path(__file__).resolve().parent
+PACKAGES = HERE.with_name("image_packages")
 # Only what stands in this folder is read from the project, under one name: all others are the user's.
 sys.path.insert(0, str(HERE.parent))
+from local_aws_formats import JSON  # noqa: E402
 from script_mode import requirements  # noqa: E402
-from script_mode.handlers import IMAGES, JSON, Defaults, Handler  # noqa: E402
+from script_mode.handlers import IMAGES, Defaults, Handler  # noqa: E402
 
 sys.path.remove(str(HERE.parent))
 
@@ -55,7 +57,7 @@ def told(error: BaseException) -> str:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        ours = (str(HERE), str(Path(rerooted.__file__).parent), "<frozen importlib")
+        ours = (str(HERE), str(Path(rerooted.__file__).parent), str(PACKAGES), "<frozen importlib")
         each.stack = traceback.StackSummary.from_list([at for at in each.stack if not at.filename.startswith(ours)])
         waiting += [each.__cause__, each.__context__]
     return "".join(whole.format()).replace(f"{ROOT}/", "/")
@@ -141,7 +143,9 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
 
 
 def _response(result: object, content_type: str) -> Response:
-    """The answer that a function gave: a body, or a body and its content type; TypeError if it is neither."""
+    """The answer that a function gave: a body, a body and its content type, or Flask's; TypeError if it is neither."""
+    if hasattr(result, "get_data") and hasattr(result, "status_code"):
+        return Response(result.get_data(), result.status_code, {"Content-Type": result.content_type})
     if isinstance(result, tuple):
         result, content_type = result[:2]
     if isinstance(result, dict):
