@@ -20,15 +20,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import serving
+from . import inference_pipeline, serving
 from .errors import AwsError
+from .inference_pipeline import containers_of
 from .jobs import refuse
 from .logs import Logs
 from .protocols import executes, not_implemented
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
 from .serverless import ServerlessModel
-from .serving import STARTUP_TIMEOUT, STOP_GRACE, ServedModel
+from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
@@ -40,6 +41,8 @@ DRAIN_SECONDS = 90  # that a variant's last requests have to end
 ROUTING = "BlueGreenUpdatePolicy.TrafficRoutingConfiguration"
 REFUSED_OF_DEPLOYMENT = ("RollingUpdatePolicy", "AutoRollbackConfiguration", f"{ROUTING}.CanarySize",
                          f"{ROUTING}.LinearStepSize")  # fmt: skip
+# A configuration's variants, each with its model's containers by their names.
+Plan = list[tuple[dict, list[tuple[str, dict]]]]
 BROKEN = "Request to service failed. ('python -m utils.local_aws logs' shows what happened.)"
 
 log = logging.getLogger("local_aws")
@@ -236,15 +239,15 @@ class Endpoints:
             raise AwsError("ValidationException", sentence)
         return body
 
-    def _plan(self, config: dict) -> list[tuple[dict, dict]]:
-        """The configuration's variants, each with its model's container (empty if there is no such model)."""
+    def _plan(self, config: dict) -> Plan:
+        """The configuration's variants, each with its model's containers (none if there is no such model)."""
         plan = []
         for variant in config["ProductionVariants"]:
-            model = self.resources.find(MODEL, variant["ModelName"]) or {}
-            plan.append((variant, model.get("PrimaryContainer") or model.get("Containers", [{}])[0]))
+            model = self.resources.find(MODEL, variant["ModelName"])
+            plan.append((variant, containers_of(model) if model else []))
         return plan
 
-    def _create(self, name: str, plan: list[tuple[dict, dict]]) -> None:
+    def _create(self, name: str, plan: Plan) -> None:
         try:
             deployment = secrets.token_hex(4)
             described = self._prepare(name, deployment, plan)
@@ -270,7 +273,7 @@ class Endpoints:
             self.serving[name] = variants
         self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
 
-    def _update(self, name: str, pending: dict, plan: list[tuple[dict, dict]], how: dict | None) -> None:
+    def _update(self, name: str, pending: dict, plan: Plan, how: dict | None) -> None:
         """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
         policy = (how or {}).get("BlueGreenUpdatePolicy", {})
         before, deployment = self.resources.get(ENDPOINT, name)[DEPLOYMENT], secrets.token_hex(4)
@@ -330,7 +333,7 @@ class Endpoints:
                 PendingDeploymentSummary=None,
             )
 
-    def _prepare(self, name: str, deployment: str, plan: list[tuple[dict, dict]]) -> list[dict]:
+    def _prepare(self, name: str, deployment: str, plan: Plan) -> list[dict]:
         """Keep what a deployment needs; what Describe says of its variants.
 
         Raises ValueError with a FailureReason.
@@ -338,26 +341,31 @@ class Endpoints:
         folder = self.folder / name / deployment
         folder.mkdir(parents=True)
         kept, described = [], []
-        for variant, container in plan:
-            if not container:
+        for variant, containers in plan:
+            if not containers:
                 raise ValueError(f'Could not find model "{variant["ModelName"]}".')
-            source = serving.Source(
-                container["Image"],
-                folder / variant["VariantName"],
-                container.get("ModelDataUrl"),
-                container.get("Environment", {}),
-                variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
-            )
-            source.fetch(self.objects)
-            kept.append(asdict(source) | {"folder": variant["VariantName"]})
-            image = {"SpecifiedImage": container["Image"], "ResolvedImage": container["Image"], "ResolutionTime": now()}
+            sources, images = {}, []
+            for container_name, container in containers:
+                place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
+                source = serving.Source(
+                    container["Image"],
+                    folder / place,
+                    container.get("ModelDataUrl"),
+                    container.get("Environment", {}),
+                    variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+                )
+                source.fetch(self.objects)
+                sources[container_name] = asdict(source) | {"folder": place}
+                image = container["Image"]
+                images.append({"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": now()})
+            kept.append(sources)
             facts = {"Weight": variant["InitialVariantWeight"]}
             if variant.get("ServerlessConfig"):
                 facts["ServerlessConfig"] = variant["ServerlessConfig"]
             else:
                 facts["InstanceCount"] = variant["InitialInstanceCount"]
             states = {f"{when}{fact}": value for when in ("Current", "Desired") for fact, value in facts.items()}
-            described.append({"VariantName": variant["VariantName"], "DeployedImages": [image], **states})
+            described.append({"VariantName": variant["VariantName"], "DeployedImages": images, **states})
         replace_file(folder / "deployment.json", json.dumps(kept))
         return described
 
@@ -379,17 +387,22 @@ class Endpoints:
         """One variant of the deployment in ``folder``, its model begun."""
         variant = described["VariantName"]
         stream = f"{variant}/i-{secrets.token_hex(8)}"
-        source = serving.Source(**kept | {"folder": folder / kept["folder"]})
+        if isinstance(kept.get("image"), str):  # as a deployment was kept before there were inference pipelines
+            kept = {"primary": kept}
+        sources = [
+            (container, serving.Source(**each | {"folder": folder / each["folder"]}))
+            for container, each in kept.items()
+        ]
 
-        def write(lines: list[tuple[float, str]]) -> None:
-            self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
+        def write(stream: str) -> Lines:
+            return lambda lines: self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
 
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
-                return serving.begin(source, root, self.account.region, write)
-            except serving.Unhealthy:
-                raise ValueError(_unhealthy(variant)) from None
+                return inference_pipeline.begin(sources, root, self.account.region, stream, write)
+            except serving.Unhealthy as error:
+                raise ValueError(_unhealthy(variant, error.container)) from None
 
         config = described.get("DesiredServerlessConfig")
         model = ServerlessModel(load, bool(config.get("ProvisionedConcurrency"))) if config else load()
@@ -404,7 +417,8 @@ class Endpoints:
                 variant.model.wait_until_ready()
             except ValueError as error:
                 self._end(variants)
-                reason = _unhealthy(variant.name) if isinstance(error, serving.Unhealthy) else str(error)
+                unhealthy = isinstance(error, serving.Unhealthy)
+                reason = _unhealthy(variant.name, error.container) if unhealthy else str(error)
                 raise ValueError(reason) from None
         return variants
 
@@ -450,7 +464,7 @@ def _check_deployment(how: dict) -> None:
         raise not_implemented(f"The traffic routing {routing['Type']}")
 
 
-def _retaining(plan: list[tuple[dict, dict]], described: list[dict], excluded: set[str]) -> list[tuple[dict, dict]]:
+def _retaining(plan: Plan, described: list[dict], excluded: set[str]) -> Plan:
     """The plan with the properties that variants of the same name have now, but for ``excluded`` ones."""
     known = {each["VariantName"]: each for each in described}
     changed = []
@@ -464,9 +478,9 @@ def _retaining(plan: list[tuple[dict, dict]], described: list[dict], excluded: s
     return changed
 
 
-def _unhealthy(variant: str) -> str:
+def _unhealthy(variant: str, container: str) -> str:
     return (
-        f"The primary container for production variant {variant} did not pass the ping health check. "
+        f"The {container} container for production variant {variant} did not pass the ping health check. "
         "Please check CloudWatch logs for this endpoint."
     )
 

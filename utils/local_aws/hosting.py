@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from .errors import AwsError
 from .images import find_image
+from .inference_pipeline import containers_of
 from .model_registry import ModelRegistry, check_model_data
 from .protocols import not_implemented
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
 from .serverless import MEMORY_SIZES
 
-REFUSED_OF_MODEL = ("InferenceExecutionConfig", "VpcConfig")
+REFUSED_OF_MODEL = ("VpcConfig",)
 REFUSED_OF_CONTAINER = ("InferenceSpecificationName", "MultiModelConfig", "ModelDataSource",
                         "AdditionalModelDataSources", "ImageConfig")  # fmt: skip
 REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants",
@@ -47,35 +48,41 @@ class Hosting:
     def create_model(self, params: dict) -> dict:
         name = params["ModelName"]
         _refuse("CreateModel", params, REFUSED_OF_MODEL)
-        containers = params.get("Containers", [])
-        primary = params.get("PrimaryContainer") or (containers[0] if len(containers) == 1 else None)
-        if len(containers) > 1:
-            raise not_implemented("An inference pipeline (CreateModel with more than one container)")
-        if primary is None:
+        containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
+        if not containers:
             raise AwsError("ValidationException", "You must provide either PrimaryContainer or Containers.")
-        _refuse("CreateModel", primary, REFUSED_OF_CONTAINER)
-        if primary.get("Mode", "SingleModel") != "SingleModel":
-            raise not_implemented("A multi-model container (Mode)")
+        if params.get("InferenceExecutionConfig", {}).get("Mode", "Serial") != "Serial":
+            raise not_implemented("Containers that are invoked directly (InferenceExecutionConfig.Mode)")
         if not params.get("ExecutionRoleArn"):
             raise AwsError("ValidationException", "ExecutionRoleArn is required for a model.")
         self.resources.check_role(params["ExecutionRoleArn"])
-        if primary.get("ModelPackageName"):
-            primary |= self.packages.deployed(primary)
-        if not primary.get("Image"):
-            raise AwsError("ValidationException", "Image is required for a model's container.")
-        image = find_image(primary["Image"], "SAGEMAKER_PROGRAM" in primary.get("Environment", {}))
-        if not image.load and not image.serve:
-            raise not_implemented(f"Serving with the image {primary['Image']}")
-        if primary.get("ModelDataUrl"):
-            check_model_data(self.objects, primary["ModelDataUrl"])
+        for container in containers:
+            self._check_container(container)
+        names = [name for name, _ in containers_of({"Containers": containers})]
+        if len(set(names)) < len(names):
+            raise AwsError("ValidationException", "The ContainerHostnames of a model's containers must differ.")
         self.resources.need_free(MODEL, name)
         body = {key: value for key, value in params.items() if key not in ("ModelName", "Tags")}
+        if len(containers) > 1:
+            body["InferenceExecutionConfig"] = {"Mode": "Serial"}
         body["EnableNetworkIsolation"] = params.get("EnableNetworkIsolation", False)
         body["CreationTime"] = now()
-        for container in [body.get("PrimaryContainer"), *body.get("Containers", [])]:
-            if container is not None:
-                container.setdefault("Mode", "SingleModel")
         return {"ModelArn": self.resources.add(MODEL, name, body, params.get("Tags"))}
+
+    def _check_container(self, container: dict) -> None:
+        """Refuse a container that cannot be served; a package's becomes one with an image and an artifact."""
+        _refuse("CreateModel", container, REFUSED_OF_CONTAINER)
+        if container.setdefault("Mode", "SingleModel") != "SingleModel":
+            raise not_implemented("A multi-model container (Mode)")
+        if container.get("ModelPackageName"):
+            container |= self.packages.deployed(container)
+        if not container.get("Image"):
+            raise AwsError("ValidationException", "Image is required for a model's container.")
+        image = find_image(container["Image"], "SAGEMAKER_PROGRAM" in container.get("Environment", {}))
+        if not image.load and not image.serve:
+            raise not_implemented(f"Serving with the image {container['Image']}")
+        if container.get("ModelDataUrl"):
+            check_model_data(self.objects, container["ModelDataUrl"])
 
     def delete_model(self, params: dict) -> None:
         self.resources.get(MODEL, params["ModelName"])
@@ -97,7 +104,12 @@ class Hosting:
                 _require(variant, "InstanceType", "InitialInstanceCount")
             _require(variant, "ModelName")
             variant.setdefault("InitialVariantWeight", 1.0)
-            self.resources.get(MODEL, variant["ModelName"])
+            model = self.resources.get(MODEL, variant["ModelName"])
+            if variant.get("ServerlessConfig") and len(containers_of(model)) > 1:
+                raise AwsError(
+                    "ValidationException",
+                    f"A model of several containers cannot be serverless (variant {variant['VariantName']}).",
+                )
         self.resources.need_free(ENDPOINT_CONFIG, name)
         body = {key: value for key, value in params.items() if key not in ("EndpointConfigName", "Tags")}
         body |= {"EnableNetworkIsolation": params.get("EnableNetworkIsolation", False), "CreationTime": now()}

@@ -64,7 +64,7 @@ class Invocations:
         finally:
             variant.busy -= 1
         if not answer.good:
-            raise self._model_error(name, variant, answer.status, answer.body.decode(errors="replace"))
+            raise self._model_error(name, variant, answer)
         answered = {
             "Content-Type": answer.content_type,
             "x-Amzn-Invoked-Production-Variant": variant.name,
@@ -111,8 +111,10 @@ class Invocations:
             )
         return body["EndpointName"], variants
 
-    def _model_error(self, name: str, variant: Variant, status: int, text: str) -> AwsError:
+    def _model_error(self, name: str, variant: Variant, answer: Answer) -> AwsError:
         region, account = self.account.region, self.account.account_id
+        status, text = answer.status, answer.body.decode(errors="replace")
+        stream = variant.log_stream if answer.container == "primary" else f"{variant.log_stream}/{answer.container}"
         whose = "client" if 400 <= status < 500 else "server"
         link = (
             f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
@@ -120,13 +122,13 @@ class Invocations:
         )
         return AwsError(
             "ModelError",
-            f'Received {whose} error ({status}) from primary with message "{text}". '
+            f'Received {whose} error ({status}) from {answer.container} with message "{text}". '
             f"See {link} in account {account} for more information.",
             424,
             OriginalStatusCode=status,
             OriginalMessage=text,
             LogStreamArn=(
                 f"arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}/{name}:log-stream:"
-                f"{quote(variant.log_stream)}"
+                f"{quote(stream)}"
             ),
         )

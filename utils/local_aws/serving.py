@@ -61,6 +61,8 @@ log = logging.getLogger("local_aws")
 class Unhealthy(ValueError):
     """A model that cannot be loaded, or whose container never answers; the log says why."""
 
+    container = "primary"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -70,6 +72,7 @@ class Answer:
     content_type: str
     body: bytes
     attributes: str | None = None  # the header X-Amzn-SageMaker-Custom-Attributes
+    container: str = "primary"  # which of the model's
 
     @property
     def good(self) -> bool:

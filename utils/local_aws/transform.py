@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from .errors import AwsError
+from .inference_pipeline import containers_of
 from .job_inputs import KINDS, find_objects
 from .jobs import Jobs, refuse
 from .jsonpath import JsonPath
@@ -82,8 +83,7 @@ class TransformJobs(Jobs):
             "LastModifiedTime": created,
         }
         arn = self.resources.add(TRANSFORM_JOB, name, body, params.get("Tags"))
-        container = model.get("PrimaryContainer") or model["Containers"][0]
-        self.begin(TransformRun(self, name, container, inputs, processing))
+        self.begin(TransformRun(self, name, containers_of(model), inputs, processing))
         return {"TransformJobArn": arn}
 
     async def describe(self, params: dict, request: Request) -> dict:

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import serving
+from . import inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
 from .jobs import MAX_REASON, JobRun
 from .resources import TRANSFORM_JOB, Resources, now
 from .s3 import S3Object
-from .serving import BatchModel
+from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
@@ -57,12 +57,12 @@ class TransformRun(JobRun):
         self,
         jobs: TransformJobs,
         name: str,
-        container: dict,
+        containers: list[tuple[str, dict]],
         inputs: list[tuple[S3Object, str]],
         processing: Processing,
     ) -> None:
         super().__init__(jobs, name)
-        self.container = container
+        self.containers = containers
         self.inputs = inputs
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
@@ -112,8 +112,7 @@ class TransformRun(JobRun):
 
     def _load(self) -> BatchModel:
         """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
-        environment = {**self.container.get("Environment", {}), **self.body.get("Environment", {})}
-        environment["SAGEMAKER_BATCH"] = "true"
+        environment = {"SAGEMAKER_BATCH": "true"}
         for name, variable in (
             ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
             ("MaxConcurrentTransforms", "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"),
@@ -122,13 +121,18 @@ class TransformRun(JobRun):
                 environment[variable] = str(self.body[name])
         if self.body.get("BatchStrategy"):
             environment["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.body["BatchStrategy"]]
-        uri, url = self.container["Image"], self.container.get("ModelDataUrl")
-        source = serving.Source(uri, self.root / "model", url, environment, timeout=TIMEOUT)
+        sources = []
         try:
-            source.fetch(self.jobs.objects)
-            if find_image(uri, "SAGEMAKER_PROGRAM" in environment).load:
-                self._write([(time.time(), "Docker entrypoint called with argument(s): serve")])
-            self.model = serving.begin(source, self.root / "container", self.jobs.account.region, self._write)
+            for name, container in self.containers:
+                known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
+                uri, url = container["Image"], container.get("ModelDataUrl")
+                source = serving.Source(uri, self.root / "model" / name, url, known, timeout=TIMEOUT)
+                source.fetch(self.jobs.objects)
+                sources.append((name, source))
+                if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
+                    self._write(self.stream)([(time.time(), "Docker entrypoint called with argument(s): serve")])
+            region = self.jobs.account.region
+            self.model = inference_pipeline.begin(sources, self.root / "container", region, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
         except serving.Unhealthy:
@@ -195,8 +199,8 @@ class TransformRun(JobRun):
         ended = output["AssembleWith"] == "None" or answer.body.endswith(b"\n")
         return answer.body if ended else answer.body + b"\n"
 
-    def _write(self, lines: list[tuple[float, str]]) -> None:
-        self.jobs.logs.write(LOG_GROUP, self.stream, lines)
+    def _write(self, stream: str) -> Lines:
+        return lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
         at = time.time()
