@@ -4,6 +4,7 @@ and nothing in it is there for nothing.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -179,6 +180,39 @@ def test_an_endpoint_needs_its_configuration_a_job_its_role_and_its_tags(trained
     assert denied(sagemaker.describe_training_job, TrainingJobName="course-job")[0] == "AccessDeniedException"
 
 
+def test_a_body_that_is_compressed_is_looked_into(trained):
+    machine = {"ForAnyValue:StringNotEquals": {"sagemaker:InstanceTypes": ["ml.m5.large"]}}
+    refusal = allow("sagemaker:CreateTrainingJob", "*", **machine) | {"Effect": "Deny"}
+    place = under(trained, allow("*"), refusal)
+    job = definition(place.running(), "course-zipped", channel(f"s3://{BUCKET}/rows.csv"), bucket=BUCKET)
+    job["ResourceConfig"]["InstanceType"] = "ml.m5.2xlarge"
+    sagemaker = place.client("sagemaker")
+
+    def zipped(request, **_):
+        request.data = gzip.compress(request.data)
+        request.headers["Content-Encoding"] = "gzip"
+
+    sagemaker.meta.events.register_first("before-sign.sagemaker.CreateTrainingJob", zipped)
+    assert denied(sagemaker.create_training_job, **job)[1] == refused(
+        "sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/course-zipped", explicit=True
+    )
+
+
+def test_what_a_request_says_of_its_caller_and_its_time(trained):
+    role = trained.running().account.role_arn
+    is_role = {"ArnEquals": {"aws:PrincipalArn": role}, "StringEquals": {"aws:PrincipalType": "AssumedRole"}}
+    place = under(trained, allow("sagemaker:ListModels", "*", **is_role))
+    assert place.client("sagemaker").list_models()["Models"]
+    late = {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
+    under(trained, allow("*"), allow("*", "*", **late) | {"Effect": "Deny"})
+    assert "explicit deny" in denied(place.client("sagemaker").list_models)[1]
+    few = {"NumericLessThan": {"s3:max-keys": "10"}}
+    under(trained, allow("s3:ListBucket", "*", **few))
+    s3 = place.client("s3")
+    assert s3.list_objects_v2(Bucket=BUCKET, MaxKeys=9)["KeyCount"]
+    assert denied(s3.list_objects_v2, Bucket=BUCKET, MaxKeys=10)[0] == "AccessDenied"
+
+
 def test_a_policy_that_cannot_be_enforced_keeps_the_account_down(trained):
     trained.command("stop")
     path = trained.folder.parent / "odd.json"
@@ -267,6 +301,10 @@ def test_every_lesson_runs_under_the_learners_policy(learner):
     played(place, [path.relative_to(ROOT / "notebooks").with_suffix("") for path in lessons()])
     refusals = [call for call in recorded(place) if Policy(document).decide(*call) != "allowed"]
     assert {call[1] for call in refusals} <= {f"{SAGEMAKER}:training-job/course-large"}
+    taken = {action for action, _, _ in recorded(place)}
+    assert {action for action, reason in ONLY_THEN.items() if reason.startswith("insurance/0")} - taken <= {
+        "sagemaker:UpdatePipeline"
+    }
 
 
 def test_a_right_that_is_missing_is_said_in_one_sentence(learner):

@@ -88,6 +88,10 @@ def test_resources_match_in_their_own_case_with_wildcards(pattern, matches):
         ("NumericNotEquals", 10, "10.0", False),
         ("DateGreaterThan", "2020-04-01T00:00:00Z", "2020-04-02T00:00:00Z", True),
         ("DateLessThan", "2020-04-01T00:00:00Z", "1600000000", False),
+        ("DateEquals", "2020-04-01", "2020-04-01T00:00:00Z", True),  # UTC, where nothing else is said
+        ("NumericLessThan", 10, "abc", False),  # what is no number is not less
+        ("NumericNotEquals", 10, "abc", True),
+        ("IpAddress", "203.0.113.0/24", "here", False),
         ("IpAddress", ["192.0.2.0/24", "203.0.113.0/24"], "203.0.113.9", True),
         ("NotIpAddress", "203.0.113.0/24", "203.0.113.9", False),
         # Of several values of the request: any, or all.
@@ -127,6 +131,8 @@ def test_all_conditions_must_hold():
         ({"Statement": {"Effect": "Allow", "Action": "*"}}, "either Resource or NotResource"),
         ({"Statement": allow(Sid="Home", Resource="arn:aws:s3:::b/${aws:username}/*")}, "Home has a policy variable"),
         ({"Statement": allow(Condition={"StringSortOf": {"a:b": "c"}})}, "StringSortOf"),
+        ({"Statement": allow(Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})}, "MultiFactorAuthPresent"),
+        ({"Statement": allow(Condition=["a"])}, "has no attribute"),
         ({"Statement": allow(Condition={"NumericEquals": {"a:b": "many"}})}, "many"),
     ],
 )

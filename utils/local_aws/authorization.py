@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from . import resources
+from .bookkeeping import user_id
 from .errors import AwsError
 from .policy import Context, Policy
+from .protocols import plain
 from .resources import Kind, Resources
 from .signature import Key
 from .state import ROLE_NAME
@@ -89,15 +92,23 @@ class Authorization:
         if service == "s3":
             asked = self._s3(method, path, query, headers)
         elif "x-amz-target" in headers:
-            asked = self._json(service, headers["x-amz-target"].rpartition(".")[2], _parameters(body))
+            asked = self._json(service, headers["x-amz-target"].rpartition(".")[2], _parameters(headers, body))
         elif service == "sagemaker":
             name = unquote(path.split("/")[2]) if path.count("/") > 1 else ""
             asked = iter([Asked("sagemaker:InvokeEndpoint", self.resources.arn(resources.ENDPOINT, name), {})])
         else:
             asked = self._query(service, parse_qs(body.decode(errors="replace") or query))
+        session = ":assumed-role/" in key.arn
+        own = key.arn == self.account.identity_arn
+        role = re.sub(":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", key.arn)
         common = {
-            "aws:PrincipalArn": key.arn,
+            "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "aws:EpochTime": str(int(time.time())),
+            # Of a role's session the role, not the session.
+            "aws:PrincipalArn": self.account.role_arn if own else role,
             "aws:PrincipalAccount": self.account.account_id,
+            "aws:PrincipalType": "AssumedRole" if session else "User",
+            "aws:userid": user_id(self.account, key),
             "aws:RequestedRegion": self.account.region,
             "aws:SecureTransport": "true",  # nothing leaves this machine: as good as encrypted
             "aws:SourceIp": "127.0.0.1",
@@ -223,11 +234,11 @@ class Authorization:
             yield Asked(f"s3:{S3_OF_BUCKET.get((method, part), 'ListBucket')}", f"arn:aws:s3:::{bucket}", wanted)
 
 
-def _parameters(body: bytes) -> dict:
+def _parameters(headers: dict[str, str], body: bytes) -> dict:
     """The members of a JSON request; none if it is not one, which its service then says."""
     try:
-        params = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
+        params = json.loads(plain(headers, body) or b"{}")
+    except (AwsError, ValueError, RecursionError):
         return {}
     return params if isinstance(params, dict) else {}
 

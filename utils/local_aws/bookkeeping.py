@@ -1,30 +1,24 @@
 """IAM, STS and ECR by moto: services that only keep books.
 
-moto is mounted as the WSGI application that it is, and only when the first of these calls comes: most lessons
-need none of it.  What moto's STS and IAM give out as keys is entered among the account's keys, so that
-requests signed with them are let in.
+moto is started only when the first of these calls comes: most lessons need none of it.  What its STS and IAM give
+out as keys is entered among the account's keys, so that requests signed with them are let in.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
-from a2wsgi import WSGIMiddleware
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .books import FORM, Books
 from .errors import AwsError
-from .protocols import not_implemented, query_response
+from .protocols import not_implemented, query_response, service_model
 from .signature import Key
-from .state import ROLE_NAME, ROLE_PATH, Account
+from .state import Account
 from .store import open_database
 
 SERVICES = ("iam", "sts", "ecr")
@@ -33,12 +27,6 @@ SERVICES = ("iam", "sts", "ecr")
 UNTRUE = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey", "GetSessionToken",
           "GetFederationToken", "GetAuthorizationToken")  # fmt: skip
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
 SCHEMA = """
 create table if not exists keys (
     access_key_id text primary key, secret_access_key text not null, session_token text, arn text not null);
@@ -72,84 +60,65 @@ class Keys:
             )
 
 
+def user_id(account: Account, key: Key) -> str:
+    """What STS calls the owner of a key."""
+    return f"AROA{account.access_key_id[4:]}:{key.arn.rpartition('/')[2]}"
+
+
 class Bookkeeping:
     """The services of ``SERVICES``."""
 
-    def __init__(self, account: Account, keys: Keys) -> None:
+    def __init__(self, folder: Path, account: Account, keys: Keys) -> None:
         self.account = account
         self.keys = keys
-        self._lock = threading.Lock()
-        self._dispatcher: Callable | None = None
-        self._application: WSGIMiddleware | None = None
+        self.books = Books(folder, account)
 
     async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
         """Answer a request whose signature has been checked."""
-        form = parse_qs(body.decode(errors="replace") or request.url.query)
+        body = body or request.url.query.encode()
+        form = parse_qs(body.decode(errors="replace"))
         action = form.get("Action", [request.headers.get("x-amz-target", "").rpartition(".")[2]])[0]
         if service == "sts" and action == "GetCallerIdentity":
             # Ours, not moto's: it must know whose keys have signed.
             result = {
                 "Arn": key.arn,
-                "UserId": f"AROA{self.account.access_key_id[4:]}:{key.arn.rpartition('/')[2]}",
+                "UserId": user_id(self.account, key),
                 "Account": self.account.account_id,
             }
             return query_response(action, STS_NAMESPACE, result)
-        missing = not_implemented(f"{service.upper()}'s operation {action}")
+        if action not in service_model(service).operation_names:
+            raise AwsError("InvalidAction", f"Could not find operation {action} of {service.upper()}.")
         if action in UNTRUE:
-            raise missing
-        application = await run_in_threadpool(self._mounted)
+            raise not_implemented(f"{service.upper()}'s operation {action}")
+        target = request.headers.get("x-amz-target")
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"} if target else FORM
+        return await run_in_threadpool(self._answer, service, action, form, headers, body, key)
+
+    def _answer(
+        self, service: str, action: str, form: dict[str, list[str]], headers: dict[str, str], body: bytes, key: Key
+    ) -> Response:
         if action == "AssumeRole":
-            await run_in_threadpool(self._check_role, form.get("RoleArn", [""])[0], key)
+            self._check_role(form.get("RoleArn", [""])[0], key)
+        missing = not_implemented(f"{service.upper()}'s operation {action}")
         try:
-            response = await _call(application, request.scope, body)
+            answer = self.books.ask(service, action, key.access_key_id, headers, body)
         except NotImplementedError:
             raise missing from None
-        if b"<!doctype html" in response.body[:200].lower() or response.status_code >= 500:
+        text = answer.get_data(as_text=True)
+        if "<!doctype html" in text[:200].lower() or answer.status_code >= 500:
             raise missing
-        if action == "DeleteAccessKey" and response.status_code in (200, 404):
+        if action == "DeleteAccessKey" and answer.status_code in (200, 404):
             self.keys.remove(form.get("AccessKeyId", [""])[0])
         elif service != "ecr":
-            self._remember(response.body.decode(), key)
-        return response
-
-    def _mounted(self) -> WSGIMiddleware:
-        with self._lock:
-            if self._application is None:
-                os.environ["MOTO_ACCOUNT_ID"] = self.account.account_id
-                from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-                dispatcher = DomainDispatcherApplication(create_backend_app)
-                # The account's execution role, which every notebook's ``get_execution_role()`` asks for.
-                trust = json.dumps(TRUST)
-                self._ask(
-                    dispatcher, "CreateRole", RoleName=ROLE_NAME, Path=ROLE_PATH, AssumeRolePolicyDocument=trust
-                )
-                self._dispatcher = dispatcher
-                self._application = WSGIMiddleware(dispatcher, workers=4)
-            return self._application
-
-    def _ask(self, dispatcher: Callable, action: str, **form: str) -> int:
-        """Ask moto's IAM itself; the answer's status."""
-        from werkzeug.test import Client  # moto brings it, and is not loaded before it is needed
-
-        day = time.strftime("%Y%m%d", time.gmtime())
-        answer = Client(dispatcher).post(
-            "/",
-            data=urlencode({"Action": action, "Version": "2010-05-08", **form}),
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Authorization": f"AWS4-HMAC-SHA256 Credential={self.account.access_key_id}/{day}/"
-                f"{self.account.region}/iam/aws4_request, SignedHeaders=host, Signature=0",
-                "Host": "iam.amazonaws.com",
-            },
-        )
-        return answer.status_code
+            self._remember(text, key)
+        shown = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
+        return Response(text, answer.status_code, shown)
 
     def _check_role(self, arn: str, key: Key) -> None:
         """Refuse to assume a role that is not there: moto itself would not."""
         name = arn.rpartition("/")[2]
         known = arn.startswith(f"arn:aws:iam::{self.account.account_id}:role/")
-        if not known or self._ask(self._dispatcher, "GetRole", RoleName=name) != 200:
+        if not known or self.books.ask_iam("GetRole", RoleName=name) != 200:
             text = f"User: {key.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             raise AwsError("AccessDenied", text, 403)
 
@@ -173,31 +142,3 @@ class Bookkeeping:
                 )
             )
 
-
-async def _call(application: WSGIMiddleware, scope: dict, body: bytes) -> Response:
-    """Pass a request whose body has been read to a mounted application and gather its answer."""
-    parts: list[bytes] = []
-    start: dict = {}
-    sent = False
-
-    async def receive() -> dict:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: dict) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-        else:
-            parts.append(message.get("body", b""))
-
-    await application(scope, receive, send)
-    if not start:
-        raise AwsError("InternalFailure", "The service gave no answer.", 500)
-    response = Response(b"".join(parts), start["status"])
-    response.raw_headers = [
-        (name, value) for name, value in start["headers"] if name.lower() not in (b"server", b"date")
-    ]
-    return response

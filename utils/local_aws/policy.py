@@ -11,7 +11,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,12 @@ from .state import StateError
 Decision = Literal["allowed", "implicitDeny", "explicitDeny"]
 Context = Mapping[str, str | list[str]]
 
+GLOBAL_KEYS = frozenset(
+    "aws:currenttime aws:epochtime aws:principalaccount aws:principalarn aws:principaltype aws:requestedregion "
+    "aws:securetransport aws:sourceip aws:tagkeys aws:userid".split()
+)
+"""The condition keys of all services, in lower case, that requests are given here; and ``aws:RequestTag/KEY`` and
+``aws:ResourceTag/KEY``."""
 _ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 MATCHES: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda value, wanted: value == wanted,
@@ -102,8 +108,12 @@ def _check(statement: dict) -> None:
         _, plain, _ = _operator(operator)
         if plain != "Null" and plain not in MATCHES and plain not in NEGATIONS:
             raise ValueError(f"{name} has the condition operator {operator}, which is not known")
-        for value in (value for values in wanted.values() for value in _as_list(values)):
-            _meaningful(plain, value)
+        for key, values in wanted.items():
+            tag = key.lower().startswith(("aws:requesttag/", "aws:resourcetag/"))
+            if key.lower().startswith("aws:") and not tag and key.lower() not in GLOBAL_KEYS:
+                raise ValueError(f"{name} has the condition key {key}, which is not implemented")
+            for value in _as_list(values):
+                _meaningful(plain, value)
 
 
 def _meaningful(operator: str, wanted: object) -> None:
@@ -157,7 +167,10 @@ def _holds(operator: str, values: list[str] | None, wanted: list[str]) -> bool:
     match = MATCHES[NEGATIONS.get(plain, plain)]
 
     def one(value: str) -> bool:
-        return any(match(value, each) for each in wanted) != negated
+        try:
+            return any(match(value, each) for each in wanted) != negated
+        except ValueError:  # the request's value is none of the operator's kind
+            return negated
 
     return all(map(one, values)) if quantifier == "ForAllValues" else any(map(one, values))
 
@@ -178,8 +191,11 @@ def _arn(value: str, wanted: str) -> bool:
 
 
 def _date(text: str) -> float:
-    """Seconds since the epoch, from these or from ISO 8601."""
-    return float(text) if re.fullmatch(r"[0-9.]+", text) else datetime.fromisoformat(text).timestamp()
+    """Seconds since the epoch, from these or from ISO 8601, which is UTC unless it says otherwise."""
+    if re.fullmatch(r"[0-9.]+", text):
+        return float(text)
+    date = datetime.fromisoformat(text)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,7 @@ import json
 import re
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from xml.sax.saxutils import escape
 
@@ -68,9 +68,7 @@ class JsonService:
             raise AwsError("UnknownOperationException", f"{self.title} has no operation named '{name}'.")
         if name not in self.operations:
             raise not_implemented(f"{self.title}'s operation {name}")
-        if request.headers.get("content-encoding", "").lower() == "gzip":
-            body = _unzipped(body)  # boto3 sends PutMetricData so, from 10 KB on
-        params = self._params(name, body)
+        params = self._params(name, plain(request.headers, body))
         function, wants_request = self.operations[name]
         answer = function(params, request) if wants_request else function(params)
         if inspect.isawaitable(answer):
@@ -90,15 +88,18 @@ class JsonService:
         return params
 
 
-def _unzipped(body: bytes) -> bytes:
+def plain(headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request's body, which boto3 sends compressed where that pays: PutMetricData's, from 10 KB on."""
+    if headers.get("content-encoding", "").lower() != "gzip":
+        return body
     stream = zlib.decompressobj(wbits=31)
     try:
-        plain = stream.decompress(body, MAX_UNZIPPED)
+        unzipped = stream.decompress(body, MAX_UNZIPPED)
     except zlib.error:
-        plain = b""
+        unzipped = b""
     if not stream.eof:
         raise AwsError("SerializationException", f"The request's body is not gzip of at most {MAX_UNZIPPED} bytes.")
-    return plain
+    return unzipped
 
 
 def _no_number(name: str) -> None:

@@ -88,7 +88,7 @@ class Application:
         self.invocations = Invocations(self.endpoints)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
-        self.bookkeeping = Bookkeeping(account, self.keys)
+        self.bookkeeping = Bookkeeping(folder, account, self.keys)
         packages = ModelRegistry(resources, self.s3)
         sagemaker = {
             **self.training.operations,

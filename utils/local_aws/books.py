@@ -1,0 +1,167 @@
+"""moto's state, kept: the changes that were acknowledged, and made again when the account's process starts anew.
+
+moto keeps all in memory.  Each request to it is given a seed for what it draws and a moment for its dates; one that
+changed something is written down with both before it is answered.  Made again in their order, the changes give the
+same ids, keys and dates.  (A pickle of moto's objects would be tied to one version of moto, and would have to be
+written whole at every change.)
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from .state import ROLE_NAME, ROLE_PATH, Account
+from .store import open_database
+
+if TYPE_CHECKING:
+    from werkzeug.test import Client, TestResponse
+
+SCHEMA = """
+create table if not exists changes (
+    id integer primary key autoincrement, action text not null, at real not null, seed text not null,
+    headers text not null, body blob not null);
+create table if not exists subjects (change integer not null references changes (id), subject text not null);
+create index if not exists changes_by_subject on subjects (subject);
+"""
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+READS = re.compile("Get|List|Describe|Simulate|Generate|BatchGet|BatchCheck")
+# What a resource is named by in the requests that make, change and delete it.
+NAMES = {
+    "Role": "RoleName",
+    "User": "UserName",
+    "Group": "GroupName",
+    "Policy": "PolicyArn",
+    "InstanceProfile": "InstanceProfileName",
+    "AccessKey": "AccessKeyId",
+    "Repository": "repositoryName",
+}
+
+log = logging.getLogger("local_aws")
+
+
+class Books:
+    """moto's IAM, STS and ECR as they were left; they answer one request at a time."""
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.account = account
+        self.database = open_database(folder / "books.sqlite", SCHEMA)
+        self._lock = threading.Lock()
+        self._moto: Client | None = None
+
+    def ask(self, service: str, action: str, caller: str, headers: dict[str, str], body: bytes) -> TestResponse:
+        """moto's answer to a request that was signed with the key ``caller``.
+
+        ``headers`` are those that tell how to read the body.  Raises NotImplementedError if moto has no such
+        operation.
+        """
+        with self._lock:
+            if self._moto is None:
+                self._moto = self._started()
+            return self._answer(self._moto, service, action, caller, headers, body)
+
+    def ask_iam(self, action: str, **form: str) -> int:
+        """Ask IAM in the account's own name; the answer's status."""
+        return self.ask("iam", action, self.account.access_key_id, FORM, _form(action, form)).status_code
+
+    def _started(self) -> Client:
+        """moto, with all that was done in it."""
+        os.environ["MOTO_ACCOUNT_ID"] = self.account.account_id
+        from moto.core import utils
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.test import Client  # moto brings it
+
+        # All of moto asks one function for the time, and that looks the time up under this name.
+        utils.datetime = SimpleNamespace(**{**vars(datetime), "datetime": _Moment})
+        moto = Client(DomainDispatcherApplication(create_backend_app))
+        for row in self.database.read("select * from changes order by id"):
+            answer = _call(moto, json.loads(row["headers"]), row["body"], row["seed"], row["at"])
+            if answer.status_code >= 400:
+                log.warning("books: %s could not be made again (%d)", row["action"], answer.status_code)
+        if not self.database.read("select 1 from sqlite_sequence where name = 'changes'"):
+            # The account's execution role, which every notebook's ``get_execution_role()`` asks for.
+            role = {"RoleName": ROLE_NAME, "Path": ROLE_PATH, "AssumeRolePolicyDocument": json.dumps(TRUST)}
+            body = _form("CreateRole", role)
+            self._answer(moto, "iam", "CreateRole", self.account.access_key_id, FORM, body)
+        return moto
+
+    def _answer(
+        self, moto: Client, service: str, action: str, caller: str, headers: dict[str, str], body: bytes
+    ) -> TestResponse:
+        scope = f"{caller}/{time.strftime('%Y%m%d', time.gmtime())}/{self.account.region}/{service}/aws4_request"
+        headers = headers | {
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+            "Host": f"{service}.amazonaws.com",
+        }
+        seed, at = str(secrets.randbits(128)), time.time()
+        answer = _call(moto, headers, body, seed, at)
+        if answer.status_code < 400 and service != "sts" and not READS.match(action):
+            self._write_down(action, at, seed, headers, body, answer.get_data(as_text=True))
+        return answer
+
+    def _write_down(self, action: str, at: float, seed: str, headers: dict, body: bytes, answer: str) -> None:
+        """Keep a change.  All that was done to a resource is forgotten with it, and so is its deletion."""
+        subjects = _subjects(action, body, answer)
+        noun = action.removeprefix("Delete")
+        with self.database.write() as cursor:
+            if action.startswith("Delete") and noun in NAMES:
+                done = cursor.execute(
+                    "select id, action from changes join subjects on change = id where subject = ?",
+                    (f"{NAMES[noun]}={subjects.get(NAMES[noun])}",),
+                ).fetchall()
+                if any(each["action"] == f"Create{noun}" for each in done):
+                    gone = [(each["id"],) for each in done]
+                    cursor.executemany("delete from subjects where change = ?", gone)
+                    cursor.executemany("delete from changes where id = ?", gone)
+                    return
+            row = (action, at, seed, json.dumps(headers), body)
+            cursor.execute("insert into changes (action, at, seed, headers, body) values (?, ?, ?, ?, ?)", row)
+            named = [(cursor.lastrowid, f"{name}={value}") for name, value in subjects.items()]
+            cursor.executemany("insert into subjects values (?, ?)", named)
+
+
+class _Moment(datetime.datetime):
+    """A clock that stands still at the moment of the request that moto is answering."""
+
+    at = 0.0  # seconds since the epoch
+
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(cls.at, tz)
+
+
+def _call(moto: Client, headers: dict[str, str], body: bytes, seed: str, at: float) -> TestResponse:
+    """One request, with a seed, which moto has a request of its own for, and at a moment."""
+    moto.post("/moto-api/seed", query_string={"a": seed})
+    _Moment.at = at
+    return moto.post("/", data=body, headers=headers)
+
+
+def _form(action: str, form: dict[str, str]) -> bytes:
+    return urlencode({"Action": action, "Version": "2010-05-08", **form}).encode()
+
+
+def _subjects(action: str, body: bytes, answer: str) -> dict[str, str]:
+    """The resources that a request names, by their member's name; a new policy or key is named by the answer."""
+    text = body.decode(errors="replace")
+    members = json.loads(text) if text.startswith("{") else dict(parse_qsl(text))
+    named = {"CreatePolicy": ("PolicyArn", "Arn"), "CreateAccessKey": ("AccessKeyId", "AccessKeyId")}.get(action)
+    if named:
+        members[named[0]] = re.search(f"<{named[1]}>([^<]+)</", answer).group(1)
+    return {name: members[name] for name in NAMES.values() if isinstance(members.get(name), str)}
