@@ -111,3 +111,19 @@ def test_the_folder_of_an_account_is_its_owners_alone(tmp_path):
     first = open_account(folder)
     assert folder.stat().st_mode & 0o077 == 0
     assert open_account(folder) == first != open_account(tmp_path / "other")
+
+
+def test_what_a_role_may_do_is_what_it_will_be_let(account, iam):
+    """Version 3 of the SageMaker SDK asks before it sends a job."""
+    asked = {"PolicySourceArn": account.account.role_arn, "ActionNames": ["s3:GetObject", "logs:PutLogEvents"]}
+    pages = list(iam.get_paginator("simulate_principal_policy").paginate(**asked))
+    results = [each for page in pages for each in page["EvaluationResults"]]
+    assert [(each["EvalActionName"], each["EvalDecision"], each["EvalResourceName"]) for each in results] == [
+        ("s3:GetObject", "allowed", "*"),
+        ("logs:PutLogEvents", "allowed", "*"),
+    ]
+    with pytest.raises(ClientError, match="The role with name Nobody cannot be found") as caught:
+        iam.simulate_principal_policy(**asked | {"PolicySourceArn": asked["PolicySourceArn"] + "/Nobody"})
+    assert caught.value.response["Error"]["Code"] == "NoSuchEntity"
+    with pytest.raises(ClientError, match="PolicyInputList .* is not implemented"):
+        iam.simulate_principal_policy(**asked, PolicyInputList=["{}"])

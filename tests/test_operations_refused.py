@@ -81,7 +81,7 @@ def test_a_service_that_is_not_there(account, service, operation, params):
 @pytest.mark.parametrize(
     ("service", "operation", "params", "name"),
     [
-        ("iam", "simulate_principal_policy", {"PolicySourceArn": "a", "ActionNames": ["b"]}, "SimulatePrincipalPolicy"),
+        ("iam", "simulate_custom_policy", {"PolicyInputList": ["a"], "ActionNames": ["b"]}, "SimulateCustomPolicy"),
         ("sts", "decode_authorization_message", {"EncodedMessage": "m"}, "DecodeAuthorizationMessage"),
         ("ecr", "start_lifecycle_policy_preview", {"repositoryName": "r"}, "StartLifecyclePolicyPreview"),
         ("cloudwatch", "describe_alarms", {}, "DescribeAlarms"),

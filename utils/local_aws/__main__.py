@@ -215,9 +215,9 @@ def doctor(_: argparse.Namespace) -> int:
     try:
         major = int(version("sagemaker").split(".")[0])
         say(
-            major == 2,
+            major in (2, 3),
             f"the SageMaker SDK is of version {major}",
-            "The lessons need version 2: run 'make setup'.",
+            "The lessons need version 2, or 3: run 'make setup'.",
         )
     except PackageNotFoundError:
         pass

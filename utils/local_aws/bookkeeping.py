@@ -27,6 +27,7 @@ SERVICES = ("iam", "sts", "ecr")
 UNTRUE = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey", "GetSessionToken",
           "GetFederationToken", "GetAuthorizationToken")  # fmt: skip
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 SCHEMA = """
 create table if not exists keys (
     access_key_id text primary key, secret_access_key text not null, session_token text, arn text not null);
@@ -97,6 +98,8 @@ class Bookkeeping:
     def _answer(
         self, service: str, action: str, form: dict[str, list[str]], headers: dict[str, str], body: bytes, key: Key
     ) -> Response:
+        if action == "SimulatePrincipalPolicy":
+            return query_response(action, IAM_NAMESPACE, self._simulate(form))
         if action == "AssumeRole":
             self._check_role(form.get("RoleArn", [""])[0], key)
         missing = not_implemented(f"{service.upper()}'s operation {action}")
@@ -113,6 +116,26 @@ class Bookkeeping:
             self._remember(text, key)
         shown = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
         return Response(text, answer.status_code, shown)
+
+    def _simulate(self, form: dict[str, list[str]]) -> dict:
+        """What a role or a user may do: all that is asked, for no policy of theirs is enforced."""
+        given = {re.sub(r"\.member\.\d+.*", "", name) for name in form} - {"Action", "Version"}
+        if beyond := given - {"PolicySourceArn", "ActionNames", "ResourceArns", "MaxItems", "Marker"}:
+            raise not_implemented(f"{min(beyond)} of IAM's operation SimulatePrincipalPolicy")
+        arn = form.get("PolicySourceArn", [""])[0]
+        kind, _, path = arn.rpartition(":")[2].partition("/")
+        name, noun = path.rpartition("/")[2], kind.capitalize()
+        known = arn.startswith(f"arn:aws:iam::{self.account.account_id}:") and kind in ("role", "user")
+        if not known or self.books.ask_iam(f"Get{noun}", **{f"{noun}Name": name}) != 200:
+            raise AwsError("NoSuchEntity", f"The {kind or 'entity'} with name {name} cannot be found.", 404)
+        resources = [text for key, (text,) in form.items() if key.startswith("ResourceArns.")] or ["*"]
+        results = [
+            {"EvalActionName": text, "EvalResourceName": resource, "EvalDecision": "allowed"}
+            for key, (text,) in form.items()
+            if key.startswith("ActionNames.")
+            for resource in resources
+        ]
+        return {"EvaluationResults": results, "IsTruncated": "false"}
 
     def _check_role(self, arn: str, key: Key) -> None:
         """Refuse to assume a role that is not there: moto itself would not."""

@@ -20,11 +20,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from starlette.requests import Request
+
 from . import inference_pipeline, serving
 from .errors import AwsError
 from .inference_pipeline import containers_of
 from .jobs import refuse
 from .logs import Logs
+from .patience import Patience
 from .protocols import executes, not_implemented
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
@@ -72,6 +75,7 @@ class Endpoints:
         self.resources = resources
         self.objects = objects
         self.logs = logs
+        self.patience = Patience()
         self.serving: dict[str, list[Variant]] = {}
         self.lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
         self._variants: set[Variant] = set()  # all that have been begun and not ended, serving or not yet
@@ -132,6 +136,7 @@ class Endpoints:
             "LastModifiedTime": created,
         }
         arn = self.resources.add(ENDPOINT, name, body, params.get("Tags"))
+        self.patience.begin(name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
         threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
         return {"EndpointArn": arn}
@@ -144,8 +149,13 @@ class Endpoints:
                 machines += _machines_of(self.resources.find(ENDPOINT_CONFIG, body["EndpointConfigName"]) or {})
         return machines
 
-    def describe(self, params: dict) -> dict:
-        body = self.resources.get(ENDPOINT, params["EndpointName"])
+    async def describe(self, params: dict, request: Request) -> dict:
+        name = self.resources.get(ENDPOINT, params["EndpointName"])["EndpointName"]
+        changing = ("Creating", "Updating")
+        await self.patience.hold(
+            name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
+        )
+        body = self.resources.get(ENDPOINT, name)
         body.pop(DEPLOYMENT, None)
         return body
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import os
@@ -22,10 +21,11 @@ from .containers import Container
 from .errors import AwsError
 from .lifeline import PEER_LOST
 from .logs import Logs
+from .patience import Patience
 from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
 from .s3 import S3
-from .state import ASKS_OFTEN, Account
+from .state import Account
 
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86_400  # seconds
@@ -35,11 +35,6 @@ MAX_REASON = 1024  # characters of a FailureReason
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again. "
 LOST = INTERNAL + "(The embedded account's process ended while this job ran.)"
 BROKEN = INTERNAL + "('python -m utils.local_aws logs' shows what happened.)"
-# The SDK waits 5 s before it first asks and 30 s before it asks again; holding its question until the job
-# ends spares the wait.  Others get their answer at once, the SDK's session in ``session.py`` among them.
-HOLD_FOR = "AWS-SageMaker-Python-SDK"
-HOLD_AFTER = 4.0  # seconds since the job's last Describe, or its creation
-HOLD_AT_MOST = 50.0  # seconds; botocore gives up reading at 60
 
 log = logging.getLogger("local_aws")
 
@@ -60,7 +55,7 @@ class Jobs:
         self.objects = objects
         self.logs = logs
         self.running: dict[str, JobRun] = {}
-        self._asked: dict[str, float] = {}
+        self.patience = Patience()
 
     def fail(self, name: str, reason: str) -> None:
         """End a job as Failed."""
@@ -80,25 +75,15 @@ class Jobs:
 
     def begin(self, run: JobRun) -> None:
         """Set a new job to work."""
-        self._asked[run.job] = time.monotonic()
+        self.patience.begin(run.job)
         self.running[run.job] = run
         run.start()
 
     async def describe(self, params: dict, request: Request) -> dict:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
-        waited = time.monotonic() - self._asked.get(name, 0.0)
-        patient = HOLD_FOR in request.headers.get("user-agent", "") and ASKS_OFTEN not in request.headers
-        if name in self.running and patient and waited > HOLD_AFTER:
-            until = time.monotonic() + HOLD_AT_MOST
-            while name in self.running and time.monotonic() < until and not await request.is_disconnected():
-                await asyncio.sleep(0.05)
-            body = self.resources.get(self.kind, name)
-        if body[f"{self.kind.name}Status"] in ENDED:
-            self._asked.pop(name, None)
-        else:
-            self._asked[name] = time.monotonic()
-        return body
+        await self.patience.hold(name, request, lambda: name in self.running)
+        return self.resources.get(self.kind, name)
 
     def check_quota(self, cluster: dict, at_once: int = 1) -> None:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""

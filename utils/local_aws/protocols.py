@@ -155,14 +155,22 @@ def rest_json_error(error: AwsError) -> Response:
     return response
 
 
-def query_response(action: str, namespace: str, result: dict[str, str]) -> Response:
-    """An XML answer of the ``query`` protocol with one level of text members."""
-    members = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in result.items())
+def query_response(action: str, namespace: str, result: dict[str, str | list[dict]]) -> Response:
+    """An XML answer of the ``query`` protocol; its members are texts or lists of structures."""
     body = (
-        f'<{action}Response xmlns="{namespace}"><{action}Result>{members}</{action}Result>'
+        f'<{action}Response xmlns="{namespace}"><{action}Result>{_members(result)}</{action}Result>'
         f"<ResponseMetadata><RequestId>{request_id()}</RequestId></ResponseMetadata></{action}Response>"
     )
     return Response(body, media_type="text/xml")
+
+
+def _members(structure: dict[str, str | list[dict]]) -> str:
+    parts = []
+    for name, value in structure.items():
+        many = isinstance(value, list)
+        text = "".join(f"<member>{_members(each)}</member>" for each in value) if many else escape(value)
+        parts.append(f"<{name}>{text}</{name}>")
+    return "".join(parts)
 
 
 def query_error(error: AwsError) -> Response:

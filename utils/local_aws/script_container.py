@@ -40,12 +40,12 @@ def root_folder(folder: Path) -> Path:
 
 
 def lay_out(root: Path) -> None:
-    """Make the folders that a script expects of any container, and its ``python``."""
+    """Make the folders that a script expects of any container, and its ``python`` and ``pip``."""
     for folder in ("root", "bin"):
         (root / folder).mkdir(parents=True)
-    for name in ("python", "python3"):
-        program = root / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    for name in ("python", "python3", "pip", "pip3"):
+        program, module = root / "bin" / name, " -m pip" if name.startswith("pip") else ""
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{module} "$@"\n')
         program.chmod(0o755)
 
 
@@ -98,11 +98,16 @@ def start(
     )
 
 
+def reroot(file: Path, root: Path) -> None:
+    """Exchange the paths in a file for real ones: a shell reads it, and no Python is there to do it."""
+    text = file.read_bytes().decode(errors="surrogateescape")
+    file.write_bytes(rerooted.in_text(text, str(root)).encode(errors="surrogateescape"))
+
+
 def _reroot_script(arguments: Sequence[str], root: Path) -> None:
-    """Exchange the paths in the script that a shell is to run: no Python is there to do it."""
+    """Exchange the paths in the script that a shell is to run."""
     for argument in arguments:
         script = Path(argument)
         if root in script.parents and script.is_file():
-            text = script.read_bytes().decode(errors="surrogateescape")
-            script.write_bytes(rerooted.in_text(text, str(root)).encode(errors="surrogateescape"))
+            reroot(script, root)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.metadata import version
 
 import boto3
 
@@ -19,7 +20,7 @@ POLL = 0.2  # seconds
 
 
 def open_session():
-    """A ``sagemaker.Session`` on the embedded account, and the ARN of the role to pass to jobs.
+    """The SDK's session, of version 2 or 3, on the embedded account, and the ARN of the role to pass to jobs.
 
     This process's AWS environment, and boto3's default session with it, point to the embedded account from
     now on.  Raises StateError if the account cannot be started.
@@ -31,8 +32,18 @@ def open_session():
     sitecustomize.install()
     boto3.setup_default_session()
     _keep_alive(boto3.DEFAULT_SESSION, connection)
+    if is_version_3():
+        from sagemaker.core.helper.session_helper import Session
+
+        # Its resources sleep, not its session; the account holds their questions (``patience.py``).
+        return Session(boto3.DEFAULT_SESSION), connection.account.role_arn
     _ask_often(boto3.DEFAULT_SESSION)
     return _session_class()(boto3.DEFAULT_SESSION), connection.account.role_arn
+
+
+def is_version_3() -> bool:
+    """Whether this environment has version 3 of the SageMaker SDK, not version 2."""
+    return version("sagemaker").startswith("3.")
 
 
 def _keep_alive(session: boto3.Session, connection: Connection) -> None:

@@ -28,8 +28,6 @@ MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
 # What CreateTrainingJob takes and this account cannot do.
 REFUSED = (
     "AlgorithmSpecification.AlgorithmName",
-    "AlgorithmSpecification.ContainerEntrypoint",
-    "AlgorithmSpecification.ContainerArguments",
     "AlgorithmSpecification.TrainingImageConfig",
     "CheckpointConfig",
     "DebugRuleConfigurations",
@@ -81,7 +79,11 @@ class TrainingJobs(Jobs):
                 "ValidationException",
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
-        image = find_image(spec["TrainingImage"], "sagemaker_program" in params.get("HyperParameters", {}))
+        script = "sagemaker_program" in params.get("HyperParameters", {}) or "ContainerEntrypoint" in spec
+        image = find_image(spec["TrainingImage"], script)
+        own = [each for each in ("ContainerEntrypoint", "ContainerArguments") if each in spec]
+        if own and not (image.script_mode and "ContainerEntrypoint" in own):
+            raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
         if not image.train:
             raise not_implemented(f"Training with the image {spec['TrainingImage']}")
         self.resources.check_role(params["RoleArn"])

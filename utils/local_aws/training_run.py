@@ -43,6 +43,7 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
+DRIVERS = "sm_drivers"  # the channel in which version 3 of the SageMaker SDK sends programs of its own
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 # A training job's log shows a control character by its octal number: #011 is a tab.
 CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
@@ -111,7 +112,10 @@ class TrainingRun(JobRun):
             if self.stop_wanted.is_set():
                 return self._end("Stopped", "Stopped", None)
             self._enter("Training", "Training image download completed. Training in progress.")
-            status, secondary, reason = self._train(body)
+            try:
+                status, secondary, reason = self._train(body)
+            except ValueError as error:  # there is no such program
+                status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
@@ -192,7 +196,17 @@ class TrainingRun(JobRun):
                     raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
         if self.image.script_mode:
             script_container.lay_out(self.root)
+            if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
+                self._reroot_programs(host.base / "input" / "data")
             self._fetch_code(body.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+
+    def _reroot_programs(self, data: Path) -> None:
+        """Exchange the paths in what the job's own entry point runs: a shell's scripts, and the SDK's drivers.
+
+        Version 3 of the SageMaker SDK sends its drivers in a channel; they write paths into a file for a shell.
+        """
+        for file in [*data.glob("**/*.sh"), *data.glob(f"{DRIVERS}/**/*.py")]:
+            script_container.reroot(file, self.root)
 
     def _fetch_code(self, directory: str) -> None:
         """Bring the archive of the user's code here; a job has no keys to do it.  What is missing its program says."""
@@ -280,7 +294,9 @@ class TrainingRun(JobRun):
             "TRAINING_JOB_ARN": body["TrainingJobArn"],
         }
         if self.image.script_mode:
-            command = [*self.image.train, self.archive]
+            spec = body["AlgorithmSpecification"]
+            own = [*spec.get("ContainerEntrypoint", []), *spec.get("ContainerArguments", [])]
+            command = own or [*self.image.train, self.archive]
             return script_container.start(command, host.root, environment, self.jobs.account.region, keep)
         return Container(self.image.train, host.root, environment, keep, peers=peers)
 
