@@ -7,18 +7,34 @@ else
 PYTHONS = python3 python3.13 python3.12 python3.11
 endif
 
-ENV = .venv/bin/python
-READY = .venv/ready
-TESTABLE = .venv/testable
-BENCHABLE = .venv/benchable
-PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c requirements.lock
+# sdk=3: the lessons' second editions, and the environment that they need.
+ifeq ($(sdk),3)
+VENV = build/sdk-v3
+LOCK = requirements-sdk-v3.lock
+PACKAGES = --no-deps -r $(LOCK) -e .
+DISPLAY_NAME = Python 3 (SageMaker course, SDK 3)
+else
+VENV = .venv
+LOCK = requirements.lock
+PACKAGES = -r requirements.txt
+DISPLAY_NAME = Python 3 (SageMaker course)
+endif
+ENV = $(VENV)/bin/python
+READY = $(VENV)/ready
+TESTABLE = $(VENV)/testable
+BENCHABLE = $(VENV)/benchable
+PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c $(LOCK)
+# loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
+# names the files with long waits do not come last, as they would by their number of tests.
+PYTEST = -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
+	--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
 # For lesson 07; not in requirements.lock, since on some machines it is very large.
 PIP_TORCH = $(PIP) torch==2.13.0
 
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup course lab test soak bench notebooks studio kernel clean-aws lock clean moved
+.PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws lock clean moved
 
 help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
@@ -28,16 +44,18 @@ help:
 	@echo 'make soak       Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench      Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'
+	@echo 'make sdk-v3     Runs the checks of the second editions, for version 3 of the SDK, in an environment of their own.'
 	@echo 'make studio     Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
 	@echo 'make kernel     Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
 	@echo 'make clean-aws  Deletes what the lessons left running; with COURSE_AWS=aws in your AWS account.'
-	@echo 'make lock       Solves requirements.lock again; upgrade=yes takes the newest versions.'
+	@echo 'make lock       Solves the two locks again; upgrade=yes takes the newest versions.'
 	@echo 'make clean      Stops the embedded account; removes .venv and build, not what the account holds.'
 	@echo
 	@echo 'All but help, studio, lock and clean make .venv first if it is missing or out of date.'
+	@echo 'With sdk=3 setup, course, lab, notebooks and kernel are about the second editions.'
 
 setup: $(READY)
-	@echo 'The environment .venv is ready.'
+	@echo 'The environment $(VENV) is ready.'
 
 course: $(READY)
 	@$(ENV) -m utils.lessons run $(if $(series),--series "$(series)")
@@ -46,11 +64,13 @@ lab: $(READY)
 	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
 	$(ENV) -m jupyterlab notebooks/00_start_here.ipynb
 
-# loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
-# names the files with long waits do not come last, as they would by their number of tests.
 test: $(TESTABLE)
-	@$(ENV) -m pytest tests notebooks --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
-		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+	@$(ENV) $(PYTEST) tests notebooks
+	@$(MAKE) --no-print-directory sdk-v3
+
+sdk-v3:
+	@$(MAKE) --no-print-directory setup sdk=3
+	@build/sdk-v3/bin/python $(PYTEST) tests/sdk_v3 notebooks
 
 soak: $(TESTABLE)
 	@$(ENV) -m pytest -m soak tests
@@ -60,21 +80,23 @@ bench: $(BENCHABLE)
 
 notebooks: $(READY)
 	@$(ENV) -m utils.lessons regenerate
+ifneq ($(sdk),3)
+	@$(MAKE) --no-print-directory notebooks sdk=3
+endif
 
 # As in Studio, but for its SDK; lesson 07 needs PyTorch, which the image has and this environment has not.
 studio:
 	$(PYTHON) -m venv --clear build/studio && build/studio/bin/python -m pip install --quiet setuptools
 	build/studio/bin/python -m pip install --quiet --no-build-isolation -c docs/studio-4.4-constraints.txt \
 		-r requirements.txt pytest pytest-xdist
-	build/studio/bin/python -m pytest notebooks --numprocesses 2 --dist loadfile --nbval --nbval-current-env \
-		--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
+	build/studio/bin/python $(PYTEST) notebooks
 
 kernel: $(READY)
 	@spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
 	if [ -e "$$spec" ] && ! grep -q 'SageMaker course' "$$spec"; then \
 		echo "You already have a kernel python3 of your own: $$spec. It was left as it is." >&2; exit 1; \
 	fi; \
-	$(ENV) -m ipykernel install --user --name python3 --display-name 'Python 3 (SageMaker course)' \
+	$(ENV) -m ipykernel install --user --name python3 --display-name '$(DISPLAY_NAME)' \
 	&& echo 'Undo with: jupyter kernelspec remove python3'
 
 clean-aws: $(READY)
@@ -85,6 +107,9 @@ lock:
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
 		--no-emit-package regression-on-sagemaker --custom-compile-command 'make lock' \
 		--output-file requirements.lock requirements.txt requirements-test.txt
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
+		--no-emit-package regression-on-sagemaker --custom-compile-command 'make lock' \
+		--override requirements-sdk-v3.txt --output-file requirements-sdk-v3.lock requirements.txt requirements-sdk-v3.txt
 
 clean:
 	-@if [ -x $(ENV) ]; then $(ENV) -m utils.local_aws stop; fi
@@ -97,7 +122,7 @@ $(READY): moved
 endif
 moved:
 
-$(READY): requirements.lock requirements.txt
+$(READY): $(LOCK) requirements.txt
 	@python=; \
 	for candidate in $(PYTHONS); do \
 		"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
@@ -111,10 +136,10 @@ $(READY): requirements.lock requirements.txt
 		echo "$$python comes without venv. On Debian and Ubuntu: sudo apt install $$("$$python" -c \
 		'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; \
 	fi; \
-	echo "Making .venv with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
-	"$$python" -m venv --clear .venv
+	echo "Making $(VENV) with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
+	"$$python" -m venv --clear $(VENV)
 	@$(PIP) setuptools
-	@$(PIP) -r requirements.txt
+	@$(PIP) $(PACKAGES)
 	@# JupyterLab would ask the network for news and for newer versions.
 	@$(ENV) -m jupyter labextension disable '@jupyterlab/apputils-extension:announcements' 2>/dev/null
 	@pwd -P > $(READY)

@@ -11,17 +11,26 @@ import boto3
 import nbformat
 import pytest
 
-from utils.lessons.play import missing
+from utils.lessons.play import edition, installed_edition, missing
 
 STATE = Path(tempfile.mkdtemp(prefix="local-aws-test-"))
 # Set before anything is collected: the kernels that nbval starts inherit it.
 os.environ["LOCAL_AWS_STATE"] = str(STATE)
 for name in ("COURSE_AWS", "COURSE_DATA"):
     os.environ.pop(name, None)
+if installed_edition() != "3":
+    collect_ignore = ["sdk_v3"]  # `make sdk-v3` runs these
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the cells of a lesson whose outputs need what is not installed: PyTorch, where it is very large."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the cells of a lesson whose outputs need what is not installed.
+
+    That is the other version of the SDK, or PyTorch, where it is very large.
+    """
+    others = [item for item in items if is_lesson(item) and edition(item.path) != installed_edition()]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     lacks = {path: missing(nbformat.read(path, as_version=4)) for path in {it.path for it in items if is_lesson(it)}}
     for item in items:
         if lacks.get(item.path):

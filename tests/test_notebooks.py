@@ -11,7 +11,7 @@ import pytest
 from nbformat import NotebookNode
 from notebook_rules import KERNELSPEC, problems
 
-from utils.lessons.play import TEMPLATE, lessons
+from utils.lessons.play import SECOND_EDITION, TEMPLATE, edition, lessons
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PATHS = lessons()
@@ -28,8 +28,13 @@ def test_files_are_numbered_without_gaps() -> None:
     assert [path.name for path in NOTEBOOKS.glob("*.ipynb") if not path.name[0].isdigit()] == [TEMPLATE]
     assert set(PATHS) == {path for place in ("", "[!.]*/") for path in NOTEBOOKS.glob(f"{place}*.ipynb")}
     for folder in {path.parent for path in PATHS} - {NOTEBOOKS}:
-        numbers = sorted(path.name[:3] for path in folder.glob("*.ipynb"))
+        numbers = sorted(path.name[:3] for path in folder.glob("*.ipynb") if edition(path) == "2")
         assert numbers == [f"{number:02}_" for number in range(1, len(numbers) + 1)], folder
+
+
+def test_a_second_edition_lies_beside_the_first() -> None:
+    for path in [path for path in PATHS if edition(path) == "3"]:
+        assert path.with_stem(path.stem.removesuffix(SECOND_EDITION)) in PATHS
 
 
 def test_links_between_notebooks_lead_somewhere() -> None:
@@ -48,7 +53,7 @@ def test_the_table_of_lessons_tells_titles_and_minutes(table: Path) -> None:
     rows = re.findall(r"(?m)^\| \[(.+)\]\((\S+\.ipynb)\) \| [1-8–]* ?\| (\d+) \|$", text)
     told = {(table.parent / target).resolve(): (title, minutes) for title, target, minutes in rows}
     expected = {}
-    for path in PATHS:
+    for path in lessons(sdk="2"):
         prose = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells[:3])
         title, minutes = re.search(r"(?m)^# (.+)$", prose)[1], re.search(r"(?m)^(\d+) minutes · ", prose)[1]
         if path != table:

@@ -45,16 +45,27 @@ def texts() -> list[tuple[str, str]]:
     return [(str(path.relative_to(ROOT)), path.read_text("utf-8", errors="replace")) for path in tracked()]
 
 
+LOCKS = [
+    ("requirements.lock", "requirements-test.txt", set()),
+    ("requirements-sdk-v3.lock", "requirements-sdk-v3.txt", {"sagemaker"}),
+]
+
+
+@pytest.mark.parametrize(("lock", "beyond", "replaced"), LOCKS, ids=["v2", "v3"])
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(list(place.values())[i] for i in (0, 2, 4)))
-def test_the_lock_holds_every_requirement_once(place: dict[str, str]) -> None:
+def test_the_lock_holds_every_requirement_once(
+    place: dict[str, str], lock: str, beyond: str, replaced: set[str]
+) -> None:
+    """`replaced`: what `beyond` asks for in another version than requirements.txt."""
     locked: dict[str, str] = {}
-    for requirement in requirements("requirements.lock"):
+    for requirement in requirements(lock):
         if applies(requirement, place):
             (specifier,) = requirement.specifier
             assert specifier.operator == "=="
             assert canonicalize_name(requirement.name) not in locked
             locked[canonicalize_name(requirement.name)] = specifier.version
-    for requirement in requirements("requirements.txt") + requirements("requirements-test.txt"):
+    kept = [each for each in requirements("requirements.txt") if each.name not in replaced]
+    for requirement in kept + requirements(beyond):
         if applies(requirement, place):
             assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
 
@@ -120,7 +131,7 @@ def test_make_help_names_every_target_and_is_the_default() -> None:
 @pytest.mark.parametrize("there", [[], ["python3.13"]])
 def test_without_a_fitting_python_make_says_which_are_needed(tmp_path: Path, there: list[str]) -> None:
     """`there`: further Pythons on the path, all of them too old."""
-    for name in ("Makefile", "requirements.txt", "requirements.lock"):
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "requirements-sdk-v3.lock"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     for name in ["python3", *there]:
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")

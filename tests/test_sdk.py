@@ -473,16 +473,23 @@ def test_an_account_that_is_none(monkeypatch, where):
 
 @pytest.mark.parametrize("found", ["3.27.0", "1.72.1"])
 def test_an_sdk_of_another_version(monkeypatch, found):
-    monkeypatch.setattr(utils.course, "version", lambda package: found)
+    monkeypatch.setattr("utils.preflight.sdk.version", lambda package: found)
     with pytest.raises(CourseError, match=rf"This kernel has version {found} of the SageMaker SDK"):
         utils.start("sdk")
+
+
+@pytest.mark.parametrize("found", ["2.257.7", "4.0"])
+def test_an_sdk_that_is_not_the_second_editions(monkeypatch, found):
+    monkeypatch.setattr("utils.preflight.sdk.version", lambda package: found)
+    with pytest.raises(CourseError, match=rf"has version {found} .* written for version 3.*make lab sdk=3"):
+        utils.start("sdk", edition="3")
 
 
 def test_no_sdk(monkeypatch):
     def version(package):
         raise importlib.metadata.PackageNotFoundError(package)
 
-    monkeypatch.setattr(utils.course, "version", version)
+    monkeypatch.setattr("utils.preflight.sdk.version", version)
     with pytest.raises(CourseError, match="This kernel has no SageMaker SDK"):
         utils.start("sdk")
 

@@ -10,13 +10,14 @@ import os
 import re
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
 from IPython import get_ipython
 
 from utils.local_aws.prices import HOSTING, JOBS, PRICED
+from utils.preflight import sdk
 from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
@@ -34,7 +35,7 @@ class CourseError(Exception):
 class Course:
     """A lesson's place in an AWS account; ``start`` makes it.
 
-    ``session`` is a ``sagemaker.Session``, ``role`` the ARN of the role that jobs take, ``tags`` what every
+    ``session`` is the SDK's ``Session``, ``role`` the ARN of the role that jobs take, ``tags`` what every
     resource of this kernel carries; ``bucket`` and ``prefix`` say where its objects go.
     """
 
@@ -91,22 +92,27 @@ class Course:
             delete_endpoint(self.session.sagemaker_client, name)
 
 
-def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
+def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | None = "2") -> Course:
     """Open the account that this kernel works in, and print which it is and what the lesson costs there.
 
     ``COURSE_AWS`` chooses: ``local`` (or unset) is the embedded account on this machine, ``aws`` the account
-    of your credentials.  ``jobs`` and ``endpoint_minutes`` are what the lesson uses, for the estimate.
+    of your credentials.  ``jobs`` and ``endpoint_minutes`` are what the lesson uses, for the estimate;
+    ``edition`` is the version of the SDK that it is written for, None if any will do.
 
     Raises CourseError with a sentence if the account or the SDK cannot be used.
     """
     where = os.environ.get("COURSE_AWS", "local")
     if where not in ("local", "aws"):
         raise CourseError(f"COURSE_AWS is '{where}'. It must be 'local' or 'aws'.")
-    _check_sdk()
+    try:
+        sdk.check(edition)
+    except ValueError as error:
+        raise CourseError(str(error)) from None
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
     for name in ("sagemaker", "sagemaker.config", "botocore"):
         # Their notices come or not with what the kernel has imported before, and tell nothing about the lesson.
         logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", 'install "ipywidgets"')  # with which version 3 would draw while it waits
     with _own_tracebacks():
         session, role = _local_session() if where == "local" else _aws_session()
     cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"]
@@ -121,19 +127,6 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0) -> Course:
     user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or getpass.getuser())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
     return Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
-
-
-def _check_sdk() -> None:
-    try:
-        found = version("sagemaker")
-    except PackageNotFoundError:
-        raise CourseError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
-    if not found.startswith("2."):
-        raise CourseError(
-            f"This kernel has version {found} of the SageMaker SDK; these lessons are written for version 2. "
-            "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
-            "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
-        )
 
 
 @contextmanager

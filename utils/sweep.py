@@ -42,7 +42,7 @@ def running_of_user() -> list[str]:
     from utils.course import start
 
     with redirect_stdout(None):
-        course = start("clean-up")
+        course = start("clean-up", edition=None)
     return running(course.session.sagemaker_client, user_tags(course))
 
 

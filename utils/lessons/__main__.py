@@ -9,7 +9,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from utils.course import CourseError
-from utils.lessons.play import ROOT, lessons
+from utils.lessons.play import ROOT, installed_edition, lessons
 from utils.local_aws.state import StateError
 
 
@@ -39,7 +39,7 @@ def run_course(series: str | None) -> int:
     from utils.sweep import running_of_user
 
     try:
-        paths = lessons(series)
+        paths = lessons(series, sdk=installed_edition())
     except ValueError as error:
         raise CourseError(str(error)) from None
     if data := os.environ.get("COURSE_DATA"):  # relative to this folder; each kernel works in its notebook's
@@ -73,7 +73,7 @@ def run_notebooks() -> int:
         state = Path(folder) / "account"
         os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=str(state), IPYTHONDIR=f"{folder}/ipython")
         try:
-            return regenerate(lessons(), masks)
+            return regenerate(lessons(sdk=installed_edition()), masks)
         finally:
             client.stop(state)
 

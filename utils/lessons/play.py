@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "your_own_regression.ipynb"
+SECOND_EDITION = "_sdk_v3"  # ends the names of lessons that are written for version 3 of the SageMaker SDK
 LONGEST_CELL = 1800  # seconds: twice the longest training job that a lesson allows
 
 
@@ -24,9 +26,20 @@ class Failure(Exception):
     """A lesson that did not run to its end; the message says in which cell, and why."""
 
 
-def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
+def edition(path: Path) -> str:
+    """The version of the SageMaker SDK that a notebook is written for."""
+    return "3" if path.stem.endswith(SECOND_EDITION) else "2"
+
+
+def installed_edition() -> str:
+    """The version of the SageMaker SDK that this environment has."""
+    return version("sagemaker").partition(".")[0]
+
+
+def lessons(series: str | None = None, root: Path = ROOT, sdk: str | None = None) -> list[Path]:
     """The notebooks in the course's order: 00, every series (or the one named), the template, 99.
 
+    ``sdk`` leaves those that are written for this version of the SageMaker SDK.
     Raises ValueError, naming the known series, if there is no such series.
     """
     notebooks = root / "notebooks"
@@ -36,7 +49,8 @@ def lessons(series: str | None = None, root: Path = ROOT) -> list[Path]:
         raise ValueError(f'There is no series "{series}". The series: {", ".join(known)}.')
     chosen = [name for name in known if series in (None, name)]
     patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), TEMPLATE, "9*.ipynb"]
-    return [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
+    found = [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
+    return [path for path in found if sdk in (None, edition(path))]
 
 
 def missing(notebook: NotebookNode) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .advice import advice
+from .sdk import check, session_module
 from .stack import outputs
 
 # Name and code of each quota, and how many machines the course uses at once (two training jobs while it tunes).
@@ -85,12 +86,11 @@ def request(lacking: list[Lacking]) -> Iterator[Finding]:
 
 def _sdk() -> Finding:
     try:
-        found = version("sagemaker")
-    except PackageNotFoundError:
-        return Finding("SDK", False, "this Python has no SageMaker SDK; 'make setup' installs it")
-    if not found.startswith("2."):
-        return Finding("SDK", False, f"version {found}; the lessons need version 2, which 'make setup' installs")
-    return Finding("SDK", True, f"version {found}")
+        check(None)
+    except ValueError as error:
+        return Finding("SDK", False, str(error))
+    found = version("sagemaker")
+    return Finding("SDK", True, f"version {found}" + (", for the second editions" if found[0] == "3" else ""))
 
 
 def _region(session: boto3.Session) -> Finding:
@@ -115,8 +115,7 @@ def _identity(session: boto3.Session) -> Finding:
 
 def _own_role(session: boto3.Session) -> str | None:
     """The role of a notebook in Studio."""
-    import sagemaker
-
+    sagemaker = session_module()
     try:
         return sagemaker.get_execution_role(sagemaker.Session(session))
     except (BotoCoreError, ClientError, ValueError):

@@ -29,7 +29,7 @@ def outputs(boto_session) -> dict[str, str]:
 
 
 def open_session():
-    """A ``sagemaker.Session`` on AWS and the ARN of the role that jobs take.
+    """The SDK's ``Session`` on AWS and the ARN of the role that jobs take.
 
     The role is the one that ``SAGEMAKER_ROLE_ARN`` names, else the stack's, else the notebook's own (in Studio); the
     bucket is the stack's, else the SDK's default.
@@ -37,13 +37,14 @@ def open_session():
     Raises ValueError, with AWS's or the SDK's words and what to do, if there is no way in.
     """
     import boto3
-    import sagemaker
 
     from .advice import advice
+    from .sdk import session_module
 
     try:
         boto_session = boto3.Session()
         found = outputs(boto_session)
+        sagemaker = session_module()
         session = sagemaker.Session(boto_session, default_bucket=found.get("BucketName"))
         role = os.environ.get("SAGEMAKER_ROLE_ARN") or found.get("ExecutionRoleArn")
         return session, role or sagemaker.get_execution_role(session)

@@ -1,0 +1,37 @@
+"""Which version of the SageMaker SDK this environment has, and where that version keeps what the course needs of it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+
+EDITIONS = ("2", "3")  # the versions that there are lessons for
+
+
+def check(edition: str | None) -> None:
+    """Raise ValueError, with what to do, unless this environment has the SDK that a lesson is written for.
+
+    ``edition`` is the SDK's version, one of EDITIONS, or None if the lesson can do with any of them.
+    """
+    try:
+        found = version("sagemaker")
+    except PackageNotFoundError:
+        raise ValueError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
+    if found.partition(".")[0] in ((edition,) if edition else EDITIONS):
+        return
+    if edition == "3":
+        raise ValueError(
+            f"This kernel has version {found} of the SageMaker SDK; this lesson is written for version 3. "
+            "In Studio run 'make kernel sdk=3' in the course's folder; elsewhere open it with 'make lab sdk=3'."
+        )
+    raise ValueError(
+        f"This kernel has version {found} of the SageMaker SDK; these lessons are written for version 2. "
+        "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
+        "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
+    )
+
+
+def session_module() -> ModuleType:
+    """The SDK's module with ``Session`` and ``get_execution_role``.  Its import already looks for credentials."""
+    return import_module("sagemaker" if version("sagemaker")[0] == "2" else "sagemaker.core.helper.session_helper")
