@@ -80,7 +80,7 @@ def test_a_client_that_would_sleep_is_told_when_there_is_news(account, sagemaker
     job = name("patience")
     data = channel(f"s3://{bucket}/patience.csv")
     sagemaker.create_training_job(**definition(account, job, data, bucket=bucket, hyperparameters=ENDLESS))
-    sdk = boto3.client("sagemaker", config=Config(user_agent_extra="lib/AWS-SageMakerCore#2.27.0"))
+    sdk = boto3.Session().client("sagemaker", config=Config(user_agent_extra="lib/AWS-SageMakerCore#2.27.0"))
     assert sdk.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "InProgress"
     with concurrent.futures.ThreadPoolExecutor() as pool:
         held = pool.submit(sdk.describe_training_job, TrainingJobName=job)
