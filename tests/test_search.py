@@ -20,7 +20,8 @@ def mark() -> str:
 @pytest.fixture(scope="module")
 def jobs(account, sagemaker, s3, bucket, mark) -> list[dict]:
     """Five jobs; the last fails.  Job i has the tags ``mark``, ``number`` i, and ``even`` if it is."""
-    s3.put_object(Bucket=bucket, Key="search/train.csv", Body=csv(*table(12)))
+    for file in ("train", "validation"):
+        s3.put_object(Bucket=bucket, Key=f"search/{file}.csv", Body=csv(*table(12)))
     names = [name(f"search-{'cbade'[number]}") for number in range(5)]
     for number, job in enumerate(names):
         tags = [{"Key": "mark", "Value": mark}, {"Key": "number", "Value": str(number)}]
@@ -30,7 +31,10 @@ def jobs(account, sagemaker, s3, bucket, mark) -> list[dict]:
             QUICK | {"learning_rate": RATES[number]} | ({"nonsense": "1"} if number == 4 else {})
         )
         place = channel(f"s3://{bucket}/search/train.csv")
-        params = definition(account, job, place, bucket=bucket, hyperparameters=hyperparameters, Tags=tags)
+        places = [place]
+        if number == 3:
+            places.append(channel(f"s3://{bucket}/search/validation.csv", "validation"))
+        params = definition(account, job, *places, bucket=bucket, hyperparameters=hyperparameters, Tags=tags)
         sagemaker.create_training_job(**params)
     return [ended(sagemaker, job) for job in names]
 
@@ -54,6 +58,13 @@ def find(sagemaker, jobs, mark):
 def condition(property_name, how=None, value=None) -> dict:
     found = {"Name": property_name, "Operator": how, "Value": value}
     return {member: text for member, text in found.items() if text is not None}
+
+
+def nested(*each, of="InputDataConfig") -> dict:
+    """A nested filter of one condition or of several, each of a member of the list's elements."""
+    each = [each] if isinstance(each[0], str) else each
+    filters = [condition(f"{of}.{name}", *rest) for name, *rest in each]
+    return {"NestedPropertyName": of, "Filters": filters}
 
 
 EVERYTHING = {"Filters": [condition("TrainingJobName", "Exists")]}
@@ -193,6 +204,18 @@ def test_filters_that_cannot_be(sagemaker, jobs, filters, words):
     assert code == "ValidationException" and words in message
 
 
+def test_one_element_of_a_list_passes_all_conditions_of_a_nested_filter(find):
+    uri = "DataSource.S3DataSource.S3Uri"
+
+    def having(channel_name: str, file: str) -> set[int]:
+        both = nested(("ChannelName", "Equals", channel_name), (uri, "Contains", f"search/{file}"))
+        return set(find(expression={"NestedFilters": [both]}))
+
+    assert having("validation", "validation") == {3}
+    assert having("train", "train") == {0, 1, 2, 3, 4}
+    assert having("train", "validation") == set()  # though job 3 has a channel for each condition
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [
@@ -203,19 +226,9 @@ def test_filters_that_cannot_be(sagemaker, jobs, filters, words):
         ({"NextToken": "²"}, "Invalid NextToken."),
         ({"SortBy": "Nonsense"}, "Unknown property name: Nonsense"),
         ({"CrossAccountFilterOption": "CrossAccount"}, "CrossAccountFilterOption"),
-        (
-            {
-                "SearchExpression": {
-                    "NestedFilters": [
-                        {
-                            "NestedPropertyName": "InputDataConfig",
-                            "Filters": [condition("InputDataConfig.ChannelName", "Equals", "train")],
-                        }
-                    ]
-                }
-            },
-            "NestedFilters",
-        ),
+        ({"SearchExpression": {"NestedFilters": [nested("A", "Exists", of="Nonsense")]}}, "Nonsense"),
+        ({"SearchExpression": {"NestedFilters": [nested("Nonsense", "Equals", "train")]}}, "Nonsense"),
+        ({"SearchExpression": {"NestedFilters": [nested("RoleArn", "Exists", of="RoleArn")]}}, "in the list RoleArn"),
     ],
 )
 def test_searches_that_cannot_be(sagemaker, jobs, params, words):

@@ -37,7 +37,7 @@ def search(resources: Resources, params: dict) -> dict:
         properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
         for metric in body.get("FinalMetricDataList", []):
             properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
-        if _matches(expression, properties):
+        if _matches(expression, properties, body):
             found.append((properties, body | {"Tags": as_list(tags)}))
     found.sort(
         key=lambda each: _comparable(each[0].get(sort_by, each[0]["CreationTime"])),
@@ -65,32 +65,50 @@ def _flat(body: dict, prefix: str = "") -> dict[str, object]:
 
 def _check_names(expression: dict, shape: Shape) -> None:
     """Refuse what names no property: it would match nothing, and look like an answer."""
-    if expression.get("NestedFilters"):
-        raise not_implemented("Search's NestedFilters")
     for condition in expression.get("Filters", []):
         _check_name(condition["Name"], shape)
+    for nested in expression.get("NestedFilters", []):
+        listed = nested["NestedPropertyName"]
+        members = _check_name(listed, shape)
+        for condition in nested["Filters"]:
+            name = condition["Name"]
+            if members is None or members.type_name != "list" or not name.startswith(f"{listed}."):
+                raise AwsError("ValidationException", f"Unknown property name: {name} (in the list {listed})")
+            _check_name(name.removeprefix(f"{listed}."), members.member)
     for each in expression.get("SubExpressions", []):
         _check_names(each, shape)
 
 
-def _check_name(name: str, shape: Shape) -> None:
+def _check_name(name: str, shape: Shape) -> Shape | None:
+    """What the property is; None for a tag, a metric or a hyperparameter."""
     first, _, rest = name.partition(".")
     if first in ("Tags", "Metrics") and rest:
-        return
+        return None
     for member in name.split("."):
         if shape.type_name == "map":
-            return
+            return None
         if shape.type_name != "structure" or member not in shape.members:
             raise AwsError("ValidationException", f"Unknown property name: {name}")
         shape = shape.members[member]
+    return shape
 
 
-def _matches(expression: dict, properties: dict[str, object]) -> bool:
+def _matches(expression: dict, properties: dict[str, object], body: dict) -> bool:
     results = [_passes(each, properties) for each in expression.get("Filters", [])]
-    results += [_matches(each, properties) for each in expression.get("SubExpressions", [])]
+    results += [_has_one(each, body) for each in expression.get("NestedFilters", [])]
+    results += [_matches(each, properties, body) for each in expression.get("SubExpressions", [])]
     if not results:
         return True
     return any(results) if expression.get("Operator", "And") == "Or" else all(results)
+
+
+def _has_one(nested: dict, body: dict) -> bool:
+    """Whether one element of the list that a nested filter names passes all its conditions."""
+    found: object = body
+    for member in nested["NestedPropertyName"].split("."):
+        found = found.get(member, {})
+    elements = [_flat(each, f"{nested['NestedPropertyName']}.") for each in found]
+    return any(all(_passes(condition, each) for condition in nested["Filters"]) for each in elements)
 
 
 def _passes(condition: dict, properties: dict[str, object]) -> bool:
