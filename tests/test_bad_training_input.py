@@ -300,7 +300,14 @@ SOURCE = "InputDataConfig__DataSource__S3DataSource__"
             },
             ["data source"],
         ),
-        ({"EnableManagedSpotTraining": True}, ["EnableManagedSpotTraining"]),
+        ({"EnableManagedSpotTraining": True}, ["Invalid MaxWaitTimeInSeconds. It must be present"]),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59},
+            },
+            ["greater than or equal to MaxRuntimeInSeconds"],
+        ),
         ({"CheckpointConfig": {"S3Uri": "s3://a-bucket-for-tests/c"}}, ["CheckpointConfig"]),
         ({"RetryStrategy": {"MaximumRetryAttempts": 2}}, ["RetryStrategy"]),
         ({"AlgorithmSpecification__ContainerEntrypoint": ["sh"]}, ["ContainerEntrypoint"]),

@@ -180,6 +180,15 @@ def test_names_are_taken_in_any_case(job, sagemaker):
         assert described["TrainingJobName"] == job["TrainingJobName"]
 
 
+def test_a_spot_job_runs_to_its_end_at_the_full_price(account, sagemaker, bucket, uri):
+    job, limits = name("spot"), {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
+    request = definition(account, job, channel(uri), bucket=bucket, StoppingCondition=limits)
+    sagemaker.create_training_job(**request, EnableManagedSpotTraining=True)
+    body = ended(sagemaker, job)
+    assert (body["TrainingJobStatus"], body["EnableManagedSpotTraining"]) == ("Completed", True)
+    assert body["StoppingCondition"] == limits and body["BillableTimeInSeconds"] == body["TrainingTimeInSeconds"]
+
+
 def test_a_manifest_trains_as_the_prefix_does(account, sagemaker, s3, bucket, uri):
     """recordIO as the SDK's record_set uploads it: the same rows, so the same numbers."""
     x, y = table()

@@ -438,7 +438,6 @@ def test_what_cannot_be_asked_for(sagemaker, define):
         ({"top": {"Autotune": {"Mode": "Enabled"}}}, "Autotune"),
         ({"TuningJobCompletionCriteria": criteria}, "TuningJobCompletionCriteria"),
         ({"definition": {"RetryStrategy": {"MaximumRetryAttempts": 2}}}, "RetryStrategy"),
-        ({"definition": {"EnableManagedSpotTraining": True}}, "EnableManagedSpotTraining"),
         ({"ranges": RANGES | {"AutoParameters": [{"Name": "wd", "ValueHint": "1"}]}}, "AutoParameters"),
     ):
         message = refused(**members)

@@ -31,7 +31,6 @@ REFUSED = (
     "AlgorithmSpecification.TrainingImageConfig",
     "CheckpointConfig",
     "DebugRuleConfigurations",
-    "EnableManagedSpotTraining",
     "ExperimentConfig",
     "ModelPackageConfig",
     "ProfilerRuleConfigurations",
@@ -112,6 +111,7 @@ class TrainingJobs(Jobs):
                 "Training job names must be unique within an AWS account and region, and a training job with this "
                 f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
             )
+        _check_spot(params)
         self.check_quota(cluster)
         channels = self._channels(params, image)
         split_uri(params["OutputDataConfig"]["S3OutputPath"])
@@ -158,7 +158,7 @@ class TrainingJobs(Jobs):
             ],
             "EnableNetworkIsolation": params.get("EnableNetworkIsolation", False),
             "EnableInterContainerTrafficEncryption": params.get("EnableInterContainerTrafficEncryption", False),
-            "EnableManagedSpotTraining": False,
+            "EnableManagedSpotTraining": params.get("EnableManagedSpotTraining", False),
             "CreationTime": created,
             "LastModifiedTime": created,
         }
@@ -209,6 +209,16 @@ class TrainingJobs(Jobs):
 def metric_definitions(image: Image, spec: dict) -> list[dict]:
     """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
     return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
+
+
+def _check_spot(params: dict) -> None:
+    condition = params.get("StoppingCondition", {})
+    longest = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+    if params.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < longest:
+        raise AwsError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+        )
 
 
 def _check_metrics(definitions: list[dict]) -> None:
