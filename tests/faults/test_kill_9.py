@@ -70,7 +70,7 @@ class Load:
             self.ledger.faults.append(f"{kind.__name__}: {error!r}")
 
     def objects(self, name: str, chance: random.Random) -> None:
-        key = chance.choice((f"one/{name}", "again"))
+        key = chance.choice((f"one/{name}", f"again/{self.moment}"))
         body = chance.randbytes(chance.choice((0, 10, 100_000, 3_000_000)))
         digest = hashlib.sha256(body).hexdigest()
         may = self.ledger.objects.setdefault(key, {None})

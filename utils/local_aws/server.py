@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from . import bookkeeping, leases
+from . import bookkeeping, disk, leases
 from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
 from .endpoints import Endpoints
@@ -75,7 +75,7 @@ class Application:
     """The account as an ASGI application."""
 
     def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
-        self.hosts = hosts
+        self.folder, self.hosts = folder, hosts
         self.keys = Keys(folder, account)
         public, policy = settings()[BUCKETS], settings()[POLICY]
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
@@ -127,14 +127,15 @@ class Application:
             response = _error(service, scope, error)
         except ClientDisconnect:
             return
-        except Exception:
+        except Exception as error:
             reference = request_id()
             log.exception("request %s: %s %s", reference, scope["method"], scope["path"])
             text = (
                 "We encountered an internal error. Please try again. "
                 f"('python -m utils.local_aws logs' shows what happened, under {reference}.)"
             )
-            response = _error(service, scope, AwsError("InternalFailure", text, 500))
+            failure = disk.full(self.folder) if disk.is_full(error) else AwsError("InternalFailure", text, 500)
+            response = _error(service, scope, failure)
         await response(scope, receive, send)
         self.last_used = time.monotonic()
 

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..disk import need_room
 from ..errors import AwsError
 from . import buckets, multipart, operations
 from .body import MAX_DOCUMENT, MAX_PUT, receive
@@ -108,6 +109,8 @@ class S3(ObjectStore):
 
     def _expect(self, call: Call) -> list[str]:
         """Refuse what can be refused before the body comes; else the checksums to compute from it."""
+        length = call.headers.get("content-length", "")
+        need_room(self.folder, int(length) if length.isdigit() else 0)
         if "uploadId" not in call.query:
             self.require_own(call.bucket)
             return []

@@ -95,6 +95,7 @@ class ObjectStore:
         ``StateError`` when ``index.sqlite`` or ``public`` is not usable.
         """
         self.public = PublicBuckets(public)
+        self.folder = folder
         self._data = folder / "data"
         self._database = open_database(folder / "index.sqlite", _SCHEMA)
         self._data.mkdir(parents=True, exist_ok=True)
