@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tarfile
 
 import pytest
 from botocore.exceptions import ClientError
-from jobs import channel, csv, definition, ended, table
+from jobs import IMAGE, channel, csv, definition, ended, table, wait_until
 from places import Place
 
 SIZE = 56  # MB of the disk; 34 of these are kept free by the account
@@ -58,6 +60,32 @@ def test_objects_leave_room_for_what_must_be_written_down(small):
     rows = channel("s3://full/rows.csv")
     sagemaker.create_training_job(**definition(small.running(), "small", rows, bucket="full"))
     assert ended(sagemaker, "small")["TrainingJobStatus"] == "Completed"
+
+
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(small):
+    s3, sagemaker, role = small.client("s3"), small.client("sagemaker"), small.running().account.role_arn
+    s3.create_bucket(Bucket="full")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for number in range(20):
+            member = tarfile.TarInfo(f"zeros-{number}")
+            member.size = 5_000_000
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
+    assert len(packed.getvalue()) < 1_000_000
+    s3.put_object(Bucket="full", Key="model.tar.gz", Body=packed.getvalue())
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://full/model.tar.gz"}
+    sagemaker.create_model(ModelName="bomb", PrimaryContainer=container, ExecutionRoleArn=role)
+    variant = {"VariantName": "all", "ModelName": "bomb", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="bomb", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="bomb", EndpointConfigName="bomb")
+    found = wait_until(
+        lambda: sagemaker.describe_endpoint(EndpointName="bomb"),
+        lambda found: found["EndpointStatus"] != "Creating",
+        "the endpoint",
+    )
+    assert found["EndpointStatus"] == "Failed"
+    assert found["FailureReason"].startswith("Failed to extract model data archive")
+    s3.put_object(Bucket="full", Key="after", Body=bytes(10_000_000))  # what had been unpacked is gone
 
 
 def test_not_a_byte_left(small):

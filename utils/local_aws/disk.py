@@ -13,9 +13,14 @@ RESERVE = 32 << 20
 """Bytes that objects leave free: without them nothing could be written down any more, not even a deletion."""
 
 
+def has_room(folder: Path, size: int) -> bool:
+    """Whether ``size`` bytes more fit, beside the reserve."""
+    return shutil.disk_usage(folder).free >= size + RESERVE
+
+
 def need_room(folder: Path, size: int) -> None:
     """Refuse to take in ``size`` bytes that do not fit."""
-    if shutil.disk_usage(folder).free < size + RESERVE:
+    if not has_room(folder, size):
         raise full(folder)
 
 

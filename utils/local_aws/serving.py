@@ -9,6 +9,7 @@ Reference: the developer guide, "Use Your Own Inference Code with Hosting Servic
 
 from __future__ import annotations
 
+import errno
 import logging
 import lzma
 import shutil
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import script_container
 from .containers import Container
+from .disk import has_room
 from .errors import AwsError
 from .images import Image, LoadedModel, find_image
 from .protocols import request_id
@@ -370,8 +372,13 @@ def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:
 
 def _unpack(archive: Path, url: str, folder: Path) -> None:
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
+            for member in opened:
+                # An archive of a few kilobytes may hold terabytes.
+                if not has_room(folder, member.size):
+                    raise OSError(errno.ENOSPC, f"there is no room for the {member.size} bytes of {member.name}")
+                opened.extract(member, folder, filter="data")
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         log.warning("%s cannot be unpacked: %s", url, error)
         raise ValueError(
