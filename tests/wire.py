@@ -78,7 +78,12 @@ def send(
 
 def call(account, service: str, operation: str, params: object, **signing) -> Answer:
     """A signed call of a JSON service's operation; ``params`` may be the body's bytes themselves."""
-    prefix = {"sagemaker": "SageMaker", "logs": "Logs_20140328"}[service]
+    prefix = {
+        "sagemaker": "SageMaker",
+        "logs": "Logs_20140328",
+        "monitoring": "GraniteServiceVersion20100801",
+        "servicequotas": "ServiceQuotasV20190624",
+    }[service]
     body = params if isinstance(params, bytes) else json.dumps(params).encode()
     headers = {"X-Amz-Target": f"{prefix}.{operation}", "Content-Type": "application/x-amz-json-1.1"}
     return send(account, "POST", "/", signed(account, service, headers=headers, body=body, **signing), body)

@@ -53,7 +53,6 @@ class Load:
             thread.start()
 
     def end(self) -> None:
-        self.over.set()
         for thread in self.threads:
             thread.join(60)
             assert not thread.is_alive(), "a client hangs"
@@ -67,6 +66,8 @@ class Load:
         except BotoCoreError:
             pass  # the connection broke
         except Exception as error:
+            if self.over.is_set() and isinstance(error, KeyError):
+                return  # boto3 takes an answer that was cut short for one without members
             self.ledger.faults.append(f"{kind.__name__}: {error!r}")
 
     def objects(self, name: str, chance: random.Random) -> None:
@@ -211,6 +212,7 @@ def test_what_was_acknowledged_holds(tmp_path, moments):
             ledger = Ledger()
             load = Load(place, ledger, chance, moment)
             time.sleep(chance.uniform(0, LATEST))
+            load.over.set()
             place.kill()
             load.end()
             place.start()

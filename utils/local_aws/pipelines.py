@@ -253,7 +253,7 @@ class Pipelines(Jobs):
         return body
 
     def _execution(self, params: dict) -> dict:
-        body, arn = self.resources.find_named(PIPELINE_EXECUTION, params["PipelineExecutionArn"])
+        body, arn = self.resources.find_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
         if body is None:
             raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
         return body
