@@ -213,6 +213,29 @@ def test_what_a_request_says_of_its_caller_and_its_time(trained):
     assert denied(s3.list_objects_v2, Bucket=BUCKET, MaxKeys=10)[0] == "AccessDenied"
 
 
+def test_a_simulation_knows_the_policy(trained):
+    role = trained.running().account.role_arn
+    place = under(
+        trained,
+        allow("iam:SimulatePrincipalPolicy"),
+        allow("iam:PassRole", role, **{"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        allow("sagemaker:DeleteModel") | {"Effect": "Deny"},
+    )
+
+    def decisions(service: str) -> list[str]:
+        entry = {"ContextKeyName": "iam:PassedToService", "ContextKeyType": "string", "ContextKeyValues": [service]}
+        found = place.client("iam").simulate_principal_policy(
+            PolicySourceArn=role,
+            ActionNames=["iam:PassRole", "sagemaker:DeleteModel", "s3:GetObject"],
+            ResourceArns=[role],
+            ContextEntries=[entry],
+        )
+        return [each["EvalDecision"] for each in found["EvaluationResults"]]
+
+    assert decisions("sagemaker.amazonaws.com") == ["allowed", "explicitDeny", "implicitDeny"]
+    assert decisions("lambda.amazonaws.com") == ["implicitDeny", "explicitDeny", "implicitDeny"]
+
+
 def test_a_policy_that_cannot_be_enforced_keeps_the_account_down(trained):
     trained.command("stop")
     path = trained.folder.parent / "odd.json"

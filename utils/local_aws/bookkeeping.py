@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from .books import FORM, Books
 from .errors import AwsError
+from .policy import Policy
 from .protocols import not_implemented, query_response, service_model
 from .signature import Key
 from .state import Account
@@ -69,9 +70,10 @@ def user_id(account: Account, key: Key) -> str:
 class Bookkeeping:
     """The services of ``SERVICES``."""
 
-    def __init__(self, folder: Path, account: Account, keys: Keys) -> None:
+    def __init__(self, folder: Path, account: Account, keys: Keys, policy: Policy | None = None) -> None:
         self.account = account
         self.keys = keys
+        self.policy = policy
         self.books = Books(folder, account)
 
     async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
@@ -118,9 +120,12 @@ class Bookkeeping:
         return Response(text, answer.status_code, shown)
 
     def _simulate(self, form: dict[str, list[str]]) -> dict:
-        """What a role or a user may do: all that is asked, for no policy of theirs is enforced."""
+        """What a role or a user may do: all that is asked, unless there is a policy for the whole account.
+
+        Policies of their own are not enforced.
+        """
         given = {re.sub(r"\.member\.\d+.*", "", name) for name in form} - {"Action", "Version"}
-        if beyond := given - {"PolicySourceArn", "ActionNames", "ResourceArns", "MaxItems", "Marker"}:
+        if beyond := given - {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}:
             raise not_implemented(f"{min(beyond)} of IAM's operation SimulatePrincipalPolicy")
         arn = form.get("PolicySourceArn", [""])[0]
         kind, _, path = arn.rpartition(":")[2].partition("/")
@@ -129,8 +134,20 @@ class Bookkeeping:
         if not known or self.books.ask_iam(f"Get{noun}", **{f"{noun}Name": name}) != 200:
             raise AwsError("NoSuchEntity", f"The {kind or 'entity'} with name {name} cannot be found.", 404)
         resources = [text for key, (text,) in form.items() if key.startswith("ResourceArns.")] or ["*"]
+        context = {
+            text: [value for key, (value,) in form.items() if key.startswith(f"{entry}.ContextKeyValues.")]
+            for entry, text in (
+                (key.removesuffix(".ContextKeyName"), text)
+                for key, (text,) in form.items()
+                if key.endswith(".ContextKeyName")
+            )
+        }
+
+        def decision(action: str, resource: str) -> str:
+            return self.policy.decide(action, resource, context) if self.policy else "allowed"
+
         results = [
-            {"EvalActionName": text, "EvalResourceName": resource, "EvalDecision": "allowed"}
+            {"EvalActionName": text, "EvalResourceName": resource, "EvalDecision": decision(text, resource)}
             for key, (text,) in form.items()
             if key.startswith("ActionNames.")
             for resource in resources

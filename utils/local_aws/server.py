@@ -81,14 +81,15 @@ class Application:
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs, metrics = Logs(folder, account), Metrics(folder)
         resources = Resources(folder, account)
-        self.authorization = Authorization(Policy.read(Path(policy)), folder, resources) if policy else None
+        enforced = Policy.read(Path(policy)) if policy else None
+        self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
         self.invocations = Invocations(self.endpoints)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
-        self.bookkeeping = Bookkeeping(folder, account, self.keys)
+        self.bookkeeping = Bookkeeping(folder, account, self.keys, enforced)
         packages = ModelRegistry(resources, self.s3)
         sagemaker = {
             **self.training.operations,
