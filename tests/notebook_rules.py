@@ -200,13 +200,15 @@ def _reproducible(notebook: NotebookNode) -> Iterator[str]:
     for cell in _code(notebook):
         for name, call in _calls(cell):
             called.add(name)
+            if name == "create" and ast.unparse(call.func) == "Endpoint.create":  # version 3 of the SDK
+                called.add("deploy")
             given = {keyword.arg for keyword in call.keywords}
             seeded = {"random_state", "shuffle", "seed"} & given or (name == "default_rng" and call.args)
             if name in ("train_test_split", "default_rng", "sample", "shuffle") and not seeded:
                 yield f"{cell.id}: {name}() without its seed in sight"
     if "deploy" in called:
         headings = re.findall(r"(?m)^## Step 8 · ", "\n".join(cell.source for cell in notebook.cells))
-        if not headings or not {"delete_model", "delete_endpoint"} <= called:
+        if not headings or not ({"delete_model", "delete_endpoint"} <= called or "delete" in called):
             yield "it deploys, so it needs a step 8 that deletes the model and the endpoint"
         elif "nothing is running" not in "".join(output_texts(_code(notebook)[-1])):
             yield "its last code cell does not show that nothing is running"

@@ -239,9 +239,20 @@ def test_a_large_file_is_caught() -> None:
     assert any("bytes" in problem for problem in problems(good(), 300_001, lesson=False))
 
 
-def test_a_lesson_that_deploys_must_show_that_nothing_runs() -> None:
+DEPLOYS = {
+    "learner.deploy()": "one.delete_model()\none.delete_endpoint()",
+    "one = Endpoint.create(endpoint_name=name)": "one.delete()",
+    "one = builder.deploy()": "one.delete()",
+}
+
+
+@pytest.mark.parametrize("deploys", DEPLOYS)
+def test_a_lesson_that_deploys_must_show_that_nothing_runs(deploys: str) -> None:
     notebook = good()
-    notebook.cells[2].source = "one = learner.deploy()\none.delete_model()\none.delete_endpoint()"
+    notebook.cells[2].source = deploys
+    told = "it deploys, so it needs a step 8 that deletes the model and the endpoint"
+    assert problems(notebook, 1000, lesson=True) == [told]
+    notebook.cells[2].source += f"\n{DEPLOYS[deploys]}"
     notebook.cells[-3].source = "## Step 8 · Delete\n\nGone.\n\n" + notebook.cells[-3].source
     assert problems(notebook, 1000, lesson=True) == ["its last code cell does not show that nothing is running"]
     notebook.cells[-4].outputs = [nbformat.v4.new_output("stream", text="nothing is running\n")]
