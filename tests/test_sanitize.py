@@ -12,6 +12,7 @@ PATTERNS = dict(get_sanitize_patterns(CONFIG.read_text("utf-8")))
 
 DIFFER_ONLY_BY_THE_RUN = [
     ("course-salary-2026-11-21-22-10-33-123", "course-salary-2027-01-02-03-04-05-006"),
+    ('<table class="dataframe tex2jax_ignore mathjax_ignore">', '<table class="dataframe tex2jax_ignore">'),
     ("found course-salary-20261121221033", "found course-salary-20270102030405"),
     ("linear-learner-2026-11-21-22-10-33-123/output/model.tar.gz", "linear-learner-2026-11-21-22-10-34-999/output/model.tar.gz"),
     ("[11/21/2026 22:10:33 INFO 140437362366272] Epoch 0: Loss improved.", "[01/02/2027 03:04:05 INFO 8366272] Epoch 0: Loss improved."),
