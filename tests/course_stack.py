@@ -28,7 +28,8 @@ def stack() -> Iterator[tuple[boto3.Session, dict[str, str]]]:
     """
     from moto import mock_aws
 
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    # In this order: moto gives the environment back as it was before it came.
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
         for variable in [each for each in os.environ if each.startswith("AWS_")]:
             patch.delenv(variable)
         for variable, value in KEYS.items():

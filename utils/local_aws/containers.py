@@ -84,6 +84,14 @@ class Container:
         self._process.stdin.close()
         return code
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the program ends in so many seconds; somebody else waits for it, and tidies up."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def ask_to_end(self) -> None:
         """SIGTERM."""
         self._signal(signal.SIGTERM)

@@ -43,6 +43,7 @@ MAX_SOCKET_PATH = 100  # bytes; macOS takes 104, Linux 108
 STARTUP_TIMEOUT = 480  # seconds that AWS gives a container to answer GET /ping with 200
 PING_TIMEOUT = 2
 RECONNECT = 0.05  # seconds between a program's death and another attempt to reach one
+ENDING = 0.5  # seconds that a program which has broken off an answer is given to be seen ending
 INVOCATION_TIMEOUT = 60  # seconds; AWS's for a model on an endpoint
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL, AWS's own
 LONGEST_PAUSE = 60  # seconds between two attempts to start a container that ends again and again
@@ -199,6 +200,7 @@ class ModelContainer:
                 time.sleep(RECONNECT)
             except httpx.HTTPError as error:
                 log.info("invocation of a container of %s: %r", self._image.name, error)
+                self._see_its_end()
                 return broken_off()
         media = response.headers.get("content-type", "application/octet-stream")
         return Answer(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
@@ -279,6 +281,13 @@ class ModelContainer:
             return self._client.get("/ping", timeout=PING_TIMEOUT).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def _see_its_end(self) -> None:
+        """Of a program that is ending, notice it before the caller does, whose next request then awaits the next."""
+        served, until = self._start, time.monotonic() + ENDING
+        if self._container.ends_within(ENDING):
+            while self._start is served and not self._stopped.is_set() and time.monotonic() < until:
+                time.sleep(RECONNECT)
 
     def _await_next(self) -> None:
         with self._changing:
