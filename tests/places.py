@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import boto3
 from botocore.client import Config
@@ -59,12 +60,14 @@ class Place:
     def running(self) -> client.Connection | None:
         return client.find(self.folder, open_account(self.folder))
 
-    def client(self, service: str):
-        """A boto3 client of the account."""
-        account = open_account(self.folder)
-        return boto3.Session(
-            account.access_key_id, account.secret_access_key, account.session_token, account.region
-        ).client(service, endpoint_url=self.running().url, config=Config(retries={"total_max_attempts": 1}))
+    def client(self, service: str, *keys: str, **config: object):
+        """A boto3 client of the account, with the account's own keys or others."""
+        account, url = open_account(self.folder), self.running().url
+        keys = keys or (account.access_key_id, account.secret_access_key, account.session_token)
+        session = boto3.Session(*keys, region_name=account.region)
+        # Another test of this process may have installed the shim, which keeps STS's address to the environment.
+        with mock.patch.dict(os.environ, AWS_ENDPOINT_URL_STS=url):
+            return session.client(service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1}, **config))
 
     def kill(self) -> None:
         """``kill -9`` of the account's process."""

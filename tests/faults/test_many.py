@@ -8,9 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
 from jobs import IMAGE, channel, csv, definition, ended, table
 from places import Place
 
@@ -26,15 +24,6 @@ def place(tmp_path):
     place.client("s3").put_object(Bucket=BUCKET, Key="rows.csv", Body=csv(*table()))
     yield place
     place.close()
-
-
-def many(place: Place, service: str, connections: int):
-    """A client that keeps so many connections."""
-    account = place.running().account
-    session = boto3.Session(account.access_key_id, account.secret_access_key, account.session_token, "us-east-1")
-    return session.client(
-        service, endpoint_url=place.running().url, config=Config(max_pool_connections=connections)
-    )
 
 
 def resident(place: Place) -> int:
@@ -67,7 +56,7 @@ def test_two_hundred_invocations_of_twenty_endpoints_at_once(place):
         sagemaker.get_waiter("endpoint_in_service").wait(
             EndpointName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
         )
-    runtime = many(place, "sagemaker-runtime", 200)
+    runtime = place.client("sagemaker-runtime", max_pool_connections=200)
 
     def ask(number: int) -> bytes:
         answer = runtime.invoke_endpoint(EndpointName=names[number % 20], ContentType="text/csv", Body=b"50,50")
@@ -86,7 +75,7 @@ def test_two_hundred_invocations_of_twenty_endpoints_at_once(place):
 
 @pytest.mark.soak
 def test_ten_thousand_objects(place):
-    s3 = many(place, "s3", 8)
+    s3 = place.client("s3", max_pool_connections=8)
     keys = [f"{number % 100:02}/{number:05}" for number in range(10_000)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda key: s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode()), keys))
