@@ -40,7 +40,7 @@ help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
 	@echo 'make course     Runs every lesson in order, in about 5 minutes; series=salary runs one series.'
 	@echo 'make lab        Opens the lessons in JupyterLab.'
-	@echo 'make test       Runs every check: code, embedded account, notebooks, in about 25 minutes.'
+	@echo 'make test       Runs every check: code, embedded account, notebooks, in about 15 minutes.'
 	@echo 'make soak       Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench      Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks  Runs the notebooks and stores their outputs in them.'

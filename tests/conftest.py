@@ -7,15 +7,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import accounts
 import boto3
 import nbformat
 import pytest
 
 from utils.lessons.play import edition, installed_edition, missing
+from utils.local_aws import client
 
-STATE = Path(tempfile.mkdtemp(prefix="local-aws-test-"))
-# Set before anything is collected: the kernels that nbval starts inherit it.
-os.environ["LOCAL_AWS_STATE"] = str(STATE)
+ACCOUNTS = pytest.StashKey[Path]()  # the folder of all accounts of the run, one for each worker
+LEFT = pytest.StashKey[list[str]]()  # what the end of the run found
+AT_WORK = "at-work"  # the file beside an account that names its worker's last test
 for name in ("COURSE_AWS", "COURSE_DATA"):
     os.environ.pop(name, None)
 if installed_edition() != "3":
@@ -41,42 +43,72 @@ def is_lesson(item: pytest.Item) -> bool:
     return item.path.suffix == ".ipynb"
 
 
+# ---- nothing that costs money is left in an account: whoever makes it ends it
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of the run an account of its own."""
+    of_worker = getattr(config, "workerinput", {})
+    folder = Path(of_worker.get("accounts") or tempfile.mkdtemp(prefix="local-aws-test-"))
+    config.stash[ACCOUNTS] = folder
+    # Before anything is collected: the kernels that nbval starts inherit it.
+    os.environ["LOCAL_AWS_STATE"] = str(folder / of_worker.get("workerid", "main"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Tell a worker of xdist where the accounts are."""
+    node.workerinput["accounts"] = str(node.config.stash[ACCOUNTS])
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Write down which test is at work: if its process dies, nobody else knows."""
+    account = _own_account(item.config)
+    account.with_name(f"{account.name}.{AT_WORK}").write_text(item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None):
+    """Fail the last test of a file, or the last cell of a notebook, after which something still costs money."""
+    try:
+        return (yield)
+    finally:
+        last = nextitem is None or nextitem.path != item.path
+        if last and (left := accounts.sweep(_own_account(item.config))):
+            name = item.nodeid.partition("::")[0]
+            pytest.fail(f"{name} left running, and it was deleted now: {', '.join(left)}", pytrace=False)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the account; a run that has left an endpoint behind is red."""
-    from utils.local_aws import client
+    """End the accounts; the run is red if one of them has something that no file was blamed for.
 
-    try:
-        left = _endpoints()
+    That is so if a worker has died, or if the run was cut short.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
+    folder = session.config.stash[ACCOUNTS]
+    for account in [path for path in sorted(folder.iterdir()) if path.is_dir()]:
+        left = accounts.sweep(account, start=True)
         if left:
-            print(f"\nleft running: {', '.join(left)}: whoever creates an endpoint must delete it")
+            last = account.with_name(f"{account.name}.{AT_WORK}").read_text()
+            session.config.stash.setdefault(LEFT, []).append(f"by {last}: {', '.join(left)}")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    finally:
-        client.stop(STATE)
-        shutil.rmtree(STATE, ignore_errors=True)
+        client.stop(account)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _endpoints() -> list[str]:
-    from utils.local_aws import client
-    from utils.local_aws.state import open_account
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    for line in config.stash.get(LEFT, []):
+        terminalreporter.write_line(f"left running when the run ended, and deleted now, {line}", red=True)
 
-    connection = client.find(STATE, open_account(STATE))
-    if connection is None:
-        return []
-    environment = dict(os.environ)
-    try:
-        client.apply(connection.environment(), os.environ)
-        pages = boto3.Session().client("sagemaker").get_paginator("list_endpoints").paginate()
-        return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)
+
+def _own_account(config: pytest.Config) -> Path:
+    return config.stash[ACCOUNTS] / getattr(config, "workerinput", {}).get("workerid", "main")
 
 
 @pytest.fixture(scope="session")
 def account():
     """This process's embedded account, running: a ``Connection``.  The environment leads to it."""
-    from utils.local_aws import client
-
     connection = client.connect()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in connection.environment().items():
