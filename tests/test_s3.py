@@ -984,6 +984,24 @@ with store.new_file() as path:
     store.close()
 
 
+def test_objects_without_their_index_are_not_taken_for_rubbish(tmp_path):
+    store = S3(tmp_path, "us-east-1", "000000000000")
+    store.create_bucket("bucket")
+    with store.new_file() as path:
+        path.write_bytes(b"precious")
+        store.put_file("bucket", "key", path)
+    store.close()
+    index = (tmp_path / "index.sqlite").read_bytes()
+    for file in tmp_path.glob("index.sqlite*"):
+        file.unlink()
+    with pytest.raises(StateError, match="index.sqlite, which names them, is gone"):
+        S3(tmp_path, "us-east-1", "000000000000")
+    (tmp_path / "index.sqlite").write_bytes(index)
+    store = S3(tmp_path, "us-east-1", "000000000000")
+    assert store.object("bucket", "key").path.read_bytes() == b"precious"
+    store.close()
+
+
 def test_state_that_is_no_database(tmp_path):
     (tmp_path / "index.sqlite").write_text("not a database, " * 100)
     with pytest.raises(StateError, match="not a database") as caught:

@@ -97,7 +97,12 @@ class ObjectStore:
         self.public = PublicBuckets(public)
         self.folder = folder
         self._data = folder / "data"
-        self._database = open_database(folder / "index.sqlite", _SCHEMA)
+        index = folder / "index.sqlite"
+        if not index.exists() and any(self._data.glob("*/*")):
+            # A new index would take them for what an interrupted upload left, and delete them.
+            text = "holds objects, but index.sqlite, which names them, is gone. Restore it, or move this folder away."
+            raise StateError(self._data, text)
+        self._database = open_database(index, _SCHEMA)
         self._data.mkdir(parents=True, exist_ok=True)
         rows = self._database.read("SELECT file FROM objects UNION SELECT file FROM parts")
         known = {row["file"] for row in rows}
