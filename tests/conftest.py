@@ -12,8 +12,9 @@ import boto3
 import nbformat
 import pytest
 
-from utils.lessons.play import edition, installed_edition, missing
+from utils.lessons.play import edition, missing
 from utils.local_aws import client
+from utils.preflight.sdk import installed_edition
 
 ACCOUNTS = pytest.StashKey[Path]()  # the folder of all accounts of the run, one for each worker
 LEFT = pytest.StashKey[list[str]]()  # what the end of the run found

@@ -23,7 +23,8 @@ from nbclient.exceptions import DeadKernelError
 from nbclient.util import run_sync
 from places import Place, until
 
-from utils.lessons.play import ROOT, installed_edition, lessons, missing
+from utils.lessons.play import ROOT, lessons, missing
+from utils.preflight.sdk import installed_edition
 from utils.sweep import COURSE
 
 ME = "the-reader"

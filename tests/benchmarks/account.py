@@ -82,7 +82,7 @@ def starts(folder: Path, scale: float, rounds: int) -> Iterator[tuple]:
 # ---- calls
 
 
-def call(url: str, role: str) -> dict:
+def call(url: str) -> dict:
     """Seconds of each of some calls, as a client meets them, by name."""
     import boto3
 
@@ -111,8 +111,8 @@ def calls(folder: Path, scale: float, rounds: int) -> Iterator[tuple]:
     own, other = [], []
     with account(folder) as connection, moto() as (url, _):
         for _ in range(rounds):
-            own.append(in_process("account.call", url=connection.url, role=connection.account.role_arn))
-            other.append(in_process("account.call", url=url, role=connection.account.role_arn))
+            own.append(in_process("account.call", url=connection.url))
+            other.append(in_process("account.call", url=url))
     for name in (name for name in own[0] if name != "peak"):
         value = median(each[name] for each in own) / median(each[name] for each in other)
         yield f"{name}, through boto3 / moto's server, median", value, "x", "≤", 1

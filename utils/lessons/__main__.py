@@ -9,8 +9,9 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from utils.course import CourseError
-from utils.lessons.play import ROOT, installed_edition, lessons
+from utils.lessons.play import ROOT, lessons
 from utils.local_aws.state import StateError
+from utils.preflight.sdk import installed_edition
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -29,11 +28,6 @@ class Failure(Exception):
 def edition(path: Path) -> str:
     """The version of the SageMaker SDK that a notebook is written for."""
     return "3" if path.stem.endswith(SECOND_EDITION) else "2"
-
-
-def installed_edition() -> str:
-    """The version of the SageMaker SDK that this environment has."""
-    return version("sagemaker").partition(".")[0]
 
 
 def lessons(series: str | None = None, root: Path = ROOT, sdk: str | None = None) -> list[Path]:

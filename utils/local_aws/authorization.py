@@ -168,7 +168,7 @@ class Authorization:
         if operation == "BatchDescribeModelPackage":
             return [arn for arn in params.get("ModelPackageArnList") or [] if isinstance(arn, str)]
         if operation == "CreateModelPackage" and params.get("ModelPackageGroupName"):
-            group = _last(_named(params, "ModelPackageGroupName"), "model-package-group/")
+            group = _named(params, "ModelPackageGroupName").rpartition("model-package-group/")[2]
             # Its number is not known yet.
             return [self.resources.arn(resources.MODEL_PACKAGE, f"{group}/*")]
         noun = re.sub("^[A-Z][a-z]+", "", operation)
@@ -246,10 +246,6 @@ def _parameters(headers: dict[str, str], body: bytes) -> dict:
 def _named(params: dict, member: str) -> str:
     value = params.get(member)
     return value if isinstance(value, str) else ""
-
-
-def _last(name_or_arn: str, behind: str) -> str:
-    return name_or_arn.rpartition(behind)[2]
 
 
 def _all(value: object, member: str) -> set[str]:

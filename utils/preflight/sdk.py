@@ -9,6 +9,11 @@ from types import ModuleType
 EDITIONS = ("2", "3")  # the versions that there are lessons for
 
 
+def installed_edition() -> str:
+    """The SDK's version in this environment, to its first point; PackageNotFoundError if there is none."""
+    return version("sagemaker").partition(".")[0]
+
+
 def check(edition: str | None) -> None:
     """Raise ValueError, with what to do, unless this environment has the SDK that a lesson is written for.
 
@@ -34,4 +39,4 @@ def check(edition: str | None) -> None:
 
 def session_module() -> ModuleType:
     """The SDK's module with ``Session`` and ``get_execution_role``.  Its import already looks for credentials."""
-    return import_module("sagemaker" if version("sagemaker")[0] == "2" else "sagemaker.core.helper.session_helper")
+    return import_module("sagemaker" if installed_edition() == "2" else "sagemaker.core.helper.session_helper")
