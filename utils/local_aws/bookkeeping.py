@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,10 +23,11 @@ from .state import Account
 from .store import open_database
 
 SERVICES = ("iam", "sts", "ecr")
-# moto takes any proof of identity for a good one, would leave a key that is switched off in use, and hands out keys
-# and passwords from the documentation.
+# moto takes any proof of identity for a good one, would leave a key that is switched off in use, hands out keys and
+# passwords from the documentation, loses what belongs to a user or a group that gets another name, and takes a
+# manifest for an image.
 UNTRUE = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey", "GetSessionToken",
-          "GetFederationToken", "GetAuthorizationToken")  # fmt: skip
+          "GetFederationToken", "GetAuthorizationToken", "UpdateUser", "UpdateGroup", "PutImage")  # fmt: skip
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 SCHEMA = """
@@ -39,10 +40,8 @@ class Keys:
     """The keys that the account has given out: its own, and those that IAM and STS made since."""
 
     def __init__(self, folder: Path, account: Account) -> None:
-        self.database = open_database(folder / "keys.sqlite", SCHEMA)
-        self.own = Key(
-            account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn
-        )
+        self.database = open_database(folder / "keys.sqlite", SCHEMA, forced=True)
+        self.own = Key(account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn)
 
     def find(self, access_key_id: str) -> Key | None:
         if access_key_id == self.own.access_key_id:
@@ -80,7 +79,8 @@ class Bookkeeping:
         """Answer a request whose signature has been checked."""
         body = body or request.url.query.encode()
         form = parse_qs(body.decode(errors="replace"))
-        action = form.get("Action", [request.headers.get("x-amz-target", "").rpartition(".")[2]])[0]
+        target = request.headers.get("x-amz-target", "") if service == "ecr" else ""
+        action = target.rpartition(".")[2] if target else form.get("Action", [""])[0]
         if service == "sts" and action == "GetCallerIdentity":
             # Ours, not moto's: it must know whose keys have signed.
             result = {
@@ -93,7 +93,6 @@ class Bookkeeping:
             raise AwsError("InvalidAction", f"Could not find operation {action} of {service.upper()}.")
         if action in UNTRUE:
             raise not_implemented(f"{service.upper()}'s operation {action}")
-        target = request.headers.get("x-amz-target")
         headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"} if target else FORM
         return await run_in_threadpool(self._answer, service, action, form, headers, body, key)
 
@@ -104,6 +103,8 @@ class Bookkeeping:
             return query_response(action, IAM_NAMESPACE, self._simulate(form))
         if action == "AssumeRole":
             self._check_role(form.get("RoleArn", [""])[0], key)
+        if service == "iam":
+            body = _with_user(action, form, body, key)
         missing = not_implemented(f"{service.upper()}'s operation {action}")
         try:
             answer = self.books.ask(service, action, key.access_key_id, headers, body)
@@ -182,3 +183,16 @@ class Bookkeeping:
                 )
             )
 
+
+def _with_user(action: str, form: dict[str, list[str]], body: bytes, key: Key) -> bytes:
+    """The request with the name of the user whom it is about: without one, the user who has signed it.
+
+    Raises AwsError if nobody is named and no user has signed.
+    """
+    shape = service_model("iam").operation_model(action).input_shape
+    if shape is None or "UserName" not in shape.members or "UserName" in [*form, *shape.required_members]:
+        return body
+    kind, _, path = key.arn.rpartition(":")[2].partition("/")
+    if kind != "user":
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    return body + b"&" + urlencode({"UserName": path.rpartition("/")[2]}).encode()

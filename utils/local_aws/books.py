@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
+from .errors import AwsError
 from .state import ROLE_NAME, ROLE_PATH, Account
 from .store import open_database
 
@@ -37,9 +38,7 @@ create index if not exists changes_by_subject on subjects (subject);
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 READS = re.compile("Get|List|Describe|Simulate|Generate|BatchGet|BatchCheck")
 # What a resource is named by in the requests that make, change and delete it.
@@ -52,6 +51,33 @@ NAMES = {
     "AccessKey": "AccessKeyId",
     "Repository": "repositoryName",
 }
+# What IAM refuses to delete while something else hangs on it, and moto would delete: the question that finds it (the
+# number of members that may be found), and IAM's sentence.  Nothing that is left then needs what was deleted, so that
+# all that was done to it can be forgotten.
+CONFLICTS = {
+    "DeleteUser": [
+        ("ListGroupsForUser", 0, "Cannot delete entity, must remove users from group first."),
+        ("ListAccessKeys", 0, "Cannot delete entity, must delete access keys first."),
+        ("GetLoginProfile", 0, "Cannot delete entity, must delete login profile first."),
+        ("ListMFADevices", 0, "Cannot delete entity, must delete MFA device first."),
+        ("ListSigningCertificates", 0, "Cannot delete entity, must remove referenced objects first."),
+        ("ListSSHPublicKeys", 0, "Cannot delete entity, must remove referenced objects first."),
+    ],
+    "DeleteGroup": [
+        ("GetGroup", 0, "Cannot delete entity, must remove users from group first."),
+        ("ListAttachedGroupPolicies", 0, "Cannot delete entity, must detach all policies first."),
+        ("ListGroupPolicies", 0, "Cannot delete entity, must delete policies first."),
+    ],
+    "DeletePolicy": [
+        ("ListEntitiesForPolicy", 0, "Cannot delete a policy attached to entities."),
+        (
+            "ListPolicyVersions",
+            1,
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+            "versions. The default version is deleted with the policy.",
+        ),
+    ],
+}
 
 log = logging.getLogger("local_aws")
 
@@ -61,7 +87,7 @@ class Books:
 
     def __init__(self, folder: Path, account: Account) -> None:
         self.account = account
-        self.database = open_database(folder / "books.sqlite", SCHEMA)
+        self.database = open_database(folder / "books.sqlite", SCHEMA, forced=True)
         self._lock = threading.Lock()
         self._moto: Client | None = None
 
@@ -69,14 +95,14 @@ class Books:
         """moto's answer to a request that was signed with the key ``caller``.
 
         ``headers`` are those that tell how to read the body.  Raises NotImplementedError if moto has no such
-        operation.
+        operation, AwsError for what IAM refuses and moto would not.
         """
         with self._lock:
             if self._moto is None:
                 self._moto = self._started()
             try:
                 return self._answer(self._moto, service, action, caller, headers, body)
-            except NotImplementedError:
+            except (NotImplementedError, AwsError):
                 raise
             except Exception:
                 self._moto = None  # it may hold what was not written down: it is made anew for the next request
@@ -116,6 +142,8 @@ class Books:
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
             "Host": f"{service}.amazonaws.com",
         }
+        if service == "iam":
+            _refuse(moto, headers, action, _members(body))
         seed, at = str(secrets.randbits(128)), time.time()
         answer = _call(moto, headers, body, seed, at)
         if answer.status_code < 400 and service != "sts" and not READS.match(action):
@@ -132,8 +160,9 @@ class Books:
                     "select id, action from changes join subjects on change = id where subject = ?",
                     (f"{NAMES[noun]}={subjects.get(NAMES[noun])}",),
                 ).fetchall()
-                if any(each["action"] == f"Create{noun}" for each in done):
-                    gone = [(each["id"],) for each in done]
+                begun = max((each["id"] for each in done if each["action"] == f"Create{noun}"), default=None)
+                if begun is not None:
+                    gone = [(each["id"],) for each in done if each["id"] >= begun]
                     cursor.executemany("delete from subjects where change = ?", gone)
                     cursor.executemany("delete from changes where id = ?", gone)
                     return
@@ -164,11 +193,38 @@ def _form(action: str, form: dict[str, str]) -> bytes:
     return urlencode({"Action": action, "Version": "2010-05-08", **form}).encode()
 
 
+def _refuse(moto: Client, headers: dict[str, str], action: str, members: dict[str, str]) -> None:
+    """Refuse what IAM refuses, and moto would do or fall over: raises AwsError."""
+    if action == "RemoveRoleFromInstanceProfile":
+        form = {"InstanceProfileName": members.get("InstanceProfileName", "")}
+        answer, role = _read(moto, headers, "GetInstanceProfile", form), members.get("RoleName", "")
+        if answer is not None and f"<RoleName>{role}</RoleName>" not in answer:
+            raise AwsError("NoSuchEntity", f"The role with name {role} cannot be found.", 404)
+    for question, most, sentence in CONFLICTS.get(action, ()):
+        named = {name: value for name, value in members.items() if name in NAMES.values()}
+        answer = _read(moto, headers, question, named) or ""
+        if answer.count("<LoginProfile>" if question == "GetLoginProfile" else "<member>") > most:
+            raise AwsError("DeleteConflict", sentence, 409)
+
+
+def _read(moto: Client, headers: dict[str, str], question: str, form: dict[str, str]) -> str | None:
+    """IAM's answer to a question; None if it has none, since what it is about is not there."""
+    answer = moto.post("/", data=_form(question, form), headers=headers)
+    return answer.get_data(as_text=True) if answer.status_code == 200 else None
+
+
+def _members(body: bytes) -> dict[str, str]:
+    """A request's members.  Of a name that is there twice moto takes the first."""
+    text = body.decode(errors="replace")
+    return json.loads(text) if text.startswith("{") else dict(reversed(parse_qsl(text)))
+
+
 def _subjects(action: str, body: bytes, answer: str) -> dict[str, str]:
     """The resources that a request names, by their member's name; a new policy or key is named by the answer."""
-    text = body.decode(errors="replace")
-    members = json.loads(text) if text.startswith("{") else dict(parse_qsl(text))
+    members = _members(body)
     named = {"CreatePolicy": ("PolicyArn", "Arn"), "CreateAccessKey": ("AccessKeyId", "AccessKeyId")}.get(action)
     if named:
         members[named[0]] = re.search(f"<{named[1]}>([^<]+)</", answer).group(1)
+    if "resourceArn" in members:  # ECR's tags
+        members["repositoryName"] = members["resourceArn"].partition(":repository/")[2]
     return {name: members[name] for name in NAMES.values() if isinstance(members.get(name), str)}

@@ -3,7 +3,8 @@
 Every service keeps its rows in one file of its own.  The journal is a write-ahead log
 with ``synchronous=NORMAL``: a transaction that has returned outlives ``kill -9`` of this
 process, because its bytes are with the operating system.  A power cut may take the last
-transactions, never the file's consistency.
+transactions, never the file's consistency.  What is ``forced`` to the disk, a power cut does
+not take, either.
 """
 
 from __future__ import annotations
@@ -55,8 +56,10 @@ class Database:
             self._connection.close()
 
 
-def open_database(path: Path, schema: str) -> Database:
+def open_database(path: Path, schema: str, forced: bool = False) -> Database:
     """Open (or make) the SQLite file ``path`` and run ``schema`` (``CREATE … IF NOT EXISTS``).
+
+    ``forced``: a transaction returns when it is on the disk.
 
     Raises ``StateError`` when the folder or the file cannot be written or is not a database.
     """
@@ -69,14 +72,12 @@ def open_database(path: Path, schema: str) -> Database:
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if forced else 'NORMAL'}")
         connection.executescript(schema)
     except sqlite3.DatabaseError as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
-            advice = (
-                f"cannot be used ({error}). Check that the file is yours to write and the disk is not full."
-            )
+            advice = f"cannot be used ({error}). Check that the file is yours to write and the disk is not full."
         else:
             advice = f"is not a database of the embedded account ({error}). Move it away to begin anew."
         raise StateError(path, advice) from error
