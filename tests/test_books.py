@@ -240,6 +240,20 @@ def test_a_role_that_is_not_in_an_instance_profile(place):
         iam.remove_role_from_instance_profile(InstanceProfileName="profile", RoleName="other")
 
 
+def test_what_would_be_lost_is_refused_by_its_name(place):
+    iam, ecr = place.client("iam"), place.client("ecr")
+    fill(place)
+    before = facts(place)
+    for change, members in [
+        (iam.update_user, {"UserName": "ann", "NewUserName": "bea"}),
+        (iam.update_group, {"GroupName": "readers", "NewGroupName": "writers"}),
+        (ecr.put_image, {"repositoryName": "images", "imageManifest": "{}"}),
+    ]:
+        with pytest.raises(ClientError, match="is not implemented"):
+            change(**members)
+    assert facts(place) == before
+
+
 def test_who_names_no_user_means_the_one_who_signs(place):
     """What is written down names the user, and can be made again when the key that signed is gone."""
     iam, key = place.client("iam"), fill(place)
