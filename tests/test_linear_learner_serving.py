@@ -134,7 +134,7 @@ def test_a_large_csv_scores_as_its_records_do(model, end):
         ("", "Unable to parse csv: could not convert string '' to float32 at row 4000, column 2."),
         ("1,2", "Unable to parse csv: the number of columns changed from 3 to 4 at row 4001"),
         ("nan", "The input or the score of a record is not a finite number."),
-        ("1_0", "The input is not CSV of numbers."),
+        ("1_0", "Unable to parse csv: could not convert string '1_0' to float32 at row 4000, column 2."),
     ],
 )
 def test_what_is_wrong_in_a_large_csv(model, field, line):
@@ -149,6 +149,42 @@ def test_json_is_written_as_the_algorithm_writes_it(tmp_path):
     assert model.invoke(b"12.495479583740234\n110375.671875", CSV, JSON).body == (
         b'{"predictions": [{"score": 12.495479583740234}, {"score": 110375.671875}]}'
     )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_json_is_written_as_python_writes_it(scores):
+    """As AWS's container does: 1e-05, not 0.00001 or 1e-5."""
+    model = Model(REGRESSOR._replace(weights=np.ones((1, 1), np.float32), bias=np.zeros(1, np.float32)))
+    answer = model.invoke("\n".join(map(repr, scores)).encode(), CSV, JSON)
+    # A negative zero plus a bias of zero is zero.
+    assert answer.body.decode() == json.dumps({"predictions": [{"score": score + 0.0} for score in scores]})
+
+
+ODD = ["1.", ".5", "+1", "007", "1e5", "1E+3", "-0", "1e39", "1e999", "1" * 30, " 2 ", "", "[", "1],[2", "null", "nan"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.one_of(st.floats(-1e30, 1e30).map(repr), st.integers().map(str), st.sampled_from(ODD)),
+                 min_size=2, max_size=4),
+        min_size=1, max_size=4,
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+)  # fmt: skip
+def test_csv_is_read_as_numpy_reads_it(rows, end):
+    body = end.join(",".join(row) for row in rows)
+    try:
+        table = np.loadtxt(io.StringIO(body), np.float32, comments=None, delimiter=",", ndmin=2)
+        expected = table @ WEIGHTS.astype(float) + float(BIAS) if table.shape[1] == 3 else np.array([np.nan])
+    except ValueError:
+        expected = np.array([np.nan])
+    answer = Model(REGRESSOR).invoke(body.encode(), CSV, JSON)
+    if np.isfinite(expected.astype(np.float32)).all():
+        assert read(JSON, answer.body) == expected.astype(np.float32).tolist()
+    else:
+        assert answer.status == 400
 
 
 WIDTH = (

@@ -1,4 +1,4 @@
-"""Tables of nothing but numbers, read by pandas: several times as fast as by NumPy, which reads whatever is odd."""
+"""Tables of nothing but numbers, read faster than by NumPy, which reads whatever is odd."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 _LONGEST_LINE = 1 << 24  # bytes of the first line that are looked at
@@ -16,6 +17,24 @@ _LONGEST_LINE = 1 << 24  # bytes of the first line that are looked at
 def finite(block: NDArray[np.float32]) -> bool:
     """A sum is finite only if all its parts are; float64 cannot overflow from float32 numbers."""
     return bool(np.isfinite(block.sum(dtype=np.float64)))
+
+
+def parse_plain(body: bytes) -> NDArray[np.float32]:
+    """The rows (n, d) of a table in memory without blanks at its ends, the same as ``np.loadtxt`` reads.
+
+    Without its digits it must be the same commas on every line.  Then it is a list in JSON but for the ends of lines,
+    and there are fast parsers for that; what JSON has no number for is left to others.
+
+    Raises ValueError if a line has one field too many or few, or a field is not what JSON calls a number.
+    """
+    separators = body.translate(None, b"0123456789.-+eE") + b"\n"
+    line = separators[: separators.index(b"\n") + 1]
+    rows, rest = divmod(len(separators), len(line))
+    if rest or line.strip(b",") != b"\n" or separators != line * rows:
+        raise ValueError("not the same commas on every line")
+    values = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
+    with np.errstate(over="ignore"):
+        return np.fromiter(values, np.float64, len(values)).astype(np.float32).reshape(rows, len(line))
 
 
 def read_plain(stream: BinaryIO, values: int) -> Iterator[NDArray[np.float32]]:
