@@ -10,110 +10,22 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
 import pytest
-from jobs import IMAGE
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
+from kernels import ME, NOTHING_OF_MINE, OTHERS, Account, playing, sweeping
 from nbclient.exceptions import DeadKernelError
-from nbclient.util import run_sync
-from places import Place, until
+from places import until
 
 from utils.lessons.play import ROOT, lessons, missing
 from utils.preflight.sdk import installed_edition
 from utils.sweep import COURSE
 
-ME = "the-reader"
-SWEEP = re.search(r'\n\t@\$\(ENV\) -c "(from utils import clean_up.+)"', (ROOT / "Makefile").read_text())[1]
 QUICKLY = "salary/04_deploy_predict_delete"  # what `make test` plays; `make soak` plays every lesson that deploys
 DEPLOYS = r"\.deploy\(|course\.endpoint\("
-# The tags of what is none of the sweep's business; and of another run of the reader's, which only the sweep may end.
-OTHERS = {
-    "of-somebody-else": {"course": COURSE, "course-user": "somebody-else", "course-run": "1"},
-    "of-another-course": {"course": "another", "course-user": ME},
-    "of-nobody": {},
-}
+# The tags of what only the sweep may end.
 ANOTHER_RUN = {"course": COURSE, "course-user": ME, "course-run": "of-another-kernel"}
-
-
-class Account:
-    """An embedded account with resources of others in it, as boto3 sees it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.place = Place(folder)
-        self.role = self.place.start().account.role_arn
-        self.sagemaker = self.place.client("sagemaker")
-        for name, tags in OTHERS.items():
-            self.an_endpoint(name, tags)
-        self.environment = self.place.environment | {"COURSE_USER": ME, "MPLBACKEND": "agg"}
-
-    def an_endpoint(self, name: str, tags: dict[str, str]) -> None:
-        """Make an endpoint, its configuration and its model: it fails, having no artifact, and stays."""
-        listed = {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-        variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
-        self.sagemaker.create_model(
-            ModelName=name, PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=self.role, **listed
-        )
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **listed)
-        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, **listed)
-
-    def holds(self) -> dict[str, set[str]]:
-        """The names of all that costs money, or that a lesson makes to be deleted again, of whomever."""
-        client = self.sagemaker
-        endpoints = client.list_endpoints(MaxResults=100)["Endpoints"]
-        configs = client.list_endpoint_configs(MaxResults=100)["EndpointConfigs"]
-        models = client.list_models(MaxResults=100)["Models"]
-        pipelines = [each["PipelineName"] for each in client.list_pipelines()["PipelineSummaries"]]
-        groups = client.list_model_package_groups()["ModelPackageGroupSummaryList"]
-        training = client.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
-        processing = client.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
-        batches = client.list_transform_jobs(StatusEquals="InProgress")["TransformJobSummaries"]
-        searches = client.list_hyper_parameter_tuning_jobs(StatusEquals="InProgress")
-        return {
-            "endpoints": {each["EndpointName"] for each in endpoints},
-            "configurations": {each["EndpointConfigName"] for each in configs},
-            "models": {each["ModelName"] for each in models},
-            "pipelines": set(pipelines),
-            "groups": {each["ModelPackageGroupName"] for each in groups},
-            "training jobs": {each["TrainingJobName"] for each in training},
-            "processing jobs": {each["ProcessingJobName"] for each in processing},
-            "transform jobs": {each["TransformJobName"] for each in batches},
-            "tuning jobs": {
-                each["HyperParameterTuningJobName"] for each in searches["HyperParameterTuningJobSummaries"]
-            },
-        }
-
-
-NOTHING_OF_MINE = dict.fromkeys(("endpoints", "configurations", "models"), set(OTHERS)) | dict.fromkeys(
-    ("pipelines", "groups", "training jobs", "processing jobs", "transform jobs", "tuning jobs"), set()
-)
-
-
-class Kernel:
-    """A kernel of Jupyter's, started as a notebook's, that can die as with its machine."""
-
-    def __init__(self, notebook: nbformat.NotebookNode, folder: Path, environment: dict[str, str]) -> None:
-        kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-        kernel.transport_encryption = "auto"
-        self.client = NotebookClient(notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(folder)}})
-        self.client.start_new_kernel(env=environment)
-        self.client.start_new_kernel_client()
-
-    def run(self, index: int) -> nbformat.NotebookNode:
-        """Run the notebook's cell of this number to its end."""
-        return self.client.execute_cell(self.client.nb.cells[index], index)
-
-    def kill(self) -> None:
-        """SIGKILL: nothing in the kernel gets a chance to delete anything."""
-        with suppress(ProcessLookupError):  # it is dead already
-            os.kill(self.client.km.provisioner.pid, signal.SIGKILL)
-        run_sync(self.client.km.provisioner.wait)()
-        self.client.kc.stop_channels()
-        run_sync(self.client.km.cleanup_resources)()
 
 
 @pytest.fixture(scope="module")
@@ -125,22 +37,8 @@ def account(tmp_path_factory) -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def sweep(account) -> Iterator:
-    """Runs the code of `make clean-aws`, and returns what it prints."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)])
-    kernel = Kernel(notebook, ROOT, account.environment)
-    yield lambda: "".join(output.get("text", "") for output in kernel.run(0).outputs)
-    kernel.kill()
-
-
-@contextmanager
-def playing(account: Account, path: Path) -> Iterator[tuple[Kernel, list[int]]]:
-    """A kernel for a lesson, and the numbers of its code cells; killed at the end."""
-    notebook = nbformat.read(path, as_version=4)
-    kernel = Kernel(notebook, path.parent, account.environment)
-    try:
-        yield kernel, [number for number, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    finally:
-        kernel.kill()
+    with sweeping(account) as sweep:
+        yield sweep
 
 
 def code_cells(path: Path) -> list[str]:

@@ -126,7 +126,10 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
         print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
     user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or getpass.getuser())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
-    return Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
+    course = Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
+    if shell := get_ipython():
+        speak_in_notebook(shell, lambda: running(session.sagemaker_client, course.tags))
+    return course
 
 
 @contextmanager
@@ -143,8 +146,6 @@ def _own_tracebacks():
         shell = get_ipython()
         for name in ("showtraceback", "_showtraceback", "showsyntaxerror") if shell else ():
             vars(shell).pop(name, None)
-        if shell:
-            speak_in_notebook(shell)
 
 
 def _local_session():

@@ -116,6 +116,8 @@ def _snake(kind: str) -> str:
 def _has(client, arn: str, tags: list[dict]) -> bool:
     try:
         pages = list(client.get_paginator("list_tags").paginate(ResourceArn=arn))
-    except ClientError:
-        return False  # deleted since it was listed
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
+            return False  # deleted since it was listed
+        raise
     return all(tag in [each for page in pages for each in page["Tags"]] for tag in tags)

@@ -6,9 +6,17 @@ Reference: the errors that tutorials of SageMaker end in, collected from public 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from .sdk import failure_type
 
 # What the error's text matches, what to do.  The first that matches counts.
 SENTENCES = (
+    (
+        r"UnexpectedStatusException|FailedStatusError|CapacityError",
+        "Mend what the reason names and run the cell again. The log says more: in CloudWatch under the job's or the "
+        "endpoint's name, in the embedded account by 'python -m utils.local_aws logs NAME'.",
+    ),
     (
         r"Unable to locate credentials|NoCredentials|MissingAuthenticationToken",
         "Run 'aws configure' (or 'aws sso login') and restart the kernel; in Studio credentials are there.",
@@ -62,10 +70,11 @@ def advice(error: BaseException) -> str | None:
     return next((sentence for pattern, sentence in SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
 
 
-def speak_in_notebook(shell) -> None:
-    """Let a cell that ends in a known error of AWS's show AWS's words and what to do, and no traceback.
+def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
+    """Let a cell that ends in a known error of AWS's show AWS's words, what to do, and what costs money now.
 
-    ``shell`` is IPython's; errors that are not known keep their traceback.
+    ``shell`` is IPython's; ``running`` asks AWS what the lesson has running there.  Of what is known there is no
+    traceback; errors that are not known keep theirs.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -74,7 +83,16 @@ def speak_in_notebook(shell) -> None:
         lines = self.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
         if sentence:
             lines = [f"{kind.__name__}: {error}", f"\nWhat to do: {sentence}"]
+        try:
+            # Without an answer from AWS another question may take minutes.
+            left = None if isinstance(error, BotoCoreError) else running()
+        except (BotoCoreError, ClientError):
+            left = None
+        if left is None:
+            lines.append("\nWhat the lesson has running cannot be asked now. Then run notebooks/99_clean_up.ipynb.")
+        elif left:
+            lines.append(f"\nStill running, until notebooks/99_clean_up.ipynb ends it: {', '.join(left)}")
         self._showtraceback(kind, error, lines)
         return lines
 
-    shell.set_custom_exc((BotoCoreError, ClientError), show)
+    shell.set_custom_exc((BotoCoreError, ClientError, failure_type()), show)

@@ -40,3 +40,10 @@ def check(edition: str | None) -> None:
 def session_module() -> ModuleType:
     """The SDK's module with ``Session`` and ``get_execution_role``.  Its import already looks for credentials."""
     return import_module("sagemaker" if installed_edition() == "2" else "sagemaker.core.helper.session_helper")
+
+
+def failure_type() -> type[Exception]:
+    """What the SDK raises when what it waits for, a job or an endpoint, ends badly."""
+    if installed_edition() == "2":
+        return import_module("sagemaker.exceptions").UnexpectedStatusException
+    return import_module("sagemaker.core.utils.exceptions").FailedStatusError

@@ -50,5 +50,5 @@ def open_session():
         return session, role or sagemaker.get_execution_role(session)
     except (BotoCoreError, ClientError, ValueError) as error:
         raise ValueError(
-            f"{error} {advice(error) or 'docs/aws.md leads from nothing to the first lesson on AWS.'}"
+            f"{str(error).rstrip('.')}. {advice(error) or 'docs/aws.md leads from nothing to the first lesson on AWS.'}"
         ) from None
