@@ -11,10 +11,10 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from . import clock
 from .lifeline import PEERS
 from .state import CHECKOUT
 
@@ -117,7 +117,7 @@ class Container:
             for line in iter(lambda: stream.readline(MAX_LINE), b""):
                 text = line.decode(errors="replace").rstrip("\r\n")
                 with self._lock:
-                    self._waiting.append((time.time(), text))
+                    self._waiting.append((clock.now(), text))
                 size += len(text)
                 # A program that writes faster than its log is kept has to wait: its pipe fills, not this memory.
                 if len(self._waiting) >= FLUSH_LINES or size >= FLUSH_CHARACTERS:

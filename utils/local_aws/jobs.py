@@ -17,6 +17,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from . import clock
 from .containers import Container
 from .errors import AwsError
 from .lifeline import PEER_LOST
@@ -75,6 +76,7 @@ class Jobs:
 
     def begin(self, run: JobRun) -> None:
         """Set a new job to work."""
+        clock.hold()
         self.patience.begin(run.job)
         self.running[run.job] = run
         run.start()
@@ -169,6 +171,7 @@ class JobRun(threading.Thread):
             self.jobs.running.pop(self.job, None)
             if not self.abandoned:
                 shutil.rmtree(self.root, ignore_errors=True)
+            clock.let_go()
 
     @contextmanager
     def instance(self) -> Iterator[bool]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from . import clock
 from .errors import AwsError
 from .protocols import not_implemented
 from .state import Account
@@ -294,7 +294,7 @@ class Logs:
 
 
 def _now() -> int:
-    return int(time.time() * 1000)
+    return int(clock.now() * 1000)
 
 
 def _between(params: dict, args: list) -> str:

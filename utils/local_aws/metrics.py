@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import clock
 from .errors import AwsError
 from .protocols import not_implemented
 from .store import open_database
@@ -98,7 +98,7 @@ class Metrics:
                 raise AwsError(
                     "InvalidParameterCombination", "The parameters Value and Values are mutually exclusive."
                 )
-            at = _seconds(datum.get("Timestamp", time.time()))
+            at = _seconds(datum.get("Timestamp", clock.now()))
             values = datum["Values"] if "Values" in datum else [datum["Value"]] if "Value" in datum else []
             if not values:
                 raise AwsError("MissingParameter", "One of the parameters Value and Values must be given.")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from . import clock
 from .errors import AwsError
 from .jobs import ENDED, MAX_REASON, JobRun
 from .pipeline_definition import (
@@ -40,6 +41,7 @@ from .resources import (
     TUNING_JOB,
     Resources,
     now,
+    now_after,
 )
 from .uris import split_uri
 
@@ -224,7 +226,7 @@ class PipelineRun(JobRun):
         if head == "Parameters":
             return self.parameters[rest]
         if head == "Execution":
-            variables = {**self.variables, "CurrentDateTime": _iso(time.time()), **(own or {})}
+            variables = {**self.variables, "CurrentDateTime": _iso(clock.now()), **(own or {})}
             if rest not in variables:
                 raise Undefined(f"The execution variable {path} is undefined in this step.")
             return variables[rest]
@@ -296,7 +298,8 @@ class PipelineRun(JobRun):
 
 def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
     """Give an execution its last state; a step that is still at work has it too."""
-    ended, steps = now(), resources.get(PIPELINE_EXECUTION, name)["Steps"]
+    body = resources.get(PIPELINE_EXECUTION, name)
+    ended, steps = now_after(body), body["Steps"]
     for step in steps:
         if step["StepStatus"] == "Executing":
             step |= {"StepStatus": status, "EndTime": ended} | ({"FailureReason": reason} if reason else {})

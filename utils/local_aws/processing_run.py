@@ -9,15 +9,14 @@ import codecs
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import script_container
+from . import clock, script_container
 from .errors import AwsError
 from .jobs import MAX_REASON, JobRun
 from .rerooted import sitecustomize as rerooted
-from .resources import PROCESSING_JOB, Resources, now
+from .resources import PROCESSING_JOB, Resources, now, now_after
 from .s3 import S3Object
 from .s3.objects import copy_file
 from .uris import split_uri
@@ -112,7 +111,7 @@ class ProcessingRun(JobRun):
     def _process(self, body: dict) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
         app = body["AppSpecification"]
-        stream = f"{self.job}/algo-1-{int(time.time())}"
+        stream = f"{self.job}/algo-1-{int(clock.now())}"
         try:
             container = script_container.start(
                 app["ContainerEntrypoint"] + app.get("ContainerArguments", []),
@@ -170,8 +169,9 @@ class ProcessingRun(JobRun):
 
 def finish(resources: Resources, name: str, status: str, reason: str | None, **changes: object) -> None:
     """Give a job its last state."""
-    ended = now()
-    if resources.get(PROCESSING_JOB, name).get("ProcessingStartTime") is not None:
+    body = resources.get(PROCESSING_JOB, name)
+    ended = now_after(body)
+    if body.get("ProcessingStartTime") is not None:
         changes["ProcessingEndTime"] = ended
     reason = reason[:MAX_REASON] if reason else None
     resources.update(

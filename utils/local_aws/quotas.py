@@ -8,11 +8,11 @@ names, codes and values are those that public records of AWS accounts show.
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from pathlib import Path
 from typing import NamedTuple
 
+from . import clock
 from .errors import AwsError
 from .state import Account
 from .store import open_database
@@ -87,7 +87,7 @@ class Quotas:
                 "IllegalArgumentException",
                 "You must provide a quota value greater than the current quota value.",
             )
-        asked = {"id": uuid.uuid4().hex, "code": quota.code, "value": wanted, "at": round(time.time(), 3)}
+        asked = {"id": uuid.uuid4().hex, "code": quota.code, "value": wanted, "at": round(clock.now(), 3)}
         with self.database.write() as cursor:
             cursor.execute("insert into requests values (:id, :code, :value, :at)", asked)
             cursor.execute("insert or replace into granted values (:code, :value)", asked)

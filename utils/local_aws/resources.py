@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import clock
 from .errors import AwsError
 from .quotas import Quotas
 from .state import Account
@@ -47,7 +47,12 @@ PIPELINE_EXECUTION = Kind("PipelineExecution", "pipeline", "pipeline execution")
 
 def now() -> float:
     """Seconds since the epoch, to the millisecond, as SageMaker's timestamps are."""
-    return round(time.time(), 3)
+    return round(clock.now(), 3)
+
+
+def now_after(body: dict) -> float:
+    """As ``now``, but not before any time that a resource's body tells: the machine's clock may have been set back."""
+    return max([now(), *(value for member, value in body.items() if member.endswith("Time"))])
 
 
 class Resources:
@@ -123,7 +128,11 @@ class Resources:
         """Change members of a resource's body (None takes one away) and return the new body."""
         with self.database.write() as cursor:
             row = cursor.execute("select body from resources where arn = ?", (self.arn(kind, name),)).fetchone()
-            body = {**json.loads(row["body"]), **changes}
+            body = json.loads(row["body"])
+            if "LastModifiedTime" in changes:
+                before = body.get("LastModifiedTime", body["CreationTime"])
+                changes["LastModifiedTime"] = max(changes["LastModifiedTime"], before)
+            body |= changes
             body = {member: value for member, value in body.items() if value is not None}
             cursor.execute("update resources set body = ? where arn = ?", (json.dumps(body), self.arn(kind, name)))
         return body

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from . import script_container
+from . import clock, script_container
 from .containers import Container
 from .disk import has_room
 from .errors import AwsError
@@ -118,7 +118,7 @@ class ModelInProcess:
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
         answer = self._model.invoke(body, content_type, accept)
         if answer.log_line:
-            self._write([(time.time(), answer.log_line)])
+            self._write([(clock.now(), answer.log_line)])
         return Answer(answer.status, answer.content_type, answer.body)
 
     def execution_parameters(self) -> dict:
@@ -302,7 +302,7 @@ class ModelContainer:
                 self._start.set_result(failure)
 
     def _say(self, line: str) -> None:
-        self._write([(time.time(), line)])
+        self._write([(clock.now(), line)])
 
 
 @dataclass(frozen=True)
@@ -366,16 +366,16 @@ def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
-    write([(time.time(), "loading model...")])
+    write([(clock.now(), "loading model...")])
     try:
         model = ModelInProcess(image.load(folder, source.environment), write)
     except Exception as error:  # an artifact may hold anything
         why = str(error).replace(str(folder), "/opt/ml/model")
-        write([(time.time(), f"The model cannot be loaded: {why}")])
+        write([(clock.now(), f"The model cannot be loaded: {why}")])
         raise Unhealthy(why) from None
     finally:
         shutil.rmtree(root, ignore_errors=True)  # what has been loaded is in memory
-    write([(time.time(), "...model loaded.")])
+    write([(clock.now(), "...model loaded.")])
     return model
 
 

@@ -15,7 +15,6 @@ import os
 import shutil
 import socket
 import tarfile
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from typing import IO, TYPE_CHECKING
 
 import regex  # whose search, unlike re's, can be given up
 
-from . import script_container
+from . import clock, script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
@@ -32,7 +31,7 @@ from .job_inputs import shard
 from .jobs import MAX_REASON, JobRun
 from .lifeline import PEER_LOST
 from .pipes import Pipe
-from .resources import TRAINING_JOB, Resources, now
+from .resources import TRAINING_JOB, Resources, now, now_after
 from .s3 import S3Object
 from .uris import split_uri
 
@@ -279,7 +278,7 @@ class TrainingRun(JobRun):
         return text.replace(f"{host.root}/", "/")[:MAX_REASON]
 
     def _start(self, body: dict, host: Host, peers: list[socket.socket]) -> Container:
-        stream = f"{self.job}/{host.name}-{int(time.time())}"
+        stream = f"{self.job}/{host.name}-{int(clock.now())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
             lines = [(at, text.translate(CONTROL)) for at, text in lines]
@@ -427,7 +426,7 @@ def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> Non
 def finish(resources: Resources, name: str, status: str, secondary: str, reason: str | None, **changes: object) -> None:
     """Give a job its last state, with the times and seconds that AWS bills by."""
     body = resources.get(TRAINING_JOB, name)
-    ended = now()
+    ended = now_after(body)
     reason = reason[:MAX_REASON] if reason else None
     message = {
         "Completed": "Training job completed",

@@ -10,17 +10,16 @@ from __future__ import annotations
 import gzip
 import secrets
 import threading
-import time
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import inference_pipeline, serving
+from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
 from .jobs import MAX_REASON, JobRun
-from .resources import TRANSFORM_JOB, Resources, now
+from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
 from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
@@ -66,7 +65,7 @@ class TransformRun(JobRun):
         self.inputs = inputs
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
-        self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(time.time())}"
+        self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(clock.now())}"
         self.model: BatchModel | None = None
 
     def stopping(self, body: dict, at: float) -> dict:
@@ -130,7 +129,7 @@ class TransformRun(JobRun):
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
-                    self._write(self.stream)([(time.time(), "Docker entrypoint called with argument(s): serve")])
+                    self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
             region = self.jobs.account.region
             self.model = inference_pipeline.begin(sources, self.root / "container", region, self.stream, self._write)
             self._check_stop()
@@ -203,7 +202,7 @@ class TransformRun(JobRun):
         return lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
-        at = time.time()
+        at = clock.now()
         stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         if lines:
             events = [(at, f"{stamp}:[sagemaker logs]: {line}") for line in lines]
@@ -218,7 +217,7 @@ class TransformRun(JobRun):
 
 def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
     """Give a job its last state."""
-    ended = now()
+    ended = now_after(resources.get(TRANSFORM_JOB, name))
     resources.update(
         TRANSFORM_JOB,
         name,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import AwsError
 from .jobs import MAX_REASON, JobRun
-from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
+from .resources import TRAINING_JOB, TUNING_JOB, Resources, now_after
 from .training_run import OBJECTIVE, TrainingRun
 from .tuning_search import BayesianSearch, Proposal, Search
 
@@ -143,7 +143,7 @@ def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dic
 
 def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
     """Give a job its last state."""
-    ended = now()
+    ended = now_after(resources.get(TUNING_JOB, name))
     resources.update(
         TUNING_JOB,
         name,

@@ -19,7 +19,7 @@ def cost_so_far(client, endpoint: str) -> str:
         config = client.describe_endpoint_config(EndpointConfigName=body["EndpointConfigName"])
     except ClientError:  # one of them has gone meanwhile
         return ""
-    hours = (time.time() - body["CreationTime"].timestamp()) / 3600
+    hours = max(time.time() - body["CreationTime"].timestamp(), 0) / 3600
     machines = [each for each in config["ProductionVariants"] if "InstanceType" in each]
     if not machines or any(each["InstanceType"] not in HOSTING for each in machines):
         return ""

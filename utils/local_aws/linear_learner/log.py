@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+_ZERO = time.time() - time.perf_counter()  # so that the machine's clock, when it is set, makes no second negative
 _IDENTITY = {"Algorithm": "Linear Learner", "Host": "algo-1", "Operation": "training"}
 
 
@@ -41,7 +42,7 @@ class Log:
 
     def data_pass(self, channel: str, epoch: int, seconds: float, batches: int, size: int) -> None:
         """The line of AWS's record reader: one pass over ``size`` bytes in ``batches`` mini-batches."""
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        stamp = datetime.fromtimestamp(now(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         stats = {
             "data_pipeline": f"/opt/ml/input/data/{channel}",
             "epoch": epoch,
@@ -49,13 +50,13 @@ class Log:
             "num_examples": batches,
             "num_bytes": size,
         }
-        self.plain(f"[{now}] [tensorio] [info] epoch_stats={json.dumps(stats)}")
+        self.plain(f"[{stamp}] [tensorio] [info] epoch_stats={json.dumps(stats)}")
 
     def metrics(self, start: float, values: dict[str, list[float] | float], **dimensions: object) -> None:
         """A ``#metrics`` line: ``values`` maps a name to one measurement or several, begun at ``start``."""
         record = {
             "StartTime": start,
-            "EndTime": time.time(),
+            "EndTime": now(),
             "Dimensions": _IDENTITY | {"Host": self.host} | dimensions,
             "Metrics": {name: _summary(value) for name, value in values.items()},
         }
@@ -71,8 +72,13 @@ class Log:
         self._stream.flush()
 
     def _record(self, level: str, message: str) -> None:
-        now = datetime.now(UTC).strftime("%m/%d/%Y %H:%M:%S")
-        self._stream.write(f"[{now} {level} {self._thread}] {message}\n")
+        stamp = datetime.fromtimestamp(now(), UTC).strftime("%m/%d/%Y %H:%M:%S")
+        self._stream.write(f"[{stamp} {level} {self._thread}] {message}\n")
+
+
+def now() -> float:
+    """Seconds since the epoch, by a clock that nobody sets while this process lives."""
+    return _ZERO + time.perf_counter()
 
 
 def _summary(value: list[float] | float) -> dict[str, float]:

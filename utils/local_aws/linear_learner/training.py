@@ -25,7 +25,7 @@ from .errors import CustomerError
 from .evaluation import Parts, final_metrics
 from .grid import Grid, largest
 from .hyperparameters import DEFAULTS, Hyperparameters, merge
-from .log import Log
+from .log import Log, now
 from .losses import build_loss
 from .peers import Peers
 from .scaler import Scaler, whole_batches
@@ -41,7 +41,7 @@ def train(base: Path, log: Log) -> None:
 
     Raises CustomerError if the job cannot run with what it was given.
     """
-    began = time.time()
+    began = now()
     given = {name: str(value) for name, value in _config(base, "hyperparameters").items()}
     _print_configuration(given, log)
     hp = Hyperparameters.parse(given)
@@ -56,14 +56,14 @@ def train(base: Path, log: Log) -> None:
         if config.get("TrainingInputMode") == PIPE:
             log.info(f"The channel '{name}' is in pipe input mode under /opt/ml/input/data/{name}.")
     log.flush()
-    ready = time.time()
+    ready = now()
     # The first host evaluates, so the others need the training data only.
     names = set(inputs) if peers.first else {"train"}
     channels = read_channels(base, inputs, hp.mini_batch_size, names)
     job = _Job(channels, hp, log, peers, "validation" in inputs)
     times = job.run(base / "model")
     times["setuptime"] = (ready - began) * 1000
-    times["totaltime"] = (time.time() - began) * 1000
+    times["totaltime"] = (now() - began) * 1000
     log.metrics(began, times)
     log.flush()
 
@@ -115,7 +115,7 @@ class _Job:
         self._hp, self._log, self._peers = hp, log, peers
         self._train = train = channels["train"]
         self._validation, self._test = channels.get("validation"), channels.get("test")
-        self._began = time.time()
+        self._began = now()
         self._rows, self._batch = len(train), hp.mini_batch_size
         width = train.rows.features
         if hp.feature_dim not in (None, width):
@@ -158,13 +158,13 @@ class _Job:
     def run(self, folder: Path) -> dict[str, list[float] | float]:
         """Train, evaluate and save; the milliseconds of each phase for the log's last line."""
         hp, log = self._hp, self._log
-        times: dict[str, list[float] | float] = {"initialize.time": (time.time() - self._began) * 1000}
+        times: dict[str, list[float] | float] = {"initialize.time": (now() - self._began) * 1000}
         times["epochs"] = hp.epochs
         checks: list[float] = []
         updates: list[float] = []
         stopping = EarlyStopping(hp.early_stopping_patience, hp.early_stopping_tolerance)
         for epoch in range(hp.epochs):
-            start = time.time()
+            start = now()
             result = self._epoch(epoch)
             checked = time.perf_counter()
             value = float(result.criteria[result.best])
@@ -189,7 +189,7 @@ class _Job:
             done = "100 % epochs" if stop else f"{100 * (epoch + 1) / hp.epochs!r} % of epochs"
             log.info(f"#progress_metric: host={log.host}, completed {done}")
             checks.append((time.perf_counter() - checked) * 1000)
-            updates.append((time.time() - start) * 1000)
+            updates.append((now() - start) * 1000)
             self._print_data_iterator("training_data_iter", start, epoch)
             log.info(
                 f"#throughput_metric: host={log.host}, "
@@ -236,7 +236,7 @@ class _Job:
         log.info(f"nvidia-smi: took {time.perf_counter() - start:.3f} seconds to run.")
         log.info("nvidia-smi identified 0 GPUs.")
         log.info("Number of GPUs being used: 0")
-        start = time.time()
+        start = now()
         self._batches = Batches(train.rows, scaler, self._batch, dtype)
         self._to_scale = Scale(scaler, dtype)
         self._print_data_iterator("init_train_data_iter", start)
@@ -244,20 +244,20 @@ class _Job:
 
     def _epoch(self, epoch: int) -> _Epoch:
         """One pass over the training data and, if there are any, the validation data."""
-        start = time.time()
+        start = now()
         thresholds = np.full(len(self._grid), DEFAULT_THRESHOLD)
         with np.errstate(over="ignore", invalid="ignore"):
             objective = self._ensemble.train()
-            self._print_pass(self._train, 2 * epoch + 3, time.time() - start)
+            self._print_pass(self._train, 2 * epoch + 3, now() - start)
             self._print_objectives("train", epoch, objective)
             criteria = objective
             if self._validation:
-                start = time.time()
+                start = now()
                 samples = self._samples(self._validation)
                 criteria = objective = self._validate(samples)
                 if not epoch:
                     self._print_pass(self._validation, 0, self._validation.seconds, self._batch)
-                self._print_pass(self._validation, self._passes * epoch + 2, time.time() - start)
+                self._print_pass(self._validation, self._passes * epoch + 2, now() - start)
                 self._print_objectives("validation", epoch, objective)
             if not np.isfinite(objective).any():
                 raise CustomerError(
@@ -319,7 +319,7 @@ class _Job:
         if self._test is None:
             log.info("Test data is not provided.")
             return
-        start = time.time()
+        start = now()
         self._print_pass(self._test, 0, start - self._began, self._batch)
         self._print_pass(self._test, 1, self._test.seconds)
         rows, batches = len(self._test), math.ceil(len(self._test) / self._batch)
@@ -349,7 +349,7 @@ class _Job:
     def _print_objectives(self, channel: str, epoch: int, objective: NDArray[np.float64]) -> None:
         name = self._loss.objective
         for model, value in enumerate(objective.tolist()):
-            self._log.metrics(time.time(), {f"{channel}_{name}": value}, epoch=epoch, model=model)
+            self._log.metrics(now(), {f"{channel}_{name}": value}, epoch=epoch, model=model)
         self._log.quality(channel, name, float(objective[0]), epoch)
 
     def _print_criterion(self, epoch: int, value: float) -> None:

@@ -19,13 +19,14 @@ import os
 import secrets
 import shutil
 import sqlite3
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from .. import clock
 from ..errors import AwsError
 from ..state import BUCKETS, StateError
 from ..store import open_database
@@ -133,7 +134,7 @@ class ObjectStore:
             raise AwsError("BucketAlreadyExists", message, 409, BucketName=name)
         with self._database.write() as cursor:
             cursor.execute(
-                "INSERT OR IGNORE INTO buckets VALUES (?, ?, ?)", (name, time.time(), json.dumps(tags or {}))
+                "INSERT OR IGNORE INTO buckets VALUES (?, ?, ?)", (name, clock.now(), json.dumps(tags or {}))
             )
             return cursor.rowcount == 1
 
@@ -229,6 +230,8 @@ class ObjectStore:
             if check:
                 check(old)
             discarded = [self._name(old.path)] if old else []
+            if old and obj.modified < old.modified:  # the clock was set back; conditions go by this time
+                obj = replace(obj, modified=old.modified)
             if upload is not None:
                 discarded += self._end_upload(cursor, upload)
             cursor.execute(

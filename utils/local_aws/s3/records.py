@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..clock import now
 from ..errors import AwsError
 
 
@@ -27,7 +27,7 @@ class S3Object:
     metadata: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
-    modified: float = field(default_factory=time.time)
+    modified: float = field(default_factory=now)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Upload:
     tags: dict[str, str]
     algorithm: str
     whole: bool
-    initiated: float = field(default_factory=time.time)
+    initiated: float = field(default_factory=now)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Part:
     etag: str
     path: Path
     checksums: dict[str, str]
-    modified: float = field(default_factory=time.time)
+    modified: float = field(default_factory=now)
 
 
 @dataclass(frozen=True)
