@@ -79,7 +79,8 @@ class Authorization:
         self.resources = known
         self.account = known.account
         self._record = folder / RECORD
-        self._recorded = set(self._record.read_text("utf-8").splitlines()) if self._record.exists() else set()
+        recorded = self._record.read_text("utf-8", "replace") if self._record.exists() else ""
+        self._recorded = set(recorded.splitlines())
 
     def check(
         self, service: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes, key: Key

@@ -6,6 +6,7 @@ It sees a bare environment: none of the account's keys, nothing of the reader's.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from pathlib import Path
 from . import clock
 from .lifeline import PEERS
 from .state import CHECKOUT
+
+log = logging.getLogger("local_aws")
 
 FLUSH_EVERY = 0.25  # seconds that a line of output may wait to be passed on
 FLUSH_LINES = 500
@@ -134,4 +137,7 @@ class Container:
             with self._lock:
                 lines, self._waiting = self._waiting, []
             if lines:
-                self._on_lines(lines)
+                try:
+                    self._on_lines(lines)
+                except Exception:  # the program must not wait for ever because its log cannot be kept
+                    log.exception("%d lines of a program's log are lost", len(lines))

@@ -381,7 +381,11 @@ class Endpoints:
 
     def _begin(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
         """Begin to serve a deployment's variants, without waiting for their containers; ValueError as ``_load``."""
-        kept = json.loads((self.folder / name / deployment / "deployment.json").read_text())
+        path = self.folder / name / deployment / "deployment.json"
+        try:
+            kept = json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
         variants: list[Variant] = []
         try:
             for each, state in zip(kept, described, strict=True):

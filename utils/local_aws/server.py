@@ -128,6 +128,9 @@ class Application:
             response = _error(service, scope, error)
         except ClientDisconnect:
             return
+        except StateError as error:
+            log.error("%s %s: %s", scope["method"], scope["path"], error)
+            response = _error(service, scope, AwsError("InternalFailure", str(error), 500))
         except Exception as error:
             reference = request_id()
             log.exception("request %s: %s %s", reference, scope["method"], scope["path"])
