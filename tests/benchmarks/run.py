@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SLACK = 1.1
-MODULES = ("training", "formats", "serving", "account")
+MODULES = ("training", "formats", "serving", "account", "course")
 LIBRARIES = ("numpy", "scikit-learn", "pandas", "pyarrow", "sagemaker", "boto3", "uvicorn", "moto", "flask")
 
 
