@@ -1,0 +1,91 @@
+"""Requests of SageMaker's that are in order but for what a question changes in them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import There
+
+ROWS = b"".join(b"%d,%d,%d\n" % (3 * n + 7, n, n % 5) for n in range(40))  # label first
+REGRESSOR = {"predictor_type": "regressor", "num_models": "1", "epochs": "1", "mini_batch_size": "4"}
+
+
+def image(there: There, name: str, version: str = "1") -> str:
+    """The address of one of AWS's images in the account's region."""
+    from sagemaker import image_uris
+
+    more = {} if name == "linear-learner" else {"version": version, "py_version": "py3", "instance_type": "ml.m5.large"}
+    found = image_uris.retrieve(name, there.region, **more)
+    there.names[found] = f"<{name}>"
+    return found
+
+
+def rows(there: There) -> str:
+    """The folder in S3 of a table that can be learned from."""
+    return there.put("rows/train.csv", ROWS).rpartition("/")[0] + "/"
+
+
+def channel(uri: str, name: str = "train", **members: object) -> dict:
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "ContentType": "text/csv", "DataSource": {"S3DataSource": source}} | members
+
+
+def training(there: There, beginning: str, uri: str, **members: object) -> dict:
+    """The members of a CreateTrainingJob of a Linear Learner."""
+    return {
+        "TrainingJobName": there.name(beginning),
+        "AlgorithmSpecification": {"TrainingImage": image(there, "linear-learner"), "TrainingInputMode": "File"},
+        "RoleArn": there.role,
+        "InputDataConfig": [channel(uri)],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{there.bucket}/course/parity/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+        "HyperParameters": REGRESSOR,
+    } | members
+
+
+def script(there: There, beginning: str, code: str, uri: str, **members: object) -> dict:
+    """The members of a CreateTrainingJob that runs a script in scikit-learn's image."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("train.py")
+        entry.size = len(code.encode())
+        archive.addfile(entry, io.BytesIO(code.encode()))
+    source = there.put(f"{beginning}/sourcedir.tar.gz", packed.getvalue())
+    hyperparameters = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{source}"'}
+    found = training(there, beginning, uri, HyperParameters=hyperparameters)
+    found["AlgorithmSpecification"]["TrainingImage"] = image(there, "sklearn", "1.2-1")
+    return found | members
+
+
+def processing(there: There, beginning: str, code: str, *inputs: dict, **members: object) -> dict:
+    """The members of a CreateProcessingJob that runs a script in scikit-learn's image."""
+    source = there.put(f"{beginning}/script.py", code.encode())
+    app = {
+        "ImageUri": image(there, "sklearn", "1.2-1"),
+        "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/script.py"],
+    }
+    machine = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}
+    return {
+        "ProcessingJobName": there.name(beginning),
+        "AppSpecification": app,
+        "ProcessingInputs": [taken(source, "code", "/opt/ml/processing/input/code"), *inputs],
+        "ProcessingResources": {"ClusterConfig": machine},
+        "RoleArn": there.role,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+    } | members
+
+
+def taken(uri: str, name: str, path: str) -> dict:
+    """One of a processing job's inputs."""
+    source = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "S3Input": source}
+
+
+def given(there: There, name: str, path: str) -> dict:
+    """One of a processing job's outputs."""
+    place = {"S3Uri": f"s3://{there.bucket}/course/parity/out", "LocalPath": path, "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": place}

@@ -1,0 +1,96 @@
+"""Quotas, S3, CloudWatch, identities: what the account itself is asked."""
+
+from __future__ import annotations
+
+import datetime
+import urllib.error
+import urllib.request
+
+
+def test_a_quota_that_is_no_more(there, answers):
+    quotas = there.session.client("service-quotas")
+    code = "L-611FA074"  # ml.m5.large for training job usage
+    has = there.said(quotas.get_service_quota, ServiceCode="sagemaker", QuotaCode=code)
+    said = there.said(quotas.request_service_quota_increase, ServiceCode="sagemaker", QuotaCode=code, DesiredValue=0.0)
+    answers({"known": has, "less": said})
+
+
+def test_a_listing_that_begins_inside_a_prefix(there, answers):
+    for key in ("listing/a/1", "listing/a/2", "listing/b c"):
+        uri = there.put(key, b"x")
+    prefix = uri.removeprefix(f"s3://{there.bucket}/").rpartition("listing/")[0] + "listing/"
+    inside = there.s3.list_objects_v2(Bucket=there.bucket, Prefix=prefix, Delimiter="/", StartAfter=f"{prefix}a/1")
+    written = there.s3.list_objects(Bucket=there.bucket, Prefix=prefix, EncodingType="url")
+    answers({
+        "prefixes": [each["Prefix"].removeprefix(prefix) for each in inside.get("CommonPrefixes", [])],
+        "keys": [each["Key"].rpartition("listing/")[2] for each in written["Contents"]],
+    })  # fmt: skip
+
+
+def test_checksums_that_are_not_true(there, answers):
+    key = "course/parity/checksum"
+    answers({
+        "crc32": there.said(there.s3.put_object, Bucket=there.bucket, Key=key, Body=b"x", ChecksumCRC32="AAAAAA=="),
+        "crc64nvme": there.said(
+            there.s3.put_object, Bucket=there.bucket, Key=key, Body=b"x", ChecksumCRC64NVME="AAAAAAAAAAA="
+        ),
+    })  # fmt: skip
+
+
+def test_encryption_as_it_is_shown(there, answers):
+    key = "course/parity/encrypted"
+    said = there.s3.put_object(Bucket=there.bucket, Key=key, Body=b"x", ServerSideEncryption="AES256")
+    shown = there.s3.head_object(Bucket=there.bucket, Key=key)
+    answers({"put": said.get("ServerSideEncryption"), "head": shown.get("ServerSideEncryption")})
+
+
+def test_an_object_that_is_not_there(there, answers):
+    answers(there.said(there.s3.get_object, Bucket=there.bucket, Key="course/parity/nothing"))
+
+
+def test_operations_that_are_none(there, answers):
+    """An operation that no service has, signed as one of SageMaker's is."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    answered = {}
+    for question, target, body in (
+        ("unknown operation", "SageMaker.DoNothing", b"{}"),
+        ("no JSON", "SageMaker.ListModels", b"{"),
+        ("wrong type", "SageMaker.ListModels", b'{"MaxResults": "many"}'),
+    ):
+        url = there.sagemaker.meta.endpoint_url
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        request = AWSRequest("POST", url, headers, body)
+        SigV4Auth(there.session.get_credentials(), "sagemaker", there.region).add_auth(request)
+        sent = urllib.request.Request(url, body, dict(request.headers.items()), method="POST")
+        try:
+            with urllib.request.urlopen(sent) as found:
+                answered[question] = {"status": found.status}
+        except urllib.error.HTTPError as error:
+            answered[question] = {"status": error.code, "body": error.read().decode()}
+    answers(answered)
+
+
+def test_a_metric_between_two_minutes(there, answers):
+    """Two points of one minute, asked for by periods of a second and of a minute."""
+    cloudwatch, namespace = there.session.client("cloudwatch"), f"parity-{there.run}"
+    begin = datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0) - datetime.timedelta(minutes=5)
+    points = [
+        {"MetricName": "score", "Timestamp": begin + datetime.timedelta(seconds=seconds), "Value": value}
+        for seconds, value in ((5, 1.0), (35, 3.0))
+    ]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=points)
+
+    def asked() -> dict:
+        found = {}
+        for period in (60, 30):
+            data = cloudwatch.get_metric_statistics(
+                Namespace=namespace, MetricName="score", StartTime=begin, Period=period,
+                EndTime=begin + datetime.timedelta(minutes=1), Statistics=["Average", "SampleCount"],
+            )["Datapoints"]  # fmt: skip
+            found[str(period)] = sorted([each["Average"], each["SampleCount"]] for each in data)
+        return found
+
+    there.soon(lambda: asked()["60"])
+    answers(asked())

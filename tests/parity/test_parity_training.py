@@ -1,0 +1,177 @@
+"""Training jobs."""
+
+from __future__ import annotations
+
+import json
+
+from asking import REGRESSOR, channel, image, rows, script, training
+
+LISTS = """
+import json, os, sys
+for name in sorted(os.listdir('/opt/ml/input/data')):
+    folder = '/opt/ml/input/data/' + name
+    if os.path.isdir(folder):
+        found = sorted(os.path.relpath(os.path.join(d, f), folder) for d, _, names in os.walk(folder) for f in names)
+        print('SEEN ' + json.dumps([name, found]), flush=True)
+names = ('MASTER_ADDR', 'SM_CURRENT_HOST', 'SM_HOSTS', 'SM_NUM_GPUS')
+print('SEEN ' + json.dumps(['environment', {name: os.environ.get(name) for name in names}]), flush=True)
+print('score=x; score=1.5;', flush=True)
+print('score=nothing;', flush=True)
+"""
+
+
+def seen(lines: list[str]) -> dict:
+    """What a script printed for the question."""
+    return dict(json.loads(line.partition("SEEN ")[2]) for line in lines if line.startswith("SEEN "))
+
+
+def described(there, job: str, *members: str) -> dict:
+    found = there.sagemaker.describe_training_job(TrainingJobName=job)
+    return {member: found.get(member) for member in members}
+
+
+def run(there, job: dict) -> dict:
+    """Description of a training job that has ended."""
+    there.sagemaker.create_training_job(**job)
+    name = job["TrainingJobName"]
+    return there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+
+
+def test_files_of_a_channel(there, answers):
+    """One job sees a prefix with its slash, without, a part of a name, and a channel in FastFile mode."""
+    for key in ("layout/data/x.csv", "layout/data/deep/y.csv", "layout/data-too/z.csv"):
+        uri = there.put(key, b"1,2\n")
+    base = uri.partition("layout/")[0] + "layout/"
+    job = script(there, "layout", LISTS, base)
+    job["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "score", "Regex": "score=(.*?);"}]
+    job["InputDataConfig"] = [
+        channel(f"{base}data/", "slash"),
+        channel(f"{base}data", "none"),
+        channel(f"{base}da", "part"),
+        channel(f"{base}data/", "fast", InputMode="FastFile"),
+    ]
+    found = run(there, job)
+    lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
+    metrics = {each["MetricName"]: each["Value"] for each in found.get("FinalMetricDataList", [])}
+    answers({"status": found["TrainingJobStatus"], "seen": seen(lines), "metrics": metrics})
+
+
+def test_addresses_of_s3(there, answers):
+    """An input by its address of the web."""
+    uri = rows(there)
+    path = uri.removeprefix("s3://")
+    address = f"https://s3-{there.region}.amazonaws.com/{path}"
+    job = training(there, "address", address)
+    found = there.said(there.sagemaker.create_training_job, **job)
+    if "accepted" in found:
+        name = job["TrainingJobName"]
+        end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+        found["status"] = end["TrainingJobStatus"]
+        found["shown"] = end["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
+    answers(found)
+
+
+def test_inputs_that_are_not_there(there, answers):
+    create, uri = there.sagemaker.create_training_job, rows(there)
+    answers({
+        "prefix": there.said(create, **training(there, "no-prefix", f"{uri}nothing/")),
+        "bucket": there.said(create, **training(there, "no-bucket", f"s3://{there.bucket}-is-not-there/x/")),
+    })  # fmt: skip
+
+
+def test_an_output_bucket_that_is_not_there(there, answers):
+    place = {"S3OutputPath": f"s3://{there.bucket}-is-not-there/out"}
+    job = training(there, "no-output", rows(there), OutputDataConfig=place)
+    found = there.said(there.sagemaker.create_training_job, **job)
+    if "accepted" in found:
+        name = job["TrainingJobName"]
+        end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+        found |= {"status": end["TrainingJobStatus"], "reason": end.get("FailureReason")}
+    answers(found)
+
+
+def test_spot_without_a_wait(there, answers):
+    create, uri = there.sagemaker.create_training_job, rows(there)
+    short = {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 200}
+    answers({
+        "none": there.said(create, **training(there, "spot", uri, EnableManagedSpotTraining=True)),
+        "too short": there.said(
+            create, **training(there, "spot", uri, EnableManagedSpotTraining=True, StoppingCondition=short)
+        ),
+    })  # fmt: skip
+
+
+def test_a_spot_jobs_bill(there, answers):
+    wait = {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}
+    found = run(there, training(there, "spot", rows(there), EnableManagedSpotTraining=True, StoppingCondition=wait))
+    less = found["BillableTimeInSeconds"] < found["TrainingTimeInSeconds"]
+    answers({"status": found["TrainingJobStatus"], "billed for less than it ran": less})
+
+
+def test_no_instance(there, answers):
+    machine = {"InstanceType": "ml.m5.large", "InstanceCount": 0, "VolumeSizeInGB": 5}
+    job = training(there, "none", rows(there), ResourceConfig=machine)
+    answers(there.said(there.sagemaker.create_training_job, **job))
+
+
+def test_a_job_that_completes(there, answers):
+    """What Describe shows when the job has just been made, and what stopping it after its end is answered."""
+    job = training(there, "whole", rows(there))
+    there.sagemaker.create_training_job(**job)
+    name = job["TrainingJobName"]
+    begins = described(there, name, "ModelArtifacts", "SecondaryStatus")
+    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    answers({
+        "artifacts at once": begins["ModelArtifacts"] is not None,
+        "steps": [each["Status"] for each in end["SecondaryStatusTransitions"]],
+        "stopped when it has ended": there.said(there.sagemaker.stop_training_job, TrainingJobName=name),
+        "stopped when it never was": there.said(there.sagemaker.stop_training_job, TrainingJobName="parity-nothing"),
+    })  # fmt: skip
+
+
+def endless() -> dict:
+    return REGRESSOR | {"epochs": "1000000", "early_stopping_patience": "1000000"}
+
+
+def test_a_job_beyond_its_time(there, answers):
+    limit = {"MaxRuntimeInSeconds": 5}
+    found = run(there, training(there, "late", rows(there), HyperParameters=endless(), StoppingCondition=limit))
+    answers({
+        "status": found["TrainingJobStatus"],
+        "steps": [(each["Status"], each.get("StatusMessage")) for each in found["SecondaryStatusTransitions"]],
+    })  # fmt: skip
+
+
+def test_a_job_that_is_stopped(there, answers):
+    job = training(there, "stopped", rows(there), HyperParameters=endless())
+    there.sagemaker.create_training_job(**job)
+    name = job["TrainingJobName"]
+    there.sagemaker.stop_training_job(TrainingJobName=name)
+    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    last = end["SecondaryStatusTransitions"][-1]
+    answers({"status": end["TrainingJobStatus"], "last": (last["Status"], last.get("StatusMessage"))})
+
+
+def test_an_entry_point_that_is_not_there(there, answers):
+    job = script(there, "no-entry", LISTS, rows(there), HyperParameters={})
+    algorithm = {"ContainerEntrypoint": ["/opt/nothing"], "TrainingImage": image(there, "sklearn", "1.2-1")}
+    job["AlgorithmSpecification"] = {"TrainingInputMode": "File", **algorithm}
+    found = run(there, job)
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+
+
+def test_metric_definitions(there, answers):
+    create, uri = there.sagemaker.create_training_job, rows(there)
+
+    def defined(regex: str) -> dict:
+        job = script(there, "metric", LISTS, uri, StoppingCondition={"MaxRuntimeInSeconds": 60})
+        job["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "score", "Regex": regex}]
+        return there.said(create, **job)
+
+    answers({"not one": defined("score=("), "without a group": defined("score=.*")})
+
+
+def test_a_script_that_fails(there, answers):
+    """What the job's reason says of the command that was run."""
+    found = run(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
