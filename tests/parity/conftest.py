@@ -28,7 +28,7 @@ class There:
     role: str
     bucket: str
     purse: Purse
-    run: str = field(default_factory=lambda: f"{time.time_ns():x}")
+    run: str = field(default_factory=lambda: f"{time.time_ns() // 10**6:x}")
     names: dict[str, str] = field(default_factory=dict)  # what stands in for them in a recording
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class There:
 
     def name(self, beginning: str) -> str:
         """A name that nothing has in the account."""
-        found = f"parity-{beginning}-{self.run}-{len(self.names)}"
+        found = f"course-parity-{beginning}-{self.run}-{len(self.names)}"
         self.names[found] = f"<{beginning}>"
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass, field
 
 from utils.local_aws.prices import HOSTING, JOBS
@@ -44,6 +46,10 @@ class Purse:
             count = params["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
             self.jobs += count
             self._pay(count * self._of_job(params["TrainingJobDefinition"]))
+        elif model.name == "CreatePipeline":  # each is started once
+            for job in _jobs_of(params["PipelineDefinition"]):
+                self.jobs += 1
+                self._pay(self._of_job(job))
         elif model.name == "CreateEndpointConfig":
             machines = [_rate(each) for each in params["ProductionVariants"] if "InstanceType" in each]
             self._configurations[params["EndpointConfigName"]] = sum(machines)
@@ -69,6 +75,20 @@ class Purse:
     def bill(self) -> dict:
         """What the questions asked for, and what that costs at most."""
         return {"jobs": self.jobs, "endpoints": self.endpoints, "dollars at most": f"{self.dollars:.2f}"}
+
+
+def _jobs_of(definition: str) -> list[dict]:
+    """The requests for jobs in a pipeline's definition, at any depth; none if it is no JSON."""
+    found = []
+
+    def take(members: dict) -> dict:
+        if members.get("Type") in ("Training", "Processing") and members.get("Arguments"):
+            found.append(members["Arguments"])
+        return members
+
+    with contextlib.suppress(ValueError):
+        json.loads(definition, object_hook=take)
+    return found
 
 
 def _rate(machine: dict) -> float:

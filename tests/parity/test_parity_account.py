@@ -54,15 +54,16 @@ def test_operations_that_are_none(there, answers):
     from botocore.awsrequest import AWSRequest
 
     answered = {}
-    for question, target, body in (
-        ("unknown operation", "SageMaker.DoNothing", b"{}"),
-        ("no JSON", "SageMaker.ListModels", b"{"),
-        ("wrong type", "SageMaker.ListModels", b'{"MaxResults": "many"}'),
+    for question, target, body, region in (
+        ("unknown operation", "SageMaker.DoNothing", b"{}", there.region),
+        ("no JSON", "SageMaker.ListModels", b"{", there.region),
+        ("wrong type", "SageMaker.ListModels", b'{"MaxResults": "many"}', there.region),
+        ("another region", "SageMaker.ListModels", b'{"NameContains": "course-parity-nothing"}', "eu-north-1"),
     ):
         url = there.sagemaker.meta.endpoint_url
         headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
         request = AWSRequest("POST", url, headers, body)
-        SigV4Auth(there.session.get_credentials(), "sagemaker", there.region).add_auth(request)
+        SigV4Auth(there.session.get_credentials(), "sagemaker", region).add_auth(request)
         sent = urllib.request.Request(url, body, dict(request.headers.items()), method="POST")
         try:
             with urllib.request.urlopen(sent) as found:
@@ -74,7 +75,7 @@ def test_operations_that_are_none(there, answers):
 
 def test_a_metric_between_two_minutes(there, answers):
     """Two points of one minute, asked for by periods of a second and of a minute."""
-    cloudwatch, namespace = there.session.client("cloudwatch"), f"parity-{there.run}"
+    cloudwatch, namespace = there.session.client("cloudwatch"), f"course-parity-{there.run}"
     begin = datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0) - datetime.timedelta(minutes=5)
     points = [
         {"MetricName": "score", "Timestamp": begin + datetime.timedelta(seconds=seconds), "Value": value}

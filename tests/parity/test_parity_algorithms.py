@@ -72,21 +72,61 @@ def test_a_gzipped_channel(there, answers):
     answers(said)
 
 
-def test_names_of_losses_in_the_log(there, answers):
-    """Of those that no public log shows."""
+# Settings whose effect on the numbers is a guess; each with its kind of labels.
+NUMBERS = {
+    "wd and rate given": ("line", {"wd": "0.1", "learning_rate": "0.01", "num_models": "auto"}),
+    "sgd": ("line", {"optimizer": "sgd", "momentum": "auto"}),
+    "rmsprop": ("line", {"optimizer": "rmsprop"}),
+    "huber_loss": ("line", {"loss": "huber_loss", "huber_delta": "0.5"}),
+    "quantile_loss": ("line", {"loss": "quantile_loss", "quantile": "0.9"}),
+    "eps_insensitive_squared_loss": ("line", {"loss": "eps_insensitive_squared_loss"}),
+    "eps_insensitive_absolute_loss": ("line", {"loss": "eps_insensitive_absolute_loss"}),
+    "weights that balance": ("few ones", {"positive_example_weight_mult": "auto"}),
+    "threshold of few records": (
+        "few ones",
+        {"binary_classifier_model_selection_criteria": "precision_at_target_recall", "num_calibration_samples": "6"},
+    ),
+    "hinge_loss": ("few ones", {"loss": "hinge_loss"}),
+    "class weights": ("three", {"balance_multiclass_weights": "true"}),
+    "a class that no record has": ("three of four", {}),
+}
+
+
+def labelled(kind: str) -> tuple[bytes, dict]:
+    """A table of one kind of labels, and what says so."""
+    lines = [(n, (7 * n) % 11, n % 5) for n in range(42)]
+    label = {
+        "line": lambda n, x, y: 3 * x - y + n % 3,
+        "few ones": lambda n, x, y: int(x > 8),
+        "three": lambda n, x, y: min(2, x // 4),
+        "three of four": lambda n, x, y: min(2, x // 4),
+    }[kind]
+    body = b"".join(b"%d,%d,%d\n" % (label(n, x, y), x, y) for n, x, y in lines)
+    settings = {"line": {"predictor_type": "regressor"}, "few ones": {"predictor_type": "binary_classifier"}}
+    many = {"predictor_type": "multiclass_classifier", "num_classes": "4" if kind == "three of four" else "3"}
+    return body, settings.get(kind, many)
+
+
+def test_numbers_that_follow_from_settings(there, answers):
+    """Final metrics to four digits, of 42 rows in batches of 5 (so the last is not whole), trained for 3 epochs."""
     seen = {}
-    for loss, settings in (
-        ("huber_loss", {}), ("quantile_loss", {}), ("eps_insensitive_squared_loss", {}),
-        ("eps_insensitive_absolute_loss", {}),
-    ):  # fmt: skip
-        uri = there.put("losses/data.csv", ROWS)
-        job = training(there, "loss", uri, HyperParameters=REGRESSOR | {"loss": loss} | settings)
+    for setting, (kind, given) in NUMBERS.items():
+        body, settings = labelled(kind)
+        uri = there.put(f"numbers/{kind.replace(' ', '-')}.csv", body)
+        common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
+        job = training(there, "numbers", uri, HyperParameters=common | settings | given)
+        job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
         there.sagemaker.create_training_job(**job)
         name = job["TrainingJobName"]
-        there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-        lines = there.lines("/aws/sagemaker/TrainingJobs", name)
-        words = {word for line in lines if "#quality_metric" in line for word in line.split()}
-        seen[loss] = sorted(word for word in words if "objective" in word)
+        found = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+        metrics = {each["MetricName"]: f"{each['Value']:.4g}" for each in found.get("FinalMetricDataList", [])}
+        objectives = {word for line in there.lines("/aws/sagemaker/TrainingJobs", name) if "#quality_metric" in line
+                      for word in line.split() if "objective" in word}  # fmt: skip
+        seen[setting] = {
+            "status": found["TrainingJobStatus"], "reason": found.get("FailureReason"),
+            "metrics": {key: value for key, value in metrics.items() if "throughput" not in key},
+            "names in the log": sorted(objectives),
+        }  # fmt: skip
     answers(seen)
 
 

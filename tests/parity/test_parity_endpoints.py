@@ -69,7 +69,7 @@ def test_requests_that_are_refused(there, endpoint, answers):
         "instances that differ": asked(
             there, endpoint, b'{"instances": [{"features": [1, 2]}, {"features": [1]}]}', "application/json"
         ),
-        "endpoint that is not there": asked(there, "parity-nothing", b"1,2", "text/csv"),
+        "endpoint that is not there": asked(there, "course-parity-nothing", b"1,2", "text/csv"),
     })  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_updates_that_are_refused(there, endpoint, answers):
     none = [{"VariantName": "all", "DesiredInstanceCount": 0}]
     answers({
         "configuration that is not there": there.said(
-            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName="parity-nothing"
+            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName="course-parity-nothing"
         ),
         "excluded without retained": there.said(
             sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName=endpoint,
@@ -111,7 +111,7 @@ def test_configurations_that_are_refused(there, endpoint, answers):
         "more provisioned than in all": asked_for(
             ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1, "ProvisionedConcurrency": 2}, **alone
         ),
-        "model that is not there": asked_for(ModelName="parity-nothing"),
+        "model that is not there": asked_for(ModelName="course-parity-nothing"),
     })  # fmt: skip
 
 

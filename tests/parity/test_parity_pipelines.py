@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import processing, rows, training
+from asking import image, processing, rows, training
 
 
 @pytest.fixture
@@ -42,6 +42,13 @@ def job(request: dict) -> dict:
     return {member: value for member, value in request.items() if not member.endswith("JobName")}
 
 
+def made(step: dict) -> list[str]:
+    """The names of what a step has made, without their random parts."""
+    found = [each["Arn"].rpartition("/")[2] for each in step.get("Metadata", {}).values() if "Arn" in each]
+    parts = [each.split("-") for each in found]
+    return ["-".join(part if part in ("pipelines", step["StepName"]) else "x" for part in each) for each in parts]
+
+
 def run(there, name: str) -> dict:
     """An execution, ended: its state, and its steps in the order in which they are listed."""
     arn = there.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
@@ -52,7 +59,7 @@ def run(there, name: str) -> dict:
     return {
         "status": found["PipelineExecutionStatus"],
         "reason": found.get("FailureReason"),
-        "steps": [[each["StepName"], each["StepStatus"], each.get("FailureReason")] for each in steps],
+        "steps": [[each["StepName"], each["StepStatus"], each.get("FailureReason"), made(each)] for each in steps],
     }
 
 
@@ -107,3 +114,21 @@ def test_a_condition_and_what_waits_for_it(there, pipeline, answers):
 
 def test_a_step_that_says_that_it_fails(there, pipeline, answers):
     answers(run(there, pipeline(step("Ends", "Fail", {"ErrorMessage": "as it should"}))["name"]))
+
+
+def test_a_group_that_a_step_makes(there, pipeline, answers):
+    group, container = there.name("group"), {"Image": image(there, "linear-learner")}
+    container["ModelDataUrl"] = there.put("registered/model.tar.gz", b"x")
+    inference = {"Containers": [container], "SupportedContentTypes": ["text/csv"],
+                 "SupportedResponseMIMETypes": ["text/csv"]}  # fmt: skip
+    request = {"ModelPackageGroupName": group, "InferenceSpecification": inference}
+    found = run(there, pipeline(step("Registers", "RegisterModel", request))["name"])
+    del found["steps"][0][3]
+    arn = there.said(there.sagemaker.describe_model_package_group, ModelPackageGroupName=group)
+    if "accepted" in arn:
+        shown = there.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+        found["tags"] = len(there.sagemaker.list_tags(ResourceArn=shown["ModelPackageGroupArn"])["Tags"])
+        for each in there.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]:
+            there.sagemaker.delete_model_package(ModelPackageName=each["ModelPackageArn"])
+        there.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    answers(found)

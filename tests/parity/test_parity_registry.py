@@ -43,7 +43,7 @@ def test_packages_and_groups_that_are_refused(there, group, answers):
         "no name": there.said(sagemaker.create_model_package, **version(there)),
         "group of a taken name": there.said(sagemaker.create_model_package_group, ModelPackageGroupName=group),
         "group that is not there": there.said(
-            sagemaker.create_model_package, **version(there, ModelPackageGroupName="parity-nothing")
+            sagemaker.create_model_package, **version(there, ModelPackageGroupName="course-parity-nothing")
         ),
         "group with a version deleted": there.said(sagemaker.delete_model_package_group, ModelPackageGroupName=group),
         "model of what is not approved": there.said(sagemaker.create_model, **model),

@@ -121,11 +121,12 @@ def test_a_job_that_completes(there, answers):
     name = job["TrainingJobName"]
     begins = described(there, name, "ModelArtifacts", "SecondaryStatus")
     end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    stop = there.sagemaker.stop_training_job
     answers({
         "artifacts at once": begins["ModelArtifacts"] is not None,
         "steps": [each["Status"] for each in end["SecondaryStatusTransitions"]],
-        "stopped when it has ended": there.said(there.sagemaker.stop_training_job, TrainingJobName=name),
-        "stopped when it never was": there.said(there.sagemaker.stop_training_job, TrainingJobName="parity-nothing"),
+        "stopped when it has ended": there.said(stop, TrainingJobName=name),
+        "stopped when it never was": there.said(stop, TrainingJobName="course-parity-nothing"),
     })  # fmt: skip
 
 

@@ -81,6 +81,6 @@ def test_batches_that_are_refused(there, model, answers):
     nothing["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] += "-nothing/"
     answers({
         "no input": there.said(create, **nothing),
-        "no model": there.said(create, **batch(there, "parity-nothing", "no-model", BATCH)),
-        "described": there.said(there.sagemaker.describe_transform_job, TransformJobName="parity-nothing"),
+        "no model": there.said(create, **batch(there, "course-parity-nothing", "no-model", BATCH)),
+        "described": there.said(there.sagemaker.describe_transform_job, TransformJobName="course-parity-nothing"),
     })  # fmt: skip

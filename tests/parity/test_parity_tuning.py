@@ -24,7 +24,7 @@ def tuning(there, uri: str, **members: object) -> dict:
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
         "StoppingCondition": {"MaxRuntimeInSeconds": 300},
     }
-    name = there.name("tuning")[:32]
+    name = there.name("t")
     there.names[name] = "<tuning>"
     return {
         "HyperParameterTuningJobName": name,
@@ -57,7 +57,7 @@ def test_tuning_jobs_that_are_refused(there, answers):
 
 
 def test_a_tuning_job_that_is_not_there(there, answers):
-    name = {"HyperParameterTuningJobName": "parity-nothing"}
+    name = {"HyperParameterTuningJobName": "course-parity-nothing"}
     answers({
         "described": there.said(there.sagemaker.describe_hyper_parameter_tuning_job, **name),
         "stopped": there.said(there.sagemaker.stop_hyper_parameter_tuning_job, **name),
