@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from datetime import timedelta
 
 import pytest
-from jobs import QUICK, channel, checked, csv, definition, ended, name, refusal, table
+from jobs import IMAGE, QUICK, channel, checked, csv, definition, ended, name, refusal, table, wait_until
 
 RATES = ["0.5", "auto", "0.005", "0.10", "0.1"]
 
@@ -27,9 +28,7 @@ def jobs(account, sagemaker, s3, bucket, mark) -> list[dict]:
         tags = [{"Key": "mark", "Value": mark}, {"Key": "number", "Value": str(number)}]
         if number % 2 == 0:
             tags.append({"Key": "even", "Value": "yes it is"})
-        hyperparameters = (
-            QUICK | {"learning_rate": RATES[number]} | ({"nonsense": "1"} if number == 4 else {})
-        )
+        hyperparameters = QUICK | {"learning_rate": RATES[number]} | ({"nonsense": "1"} if number == 4 else {})
         place = channel(f"s3://{bucket}/search/train.csv")
         places = [place]
         if number == 3:
@@ -177,9 +176,7 @@ def test_order_and_pages(find, jobs, size):
 
 
 def test_endpoints_are_found_too(sagemaker, jobs):
-    answer = sagemaker.search(
-        Resource="Endpoint", SearchExpression={"Filters": [condition("Tags.no", "Exists")]}
-    )
+    answer = sagemaker.search(Resource="Endpoint", SearchExpression={"Filters": [condition("Tags.no", "Exists")]})
     assert answer["Results"] == []
 
 
@@ -220,7 +217,7 @@ def test_one_element_of_a_list_passes_all_conditions_of_a_nested_filter(find):
     ("params", "words"),
     [
         ({"Resource": "Experiment"}, "Search for Experiment"),
-        ({"Resource": "Model"}, "Search for Model"),
+        ({"Resource": "ModelCard"}, "Search for ModelCard"),
         ({"Resource": "Nonsense"}, "enum"),
         ({"NextToken": "garbage"}, "Invalid NextToken."),
         ({"NextToken": "²"}, "Invalid NextToken."),
@@ -234,3 +231,115 @@ def test_one_element_of_a_list_passes_all_conditions_of_a_nested_filter(find):
 def test_searches_that_cannot_be(sagemaker, jobs, params, words):
     code, message = refusal(sagemaker.search, **{"Resource": "TrainingJob"} | params)
     assert code == "ValidationException" and words in message
+
+
+# ---- what else there is to search for
+
+
+def searched(sagemaker, resource: str, *filters, **params) -> list[dict]:
+    """The records that are found, as they came over the wire and as botocore's model has them."""
+    expression = {"Filters": [condition(*each) for each in filters]}
+    answer = checked(sagemaker, "Search", Resource=resource, SearchExpression=expression, **params)
+    return [record for each in answer["Results"] for record in each.values()]
+
+
+def test_a_model_with_what_is_made_of_it(account, sagemaker):
+    """As SageMaker's dashboard of models shows it."""
+    role, tags = account.account.role_arn, [{"Key": "team", "Value": name("blue")}]
+    served, other = name("served"), name("other")
+    for each in (served, other):
+        sagemaker.create_model(ModelName=each, PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=role, Tags=tags)
+    variant = {"VariantName": "v", "ModelName": served, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName=served, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=served, EndpointConfigName=served)  # it fails: there is no artifact
+    try:
+        both = searched(sagemaker, "Model", (f"Tags.{tags[0]['Key']}", "Equals", tags[0]["Value"]))
+        assert [each["Model"]["ModelName"] for each in both] == [other, served], "the newest first"
+        (found,) = searched(sagemaker, "Model", ("Model.ModelName", "Equals", served))
+        described = sagemaker.describe_model(ModelName=served)
+        assert found["Model"] == {"Tags": tags} | {
+            key: value
+            for key, value in described.items()
+            if key not in ("ResponseMetadata", "DeploymentRecommendation")
+        }
+        assert [each["EndpointName"] for each in found["Endpoints"]] == [served] and both[0]["Endpoints"] == []
+        nest = {"NestedPropertyName": "Endpoints", "Filters": [condition("Endpoints.EndpointName", "Equals", served)]}
+        of_endpoint = sagemaker.search(Resource="Model", SearchExpression={"NestedFilters": [nest]})["Results"]
+        assert [each["Model"]["Model"]["ModelName"] for each in of_endpoint] == [served]
+        assert refusal(
+            sagemaker.search, Resource="Model", SearchExpression={"Filters": [condition("ModelName", "Exists")]}
+        ) == ("ValidationException", "Unknown property name: ModelName")
+    finally:
+        wait_until(
+            lambda: sagemaker.describe_endpoint(EndpointName=served)["EndpointStatus"],
+            lambda status: status != "Creating", served,
+        )  # fmt: skip
+        sagemaker.delete_endpoint(EndpointName=served)
+        sagemaker.delete_endpoint_config(EndpointConfigName=served)
+        sagemaker.delete_model(ModelName=served)
+        sagemaker.delete_model(ModelName=other)
+    assert searched(sagemaker, "Model", ("Tags.team", "Equals", tags[0]["Value"])) == []
+
+
+def test_a_pipeline_and_its_executions(account, sagemaker):
+    pipeline, tags = name("searched"), [{"Key": "team", "Value": "green"}]
+    fails = {"Name": "Ends", "Type": "Fail", "Arguments": {"ErrorMessage": {"Get": "Parameters.Why"}}}
+    why = {"Name": "Why", "Type": "String", "DefaultValue": "unsaid"}
+    sagemaker.create_pipeline(
+        PipelineName=pipeline, ClientRequestToken="t" * 32, RoleArn=account.account.role_arn, Tags=tags,
+        PipelineDefinition=json.dumps({"Version": "2020-12-01", "Parameters": [why], "Steps": [fails]}),
+    )  # fmt: skip
+    arns = []
+    for reason in ("one", "two"):
+        given = [{"Name": "Why", "Value": reason}]
+        started = sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=given)
+        arns.append(started["PipelineExecutionArn"])
+        wait_until(
+            lambda: sagemaker.describe_pipeline_execution(PipelineExecutionArn=arns[-1])["PipelineExecutionStatus"],
+            lambda status: status != "Executing", arns[-1],
+        )  # fmt: skip
+    (found,) = searched(sagemaker, "Pipeline", ("PipelineName", "Equals", pipeline), ("Tags.team", "Equals", "green"))
+    assert found["Tags"] == tags and "PipelineDefinition" not in found and found["PipelineStatus"] == "Active"
+    of_it = ("PipelineArn", "Equals", found["PipelineArn"])
+    executions = searched(sagemaker, "PipelineExecution", of_it, ("PipelineExecutionStatus", "Equals", "Failed"))
+    assert [each["PipelineExecutionArn"] for each in executions] == arns[::-1], "the last modified first"
+    assert executions[0]["PipelineParameters"] == [{"Name": "Why", "Value": "two"}]
+    nest = {
+        "NestedPropertyName": "PipelineParameters",
+        "Filters": [condition("PipelineParameters.Value", "Equals", "one")],
+    }
+    first = sagemaker.search(
+        Resource="PipelineExecution", SearchExpression={"Filters": [condition(*of_it)], "NestedFilters": [nest]}
+    )["Results"]
+    assert [each["PipelineExecution"]["PipelineExecutionArn"] for each in first] == arns[:1]
+    assert searched(sagemaker, "PipelineExecution", of_it, ("PipelineExecutionStatus", "Equals", "Succeeded")) == []
+    sagemaker.delete_pipeline(PipelineName=pipeline, ClientRequestToken="d" * 32)
+    assert searched(sagemaker, "Pipeline", ("PipelineName", "Equals", pipeline)) == []
+
+
+def test_a_tuning_job_by_its_counters(account, sagemaker, bucket, jobs, mark):
+    tuning = name("ht")[:32]
+    config = {
+        "Strategy": "Random",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:mse"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+        "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "wd", "MinValue": "0.01", "MaxValue": "0.1"}]},
+    }
+    places = [channel(f"s3://{bucket}/search/{each}.csv", each) for each in ("train", "validation")]
+    job = definition(account, tuning, *places, bucket=bucket)
+    del job["TrainingJobName"]
+    job["StaticHyperParameters"] = job.pop("HyperParameters")
+    sagemaker.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=tuning, HyperParameterTuningJobConfig=config, TrainingJobDefinition=job,
+        Tags=[{"Key": "mark", "Value": mark}],
+    )  # fmt: skip
+    described = wait_until(
+        lambda: sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning),
+        lambda body: body["HyperParameterTuningJobStatus"] != "InProgress", tuning,
+    )  # fmt: skip
+    (found,) = searched(
+        sagemaker, "HyperParameterTuningJob", ("Tags.mark", "Equals", mark),
+        ("TrainingJobStatusCounters.Completed", "GreaterThan", "1"),
+    )  # fmt: skip
+    assert found["HyperParameterTuningJobName"] == tuning
+    assert found["BestTrainingJob"]["TrainingJobName"] == described["BestTrainingJob"]["TrainingJobName"]

@@ -72,3 +72,11 @@ def test_a_model_of_a_package(there, group, answers):
         answers({"shown": sorted(found)})
     finally:
         there.sagemaker.delete_model(ModelName=name)
+
+
+def test_names_in_a_search_for_models(there, answers):
+    def asked(name: str) -> dict:
+        expression = {"Filters": [{"Name": name, "Operator": "Equals", "Value": "course-parity-nothing"}]}
+        return there.said(there.sagemaker.search, Resource="Model", SearchExpression=expression)
+
+    answers({name: asked(name) for name in ("ModelName", "Model.ModelName", "Endpoints.EndpointName")})

@@ -6,41 +6,72 @@ Reference: the API reference of Search and of Filter, whose operators and proper
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from botocore.model import Shape
 
 from .errors import AwsError
+from .pipeline_definition import as_text
 from .protocols import not_implemented, service_model
-from .resources import ENDPOINT, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TRAINING_JOB, Resources, as_list
+from .resources import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    MODEL,
+    MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
+    PIPELINE,
+    PIPELINE_EXECUTION,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TUNING_JOB,
+    Kind,
+    Resources,
+    as_list,
+)
 
-SEARCHED = {kind.name: kind for kind in (TRAINING_JOB, ENDPOINT, MODEL_PACKAGE, MODEL_PACKAGE_GROUP)}
+SEARCHED = {
+    kind.name: kind
+    for kind in (TRAINING_JOB, TUNING_JOB, ENDPOINT, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, PIPELINE,
+                 PIPELINE_EXECUTION)
+}  # fmt: skip
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
-def search(resources: Resources, params: dict) -> dict:
-    """Answer a Search for training jobs, endpoints, model packages or their groups."""
+def search(resources: Resources, described: dict[Kind, Callable[[dict], dict]], params: dict) -> dict:
+    """Answer a Search for resources of one of the kinds ``SEARCHED``.
+
+    ``described`` makes of a resource's body what its Describe answers, for kinds where that is more.
+    """
     name = params["Resource"]
     if name not in SEARCHED:
         raise not_implemented(f"Search for {name}")
     for member in ("CrossAccountFilterOption", "VisibilityConditions"):
         if params.get(member):
             raise not_implemented(f"Search's {member}")
-    expression, shape = params.get("SearchExpression", {}), service_model("sagemaker").shape_for(name)
-    # A group of model packages is never modified.
-    sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else "CreationTime")
+    expression, kind = params.get("SearchExpression", {}), SEARCHED[name]
+    shape = service_model("sagemaker").shape_for("SearchRecord").members[name]
+    # A group of model packages is never modified, and a model is a member of what the dashboard shows of it.
+    created = "Model.CreationTime" if kind is MODEL else "CreationTime"
+    sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else created)
     _check_names(expression, shape)
     _check_name(sort_by, shape)
     found = []
-    for body, tags in resources.all(SEARCHED[name]):
+    for body, tags in resources.all(kind):
+        body = described[kind](body) if kind in described else body
+        if kind is MODEL:
+            body = _on_the_dashboard(resources, body | {"Tags": as_list(tags)})
+        elif kind is PIPELINE_EXECUTION:
+            given = body["Parameters"].items()
+            body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
         body = {key: value for key, value in body.items() if key in shape.members}
         properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
         for metric in body.get("FinalMetricDataList", []):
             properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
         if _matches(expression, properties, body):
-            found.append((properties, body | {"Tags": as_list(tags)}))
+            found.append((properties, body | ({"Tags": as_list(tags)} if "Tags" in shape.members else {})))
     found.sort(
-        key=lambda each: _comparable(each[0].get(sort_by, each[0]["CreationTime"])),
+        key=lambda each: _comparable(each[0].get(sort_by, each[0][created])),
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
     start, size = _start(params.get("NextToken")), params.get("MaxResults", MAX_RESULTS)
@@ -50,6 +81,32 @@ def search(resources: Resources, params: dict) -> dict:
         "NextToken": str(start + size) if len(found) > start + size else None,
         "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
     }
+
+
+def _on_the_dashboard(resources: Resources, model: dict) -> dict:
+    """A model with the endpoints that serve it and the last batch that was scored with it."""
+    name = model["ModelName"]
+    configs = {
+        config["EndpointConfigName"]
+        for config, _ in resources.all(ENDPOINT_CONFIG)
+        if any(variant.get("ModelName") == name for variant in config["ProductionVariants"])
+    }
+    shown = service_model("sagemaker").shape_for("ModelDashboardEndpoint").members
+    endpoints = [
+        {member: body[member] for member in shown}
+        for body, _ in resources.all(ENDPOINT)
+        if body.get("EndpointConfigName") in configs
+    ]
+    of_a_batch = service_model("sagemaker").shape_for("TransformJob").members
+    batches = [body for body, _ in resources.all(TRANSFORM_JOB) if body["ModelName"] == name]
+    last = max(batches, key=lambda body: body["CreationTime"], default=None)
+    batch = {"LastBatchTransformJob": {key: value for key, value in last.items() if key in of_a_batch}} if last else {}
+    members = service_model("sagemaker").shape_for("Model").members
+    return {
+        "Model": {key: value for key, value in model.items() if key in members},
+        "Endpoints": endpoints,
+        "MonitoringSchedules": [],
+    } | batch
 
 
 def _flat(body: dict, prefix: str = "") -> dict[str, object]:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -48,7 +49,7 @@ from .protocols import (
     rest_json_error,
     rest_operation,
 )
-from .resources import Resources
+from .resources import TUNING_JOB, Resources
 from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, Key, claim
@@ -102,7 +103,7 @@ class Application:
             "AddTags": resources.add_tags,
             "DeleteTags": resources.delete_tags,
             "ListTags": resources.list_tags,
-            "Search": lambda params: search(resources, params),
+            "Search": partial(search, resources, {TUNING_JOB: self.tuning.described}),
         }
         self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
         # What launches jobs goes down before them: it is not to take their end for a failure.

@@ -111,11 +111,11 @@ class TuningJobs(Jobs):
 
     def describe_now(self, params: dict) -> dict:
         """Answer the SDK at once too: who asks after a tuning job wants to see how far it is."""
-        return self._described(self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"]))
+        return self.described(self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"]))
 
     def list(self, params: dict) -> dict:
         def summary(body: dict) -> dict:
-            body = self._described(body)
+            body = self.described(body)
             config = body["HyperParameterTuningJobConfig"]
             shown = (
                 "HyperParameterTuningJobName", "HyperParameterTuningJobArn", "HyperParameterTuningJobStatus",
@@ -147,7 +147,7 @@ class TuningJobs(Jobs):
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def _described(self, body: dict) -> dict:
+    def described(self, body: dict) -> dict:
         """A tuning job's body with what follows from its training jobs: counters, and the best one."""
         jobs = self._jobs(body)
         counters = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
