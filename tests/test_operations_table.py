@@ -1,4 +1,4 @@
-"""OPERATIONS.md says of SageMaker's operations what the code does."""
+"""The table in the account's README says of SageMaker's operations what the code does."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def made() -> str:
     return operations.table()
 
 
-def test_the_table_is_the_codes_own(made):
-    stored = operations.TABLE.read_text("utf-8")
-    assert stored == made, f"OPERATIONS.md is out of date: run '{operations.COMMAND}' and commit what it writes"
+def test_the_table_is_the_codes_own():
+    stored = operations.README.read_text("utf-8")
+    assert stored == operations.readme(), f"it is out of date: run '{operations.COMMAND}' and commit what it writes"
 
 
 def test_every_operation_of_botocore_stands_in_it_once(made):

@@ -185,10 +185,10 @@ def page(options: argparse.Namespace) -> int:
 
 
 def operations(_: argparse.Namespace) -> int:
-    from .operations import TABLE, table
+    from .operations import README, readme
 
-    TABLE.write_text(table(), "utf-8")
-    print(f"written: {TABLE}")
+    README.write_text(readme(), "utf-8")
+    print(f"The table of operations in {README} is up to date.")
     return 0
 
 

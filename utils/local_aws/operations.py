@@ -1,4 +1,4 @@
-"""The table of SageMaker's operations: which are executed, which keep books, which are refused.
+"""The table of SageMaker's operations in the account's README: which are executed, which keep books, which are refused.
 
 Made from botocore's models and the ``operations`` that the account's services answer with, so that it cannot say
 more than the code does: ``python -m utils.local_aws operations`` writes it, and a test holds it to the code.
@@ -17,14 +17,22 @@ from .protocols import service_model
 from .server import Application
 from .state import open_account
 
-TABLE = Path(__file__).parent / "OPERATIONS.md"
+README = Path(__file__).parent / "README.md"
 COMMAND = "python -m utils.local_aws operations"
+BEGIN, END = f"<!-- made by {COMMAND} -->\n", "<!-- end of what is made -->\n"
 # An operation's name is a verb and what it is about; the rest, from For or With on, says of what or how.
 NAME = re.compile(r"((?:Batch)?[A-Z][a-z]+)(\w*?)(?:(?:For|With|By)[A-Z]\w*)?")
 
 
+def readme() -> str:
+    """The account's README with the table for the account as it is in this environment."""
+    text = README.read_text("utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    return f"{before}{BEGIN}{table()}{END}{after}"
+
+
 def table() -> str:
-    """The text of ``OPERATIONS.md`` for the account as it is in this environment."""
+    """The table of operations, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         application = Application(Path(folder), open_account(Path(folder)), set())
         sagemaker = {name: function for name, (function, _) in application.services["sagemaker"].operations.items()}
@@ -33,18 +41,7 @@ def table() -> str:
             ("The SageMaker runtime", "sagemaker-runtime", application.invocations.operations),
         ]
         parts = [_part(title, service_model(model).operation_names, done) for title, model, done in services]
-    return "\n".join([
-        "# Operations",
-        "",
-        f"Made by `{COMMAND}` from the code and from the models of botocore {botocore.__version__}.",
-        "",
-        "- **Executed**: something runs, answers or ends because of it.",
-        "- **Books**: what is asked is written down, changed, shown or listed; nothing runs.",
-        "- **Refused**: it answers with an error that names it. An operation that is not refused may still refuse a "
-        "member that it cannot do; the [README](README.md#what-is-missing) lists these.",
-        "",
-        *parts,
-    ])  # fmt: skip
+    return f"From the code, and the models of botocore {botocore.__version__}.\n\n" + "\n".join(parts)
 
 
 def executed(operations: dict[str, Callable]) -> list[str]:
@@ -57,7 +54,7 @@ def _part(title: str, names: Iterable[str], done: dict[str, Callable]) -> str:
     books = sorted(done.keys() - set(running))
     refused = [name for name in names if name not in done]
     lines = [
-        f"## {title}",
+        f"### {title}",
         "",
         f"{len(names)} operations: {len(running)} executed, {len(books)} books, {len(refused)} refused.",
         "",
