@@ -175,6 +175,7 @@ def test_approval_and_metadata_are_updated(sagemaker, group, artifact):
     ],
 )
 def test_a_package_that_could_not_be_deployed_is_refused(sagemaker, artifact, members, sentence):
+    members = dict(members)
     found = specification(members.pop("url", artifact), Image=members.pop("image", IMAGE))
     found.pop(members.pop("without", None), None)
     code, message = refusal(sagemaker.create_model_package, InferenceSpecification=found, **members)
