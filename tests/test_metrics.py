@@ -105,6 +105,21 @@ def test_several_values_at_once(cloudwatch):
     assert (point["SampleCount"], point["Average"]) == (3.0, 3.0)
 
 
+def test_sets_of_which_the_statistics_alone_are_known(cloudwatch):
+    """A set, a value seen three times and a single value are one metric's, as if all had been put singly."""
+    namespace = name("Sets")
+    known = {"SampleCount": 2.0, "Sum": 5.0, "Minimum": 1.0, "Maximum": 4.0}
+    data = [{"StatisticValues": known}, {"Values": [3.0, 2.0], "Counts": [3.0, 1.0]}, {"Value": 7.0}]
+    cloudwatch.put_metric_data(
+        Namespace=namespace, MetricData=[{"MetricName": "m", "Timestamp": START} | each for each in data]
+    )
+    (found,) = statistics(cloudwatch, namespace, "m")
+    singly = [1.0, 4.0, 3.0, 3.0, 3.0, 2.0, 7.0]
+    assert {statistic: found[statistic] for statistic in NUMPY} == {
+        statistic: pytest.approx(float(function(singly))) for statistic, function in NUMPY.items()
+    }
+
+
 def test_metric_data(cloudwatch):
     namespace = name("Data")
     put(cloudwatch, namespace, "m", [(0, 1.0), (30, 3.0), (120, 5.0)], Dimensions=HOST)
@@ -176,10 +191,13 @@ def test_the_list_comes_in_pages_of_500(cloudwatch):
         ({"Values": []}, "MissingParameter"),
         ({"Value": 1.0, "Values": [1.0]}, "InvalidParameterCombination"),
         (
-            {"StatisticValues": {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}},
-            "ValidationException",
+            {"Value": 1.0, "StatisticValues": {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}},
+            "InvalidParameterCombination",
         ),
-        ({"Values": [1.0], "Counts": [2.0]}, "ValidationException"),
+        ({"StatisticValues": {"SampleCount": 0, "Sum": 1, "Minimum": 1, "Maximum": 1}}, "InvalidParameterValue"),
+        ({"StatisticValues": {"SampleCount": 2, "Sum": 1, "Minimum": 1, "Maximum": 0}}, "InvalidParameterValue"),
+        ({"Values": [1.0], "Counts": [2.0, 1.0]}, "InvalidParameterValue"),
+        ({"Values": [1.0], "Counts": [0.0]}, "InvalidParameterValue"),
     ],
 )
 def test_data_that_cannot_be(cloudwatch, datum, code):

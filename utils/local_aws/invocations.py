@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote
 
@@ -16,10 +17,12 @@ from starlette.responses import Response
 from . import serverless
 from .endpoints import LOG_GROUP, Endpoints, Variant
 from .errors import AwsError
+from .metrics import Metrics
 from .protocols import executes, not_implemented, request_id
 from .resources import ENDPOINT
 from .serving import ATTRIBUTES, Answer, ServedModel
 
+NAMESPACE = "AWS/SageMaker"
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
 IN_LOOP = 524_288  # bytes that a model in this process scores at once, in milliseconds; more get a thread
 WAITING_AT_MOST = 256  # invocations that wait for models in containers; further ones wait for these
@@ -33,8 +36,9 @@ REFUSED_HEADERS = {
 class Invocations:
     """The SageMaker runtime of an account."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, metrics: Metrics) -> None:
         self.endpoints = endpoints
+        self.metrics = metrics
         self.account = endpoints.account
         self.operations = {"InvokeEndpoint": self.answer}
         self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
@@ -42,6 +46,7 @@ class Invocations:
     @executes
     async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
+        came = time.perf_counter()
         for header, shown in REFUSED_HEADERS.items():
             if headers.get(header):
                 raise not_implemented(f"InvokeEndpoint's header {shown}")
@@ -59,10 +64,12 @@ class Invocations:
                     raise AwsError("ThrottlingException", "Rate exceeded")
             variant.busy += 1
         given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
+        asked_at = time.perf_counter()
         try:
             answer = await self._ask(variant.model, given)
         finally:
             variant.busy -= 1
+        self._observe(name, variant, answer, came, asked_at)
         if not answer.good:
             raise self._model_error(name, variant, answer)
         answered = {
@@ -73,6 +80,25 @@ class Invocations:
         if answer.attributes is not None:
             answered[ATTRIBUTES] = answer.attributes
         return Response(answer.body, headers=answered)
+
+    def _observe(self, endpoint: str, variant: Variant, answer: Answer, came: float, asked: float) -> None:
+        """Count an invocation and its times (of ``time.perf_counter``) among the endpoint's metrics.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html says what each is.
+        """
+        now = time.perf_counter()
+        self.metrics.observe(
+            NAMESPACE,
+            {"EndpointName": endpoint, "VariantName": variant.name},
+            {
+                "Invocations": (1.0, "None"),
+                "Invocation4XXErrors": (float(400 <= answer.status < 500), "None"),
+                "Invocation5XXErrors": (float(answer.status >= 500), "None"),
+                "InvocationModelErrors": (float(not answer.good), "None"),
+                "ModelLatency": ((now - asked) * 1e6, "Microseconds"),
+                "OverheadLatency": ((asked - came) * 1e6, "Microseconds"),
+            },
+        )
 
     async def _ask(self, model: ServedModel, given: tuple) -> Answer:
         if model.waits:

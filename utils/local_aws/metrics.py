@@ -1,4 +1,4 @@
-"""CloudWatch metrics: what jobs report, and the statistics that are asked of it.
+"""CloudWatch metrics: what jobs and endpoints report, and the statistics that are asked of it.
 
 Reference: the CloudWatch API reference, version 2010-08-01.
 """
@@ -6,8 +6,11 @@ Reference: the CloudWatch API reference, version 2010-08-01.
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import clock
@@ -20,6 +23,21 @@ create table if not exists points (
     namespace text not null, name text not null, dimensions text not null,
     timestamp real not null, value real not null, unit text not null);
 create index if not exists points_by_metric on points (namespace, name, dimensions, timestamp);
+create table if not exists sets (
+    namespace text not null, name text not null, dimensions text not null, timestamp real not null,
+    count real not null, sum real not null, minimum real not null, maximum real not null, unit text not null);
+create index if not exists sets_by_metric on sets (namespace, name, dimensions, timestamp);
+"""
+# A metric's values: single ones, and sets of which only the statistics are known.
+VALUES = """
+select timestamp, 1 as count, value as sum, value as minimum, value as maximum, unit from points
+where namespace = ? and name = ? and dimensions = ? and timestamp >= ? and timestamp < ?
+union all select timestamp, count, sum, minimum, maximum, unit from sets
+where namespace = ? and name = ? and dimensions = ? and timestamp >= ? and timestamp < ? order by 1
+"""
+POINT, SET = "insert into points values (?, ?, ?, ?, ?, ?)", "insert into sets values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LISTED = """
+select namespace, name, dimensions from points union select namespace, name, dimensions from sets order by 1, 2, 3
 """
 # The names of a namespace's metrics: from one to the next by the index, past all their points.
 NAMES = """
@@ -29,14 +47,35 @@ with recursive names (name) as (
     select (select min(name) from points where namespace = ? and name > names.name) from names where name is not null)
 select name from names where name is not null
 """
-STATISTICS = {
-    "SampleCount": len,
-    "Sum": sum,
-    "Average": lambda values: sum(values) / len(values),
-    "Minimum": min,
-    "Maximum": max,
-}
+log = logging.getLogger("local_aws")
+
 MAX_POINTS = 1440  # of one GetMetricStatistics answer
+MINUTE = 60  # seconds
+
+
+@dataclass
+class Values:
+    """Some values of a metric, by what is asked of them."""
+
+    count: float = 0.0
+    sum: float = 0.0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+
+    def add(self, other: Values) -> None:
+        self.count += other.count
+        self.sum += other.sum
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+
+
+STATISTICS: dict[str, Callable[[Values], float]] = {
+    "SampleCount": lambda values: values.count,
+    "Sum": lambda values: values.sum,
+    "Average": lambda values: values.sum / values.count,
+    "Minimum": lambda values: values.minimum,
+    "Maximum": lambda values: values.maximum,
+}
 
 
 class Metrics:
@@ -44,6 +83,9 @@ class Metrics:
 
     def __init__(self, folder: Path) -> None:
         self.database = open_database(folder / "metrics.sqlite", SCHEMA)
+        self._lock = threading.Lock()
+        self._minute = 0.0
+        self._observed: dict[tuple[str, str, str, str], Values] = {}  # of this minute; not yet written
         self.operations = {
             "GetMetricData": self.get_metric_data,
             "GetMetricStatistics": self.get_metric_statistics,
@@ -62,7 +104,40 @@ class Metrics:
         place = json.dumps(dimensions, sort_keys=True)
         rows = [(namespace, name, place, at, value, unit) for name, at, value in points]
         with self.database.write() as cursor:
-            cursor.executemany("insert into points values (?, ?, ?, ?, ?, ?)", rows)
+            cursor.executemany(POINT, rows)
+
+    def observe(self, namespace: str, dimensions: dict[str, str], values: dict[str, tuple[float, str]]) -> None:
+        """Add a value (and its unit) to each of some metrics, by name, as they are this minute.
+
+        A minute's values are written down as one set, when it is over, when somebody asks, or by ``flush``.
+        """
+        at, place = clock.now(), json.dumps(dimensions, sort_keys=True)
+        with self._lock:
+            if at - at % MINUTE != self._minute:
+                try:
+                    self._write_observed()
+                except Exception:  # what is observed goes on all the same
+                    log.exception("the metrics of a minute are lost")
+                    self._observed.clear()
+                self._minute = at - at % MINUTE
+            for name, (value, unit) in values.items():
+                seen = self._observed.setdefault((namespace, name, place, unit), Values())
+                seen.add(Values(1.0, value, value, value))
+
+    def flush(self) -> None:
+        """Write down what was observed."""
+        with self._lock:
+            self._write_observed()
+
+    def _write_observed(self) -> None:
+        rows = [
+            (namespace, name, place, self._minute, seen.count, seen.sum, seen.minimum, seen.maximum, unit)
+            for (namespace, name, place, unit), seen in self._observed.items()
+        ]
+        if rows:
+            with self.database.write() as cursor:
+                cursor.executemany(SET, rows)
+            self._observed.clear()
 
     def series(self, namespace: str, dimensions: dict[str, str], most: int) -> list[dict]:
         """The metrics under one set of dimensions, by name: ``name``, ``unit``, ``count`` and ``points``.
@@ -90,34 +165,30 @@ class Metrics:
     def put_metric_data(self, params: dict) -> None:
         if params.get("EntityMetricData"):
             raise not_implemented("CloudWatch's EntityMetricData")
-        data = []
+        points, sets = [], []
         for datum in params.get("MetricData", []):
-            if datum.get("StatisticValues") or datum.get("Counts"):
-                raise not_implemented("CloudWatch's statistic sets (StatisticValues, Counts)")
-            if "Value" in datum and "Values" in datum:
-                raise AwsError(
-                    "InvalidParameterCombination", "The parameters Value and Values are mutually exclusive."
-                )
             at = _seconds(datum.get("Timestamp", clock.now()))
-            values = datum["Values"] if "Values" in datum else [datum["Value"]] if "Value" in datum else []
-            if not values:
-                raise AwsError("MissingParameter", "One of the parameters Value and Values must be given.")
-            for value in values:
-                if not math.isfinite(value):
-                    raise AwsError("InvalidParameterValue", f"The value {value} for parameter Value is invalid.")
-            points = [(datum["MetricName"], at, value) for value in values]
-            data.append((params["Namespace"], _dimensions(datum), points, datum.get("Unit", "None")))
-        for each in data:  # all of a request, or none
-            self.write(*each)
+            metric = (params["Namespace"], datum["MetricName"], json.dumps(_dimensions(datum), sort_keys=True), at)
+            unit = datum.get("Unit", "None")
+            for each in _values(datum):
+                if not all(map(math.isfinite, (each.count, each.sum, each.minimum, each.maximum))):
+                    raise AwsError("InvalidParameterValue", f"The values {each} of {datum['MetricName']} are invalid.")
+                if each.count == 1 and each.minimum == each.sum == each.maximum:
+                    points.append((*metric, each.sum, unit))
+                else:
+                    sets.append((*metric, each.count, each.sum, each.minimum, each.maximum, unit))
+        with self.database.write() as cursor:  # all of a request, or none
+            cursor.executemany(POINT, points)
+            cursor.executemany(SET, sets)
 
     def list_metrics(self, params: dict) -> dict:
-        rows = self.database.read("select distinct namespace, name, dimensions from points order by 1, 2, 3")
+        self.flush()
+        rows = self.database.read(LISTED)
         found = []
         for row in rows:
             dimensions = json.loads(row["dimensions"])
             wanted = all(
-                each["Name"] in dimensions
-                and each.get("Value", dimensions[each["Name"]]) == dimensions[each["Name"]]
+                each["Name"] in dimensions and each.get("Value", dimensions[each["Name"]]) == dimensions[each["Name"]]
                 for each in params.get("Dimensions", [])
             )
             if (
@@ -152,8 +223,7 @@ class Metrics:
             )
         buckets = self._buckets(params, params, start, end)
         points = [
-            {"Timestamp": at, "Unit": unit}
-            | {name: float(STATISTICS[name](values)) for name in params["Statistics"]}
+            {"Timestamp": at, "Unit": unit} | {name: float(STATISTICS[name](values)) for name in params["Statistics"]}
             for (at, unit), values in buckets.items()
         ]
         return {"Label": params["MetricName"], "Datapoints": points}
@@ -183,23 +253,39 @@ class Metrics:
             )
         return {"MetricDataResults": results, "Messages": []}
 
-    def _buckets(
-        self, metric: dict, wanted: dict, start: float, end: float
-    ) -> dict[tuple[float, str], list[float]]:
+    def _buckets(self, metric: dict, wanted: dict, start: float, end: float) -> dict[tuple[float, str], Values]:
         """A metric's values by period, known by its beginning, and by the unit they were given in."""
+        self.flush()
         period, unit = wanted["Period"], wanted.get("Unit")
         place = json.dumps(_dimensions(metric), sort_keys=True)
-        rows = self.database.read(
-            "select timestamp, value, unit from points where namespace = ? and name = ? and dimensions = ? "
-            "and timestamp >= ? and timestamp < ? order by timestamp",
-            (metric["Namespace"], metric["MetricName"], place, start - start % period, end),
-        )
-        buckets: dict[tuple[float, str], list[float]] = {}
-        for row in rows:
-            if unit in (None, row["unit"]):
-                at = row["timestamp"] - row["timestamp"] % period
-                buckets.setdefault((at, row["unit"]), []).append(row["value"])
+        asked = (metric["Namespace"], metric["MetricName"], place, start - start % period, end)
+        buckets: dict[tuple[float, str], Values] = {}
+        for at, *statistics, given in self.database.read(VALUES, asked + asked):
+            if unit in (None, given):
+                buckets.setdefault((at - at % period, given), Values()).add(Values(*statistics))
         return buckets
+
+
+def _values(datum: dict) -> list[Values]:
+    """What one datum of PutMetricData has: a value, several with how often each was seen, or a set of statistics."""
+    given = [member for member in ("Value", "Values", "StatisticValues") if member in datum]
+    if len(given) > 1:
+        raise AwsError(
+            "InvalidParameterCombination", f"The parameters {given[0]} and {given[1]} are mutually exclusive."
+        )
+    if not given or datum[given[0]] == []:
+        raise AwsError("MissingParameter", "One of the parameters Value, Values and StatisticValues must be given.")
+    if given == ["StatisticValues"]:
+        known = datum["StatisticValues"]
+        found = Values(known["SampleCount"], known["Sum"], known["Minimum"], known["Maximum"])
+        if not (found.count > 0 and found.minimum <= found.maximum):
+            raise AwsError("InvalidParameterValue", f"The StatisticValues {known} are those of no values.")
+        return [found]
+    values = datum["Values"] if "Values" in datum else [datum["Value"]]
+    counts = datum.get("Counts") or [1.0] * len(values)
+    if len(counts) != len(values) or not all(count > 0 for count in counts):
+        raise AwsError("InvalidParameterValue", "The parameter Counts must have a number above 0 for each of Values.")
+    return [Values(count, count * value, value, value) for value, count in zip(values, counts, strict=True)]
 
 
 def _dimensions(source: dict) -> dict[str, str]:

@@ -80,14 +80,15 @@ class Application:
         self.keys = Keys(folder, account)
         public, policy = settings()[BUCKETS], settings()[POLICY]
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
-        logs, metrics = Logs(folder, account), Metrics(folder)
+        logs = Logs(folder, account)
+        metrics = self.metrics = Metrics(folder)
         resources = Resources(folder, account)
         enforced = Policy.read(Path(policy)) if policy else None
         self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
-        self.invocations = Invocations(self.endpoints)
+        self.invocations = Invocations(self.endpoints, metrics)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
         self.bookkeeping = Bookkeeping(folder, account, self.keys, enforced)
@@ -194,6 +195,7 @@ class Application:
         for jobs in self.jobs:
             jobs.shut_down()
         self.endpoints.shut_down()
+        self.metrics.flush()
 
     def busy(self) -> bool:
         return any(jobs.running for jobs in self.jobs)
