@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -57,6 +58,18 @@ def test_aws_without_credentials(tmp_path):
     done = parity("aws", COURSE_AWS="aws", AWS_EC2_METADATA_DISABLED="true", AWS_DEFAULT_REGION="us-east-1", **empty)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "AWS cannot be asked: Unable to locate credentials. Run 'aws configure'" in done.stderr
+
+
+def test_questions_to_aws(account, tmp_path):
+    """As AWS is asked, but that the environment leads to the embedded account: so nothing differs."""
+    led = {name: value for name, value in (os.environ | account.environment()).items() if value is not None}
+    done = parity("aws", "--only", "account", "--into", str(tmp_path), **led | {"COURSE_AWS": "aws"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "They cost $" in done.stdout and "passed" in done.stdout and done.stdout.endswith("nothing is running\n")
+    shutil.copytree(HERE / "recorded" / "embedded", tmp_path / "embedded")
+    answered = json.loads((tmp_path / "aws" / "account.json").read_text())
+    assert answered == json.loads((tmp_path / "embedded" / "account.json").read_text())
+    assert "AWS has answered as the embedded account does." in parity("report", str(tmp_path)).stdout
 
 
 def test_a_report(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -18,20 +19,24 @@ sys.path.insert(0, str(ROOT))
 import recordings  # noqa: E402
 from spending import CAP  # noqa: E402
 
+SUBJECTS = sorted(path.stem.removeprefix("test_parity_") for path in Path(__file__).parent.glob("test_parity_*.py"))
 USER = "parity"  # whose resources the sweep at the end finds
 
 
-def ask(mode: str, **variables: str) -> int:
-    """Put all questions, one after another; pytest's exit status."""
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "-k", "test_parity", str(Path(__file__).parent)]
+def ask(mode: str, only: str = "", **variables: str) -> int:
+    """Put all questions, or those on one subject, one after another; pytest's exit status."""
+    files = sorted(map(str, Path(__file__).parent.glob(f"test_parity_{only or '*'}.py")))
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", *files]
     return subprocess.run(command, cwd=ROOT, env=os.environ | {"PARITY": mode} | variables).returncode
 
 
-def aws(cap: float) -> int:
+def aws(cap: float, only: str, into: Path) -> int:
     """Ask AWS, after saying what that costs; then delete what is left of it."""
     if os.environ.get("COURSE_AWS") != "aws":
         print("This asks a real AWS account, and costs money: it is run with COURSE_AWS=aws only.", file=sys.stderr)
         return 2
+    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
+    logging.getLogger("sagemaker").setLevel(logging.WARNING)
     from utils.preflight.stack import open_session
 
     try:
@@ -40,14 +45,11 @@ def aws(cap: float) -> int:
         print(f"AWS cannot be asked: {error}", file=sys.stderr)
         return 2
     bill = recordings.read("embedded", "bill")["bill"]
-    print(f"In your AWS account, region {session.boto_region_name}, this runs about {bill['jobs']} jobs and "
+    print(f"In your AWS account, region {session.boto_region_name}, all questions run about {bill['jobs']} jobs and "
           f"{bill['endpoints']} endpoints, one after another, for some four hours.")  # fmt: skip
-    print(f"It costs ${bill['dollars at most']} at most by the list price, and ends before it may cost ${cap:.2f}.")
-    if cap < float(bill["dollars at most"]):
-        print(f"Not all can be asked for ${cap:.2f}.", file=sys.stderr)
-        return 2
+    print(f"They cost ${bill['dollars at most']} at most by the list price, and end before they may cost ${cap:.2f}.")
     try:
-        return ask("aws", CAP=str(cap), COURSE_USER=USER)
+        return ask("aws", only, CAP=str(cap), COURSE_USER=USER, PARITY_INTO=str(into.absolute()))
     finally:
         sweep = "from utils import clean_up, start; clean_up(start('clean-up', edition=None))"
         subprocess.run([sys.executable, "-c", sweep], cwd=ROOT, env=os.environ | {"COURSE_USER": USER})
@@ -74,12 +76,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     of_aws = commands.add_parser("aws", help="ask your AWS account (COURSE_AWS=aws), and record what it answers")
     of_aws.add_argument("--cap", type=float, default=CAP, help=f"dollars that it may cost at most ({CAP:g})")
+    of_aws.add_argument("--only", choices=SUBJECTS, default="", help="ask on one subject")
+    of_aws.add_argument("--into", type=Path, default=recordings.FOLDER, help="where the answers are written")
     commands.add_parser("record", help="record what the embedded account answers")
     of_report = commands.add_parser("report", help="print where they differ")
     of_report.add_argument("folder", nargs="?", type=Path, default=recordings.FOLDER, help="where the recordings are")
     given = parser.parse_args()
     if given.command == "aws":
-        return aws(given.cap)
+        return aws(given.cap, given.only, given.into)
     return ask("record") if given.command == "record" else report(given.folder)
 
 

@@ -99,8 +99,8 @@ def there(request) -> Iterator[There]:
         connection = request.getfixturevalue("account")
         found = There(boto3.Session(), connection.account.role_arn, request.getfixturevalue("bucket"), purse)
     yield found
-    if MODE in ("aws", "record"):
-        recordings.write(MODE if MODE == "aws" else "embedded", "bill", "bill", purse.bill())
+    if MODE == "record":
+        recordings.write("embedded", "bill", "bill", purse.bill())
 
 
 @pytest.fixture
