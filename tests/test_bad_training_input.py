@@ -309,12 +309,14 @@ SOURCE = "InputDataConfig__DataSource__S3DataSource__"
             ["greater than or equal to MaxRuntimeInSeconds"],
         ),
         ({"CheckpointConfig": {"S3Uri": "s3://a-bucket-for-tests/c"}}, ["CheckpointConfig"]),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, ["VpcConfig"]),
         ({"RetryStrategy": {"MaximumRetryAttempts": 2}}, ["RetryStrategy"]),
         ({"AlgorithmSpecification__ContainerEntrypoint": ["sh"]}, ["ContainerEntrypoint"]),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, ["TrainingImage"]),
         ({"HyperParameters": {"x": "y" * 2501}}, ["hyperParameters", "less than or equal to 2500"]),
         ({"RoleArn": "a-role-without-an-address"}, ["roleArn"]),
         ({"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}, ["Duplicate tag keys found."]),
+        ({"Tags": [{"Key": "aws:mine", "Value": "1"}]}, ["aws:mine"]),
     ],
 )
 def test_requests(refused, change, words):

@@ -95,3 +95,15 @@ def test_a_metric_between_two_minutes(there, answers):
 
     there.soon(lambda: asked()["60"])
     answers(asked())
+
+
+def test_tags_that_are_refused(there, answers):
+    def asked(*keys: str) -> dict:
+        tags = [{"Key": key, "Value": "x"} for key in keys]
+        name = there.name("group")
+        said = there.said(there.sagemaker.create_model_package_group, ModelPackageGroupName=name, Tags=tags)
+        if "accepted" in said:
+            there.sagemaker.delete_model_package_group(ModelPackageGroupName=name)
+        return said
+
+    answers({"of AWS's own": asked("aws:mine"), "twice": asked("a", "a"), "twice in other cases": asked("a", "A")})

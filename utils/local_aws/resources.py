@@ -247,6 +247,8 @@ def _merged(tags: dict[str, str], added: list[dict]) -> dict[str, str]:
         raise AwsError(
             "ValidationException", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         )
+    if reserved := [key for key in keys if key.startswith("aws:")]:
+        raise AwsError("ValidationException", f"The tag key {reserved[0]} is AWS's own: yours cannot begin with aws:.")
     merged = tags | {tag["Key"]: tag["Value"] for tag in added}
     if len(merged) > MAX_TAGS:
         raise AwsError("ResourceLimitExceeded", f"A resource can have at most {MAX_TAGS} tags.")

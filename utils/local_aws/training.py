@@ -41,6 +41,7 @@ REFUSED = (
     "RetryStrategy",
     "ServerlessJobConfig",
     "TensorBoardOutputConfig",
+    "VpcConfig",
 )
 
 
