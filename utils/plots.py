@@ -3,16 +3,17 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from IPython.display import display
 
 from utils.tables import label
 
-BLUE, ORANGE, GREEN, GREY = (sns.color_palette("colorblind")[i] for i in (0, 1, 2, 7))
+BLUE, ORANGE, GREEN, GREY = "#0173b2", "#de8f05", "#029e73", "#949494"  # of seaborn's palette "colorblind"
 
 
 def spread(values: pd.Series, caption: str) -> None:
     """Draw every value of one column as a dot; the middle half is shaded, the median is a line."""
+    import seaborn as sns  # a second, which most figures can do without
+
     figure, axes = plt.subplots(figsize=(6.4, 1.9))
     axes.axvspan(*values.quantile([0.25, 0.75]), color=GREY, alpha=0.25)
     axes.axvline(values.median(), color=ORANGE)
@@ -23,6 +24,8 @@ def spread(values: pd.Series, caption: str) -> None:
 
 def histogram(values: pd.Series, groups: pd.Series, caption: str) -> None:
     """Draw how many rows lie in each range of values, the two kinds of rows in `groups` on top of each other."""
+    import seaborn as sns
+
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
     axes.set(xlabel=label(values.name), ylabel="rows")
@@ -38,6 +41,8 @@ def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = F
     if groups is None:
         axes.scatter(x, y, color=BLUE, zorder=3)
     else:
+        import seaborn as sns
+
         sns.scatterplot(x=x, y=y, marker="s", s=12, linewidth=0, ax=axes, **_coloured(groups))
     ends = np.array([x.min(), x.max()])
     for number, (name, (slope, intercept)) in enumerate((lines or {}).items()):
