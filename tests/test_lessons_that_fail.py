@@ -15,6 +15,7 @@ from kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing, sweeping
 from nbclient.exceptions import CellExecutionError
 
 from utils.lessons.play import ROOT
+from utils.preflight.advice import NOT_ASKED
 
 LESSON = ROOT / "notebooks" / "salary" / "04_deploy_predict_delete.ipynb"
 # In the kernel: a request that the fault is about, as the file says at the moment, gets its answer and no other.
@@ -159,7 +160,7 @@ def test_the_keys_expire_while_the_endpoint_is_made(account, sweep, fault) -> No
         fault.write_text(json.dumps(EXPIRED | {"operations": ".*", "after": "CreateEndpoint"}))
         said = fails(kernel, "deploy-cell")
         assert "The keys have expired" in said
-        assert "What the lesson has running cannot be asked now. Then run notebooks/99_clean_up.ipynb." in said
+        assert NOT_ASKED in said
         assert "Still running" not in said and "nothing is running" not in said
         # The proof cell does not say "nothing is running" when it could not ask.
         assert "The keys have expired" in fails(kernel, "proof")
@@ -173,6 +174,22 @@ def test_a_question_about_tags_that_is_refused_is_no_answer(account, sweep, faul
         run_until(kernel, cells, "endpoint")
         fault.write_text(json.dumps(DENIED | {"operations": "ListTags"}))
         assert "Attach the policy" in fails(kernel, "proof")
+    sweep()
+    assert account.holds() == NOTHING_OF_MINE
+
+
+def test_a_call_that_boto3_itself_refuses(account, sweep, fault) -> None:
+    """Its traceback says where the mistake is; AWS can be asked what runs."""
+    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+        run_until(kernel, cells, "endpoint")
+        kernel.client.nb.cells[cell(kernel, "endpoint")].source = "course.session.sagemaker_client.describe_endpoint()"
+        with pytest.raises(CellExecutionError) as failure:
+            kernel.run(cell(kernel, "endpoint"))
+        said = str(failure.value)
+        (name,) = mine(account)
+        assert 'Missing required parameter in input: "EndpointName"' in said and "describe_endpoint()" in said
+        assert f"Still running, until notebooks/99_clean_up.ipynb ends it: endpoint {name}" in said
+        assert NOT_ASKED not in said
     sweep()
     assert account.holds() == NOTHING_OF_MINE
 

@@ -64,6 +64,9 @@ SENTENCES = (
 )
 
 
+NOT_ASKED = "What the lesson has running cannot be asked now: once AWS answers, run notebooks/99_clean_up.ipynb."
+
+
 def advice(error: BaseException) -> str | None:
     """What the reader can do about an error of boto3 or the SDK; None if it is not one of those known."""
     text = f"{type(error).__name__}: {error}"
@@ -76,7 +79,7 @@ def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
     ``shell`` is IPython's; ``running`` asks AWS what the lesson has running there.  Of what is known there is no
     traceback; errors that are not known keep theirs.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
     def show(self, kind, error, trace, tb_offset=None):
         sentence = advice(error)
@@ -84,12 +87,12 @@ def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
         if sentence:
             lines = [f"{kind.__name__}: {error}", f"\nWhat to do: {sentence}"]
         try:
-            # Without an answer from AWS another question may take minutes.
-            left = None if isinstance(error, BotoCoreError) else running()
+            # Where AWS gave no answer another question may take minutes.
+            left = None if isinstance(error, (ConnectionError, HTTPClientError)) else running()
         except (BotoCoreError, ClientError):
             left = None
         if left is None:
-            lines.append("\nWhat the lesson has running cannot be asked now. Then run notebooks/99_clean_up.ipynb.")
+            lines.append(f"\n{NOT_ASKED}")
         elif left:
             lines.append(f"\nStill running, until notebooks/99_clean_up.ipynb ends it: {', '.join(left)}")
         self._showtraceback(kind, error, lines)
