@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from utils import plots
 from utils.scoring import scores
@@ -137,7 +138,7 @@ def test_the_colour_of_a_group_does_not_depend_on_the_order_of_the_rows(shown):
         plots.scatter(YEARS[rows], PAY[rows], "caption", groups=SMOKER[rows])
         dots = shown.pop()[0].axes[0].collections[0]
         found = zip(dots.get_offsets()[:, 0], dots.get_facecolors()[:, :3], strict=True)
-        drawn = {year: tuple(colour) for year, colour in found}
+        drawn = {year: to_hex(colour) for year, colour in found}
         smokes = dict(zip(YEARS[rows], SMOKER[rows] == "yes", strict=True))
         assert drawn == {year: plots.ORANGE if smoker else plots.BLUE for year, smoker in smokes.items()}
 
@@ -146,4 +147,4 @@ def test_a_histogram_stacks_its_groups(shown):
     plots.histogram(PAY, SMOKER, "caption")
     axes = shown[0][0].axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == 3
-    assert sum(bar.get_height() for bar in axes.patches if bar.get_facecolor()[:3] == plots.ORANGE) == 2
+    assert sum(bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == plots.ORANGE) == 2
