@@ -11,6 +11,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
@@ -123,6 +124,14 @@ def gate(tmp_path):
     gate.open()
 
 
+def jumped(place: Shifted, gate: Gate, jump: int, describe: Callable[[], dict], status: str) -> dict:
+    """Let a job's program come to its gate, set the clock, let it go on; what is said of the job in the end."""
+    gate.wait()
+    place.set(jump)
+    gate.open()
+    return wait_until(describe, lambda body: body[status] not in ("InProgress", "Executing", "Stopping"), status)
+
+
 def in_order(begun: float, took: float, *moments: datetime) -> None:
     """Moments follow each other, from the one at which the test had begun, in no more time than it took."""
     seconds = [each.timestamp() for each in moments]
@@ -200,10 +209,9 @@ def test_a_training_job(place, gate, jump):
     sagemaker, watch, job = place.client("sagemaker"), Stopwatch(), f"training{jump}"
     text = gate.program(WAITS + LEAVES, folder="/opt/ml/model")
     sagemaker.create_training_job(**training(place, job, text))
-    gate.wait()
-    place.set(jump)
-    gate.open()
-    body = ended(sagemaker, job)
+    body = jumped(
+        place, gate, jump, lambda: sagemaker.describe_training_job(TrainingJobName=job), "TrainingJobStatus"
+    )  # fmt: skip
     assert body["TrainingJobStatus"] == "Completed", body
     check_training(body, watch)
     assert members(place.client("s3"), body["ModelArtifacts"]["S3ModelArtifacts"]) == {"left.txt": b"whole"}
@@ -250,14 +258,11 @@ def test_a_processing_job(place, gate, jump):
     text = gate.program(WAITS + LEAVES, folder="/opt/ml/processing/out")
     limit = {"MaxRuntimeInSeconds": LIMIT}
     sagemaker.create_processing_job(**processing_definition(s3, BUCKET, job, text, StoppingCondition=limit))
-    gate.wait()
-    place.set(jump)
-    gate.open()
-    body = wait_until(
+    body = jumped(
+        place, gate, jump,
         lambda: sagemaker.describe_processing_job(ProcessingJobName=job),
-        lambda body: body["ProcessingJobStatus"] not in ("InProgress", "Stopping"),
-        job,
-    )
+        "ProcessingJobStatus",
+    )  # fmt: skip
     assert body["ProcessingJobStatus"] == "Completed", body
     moments = [body["CreationTime"], body["ProcessingStartTime"], body["ProcessingEndTime"], body["LastModifiedTime"]]
     in_order(watch.begun, watch.took(), *moments)
@@ -289,14 +294,11 @@ def test_a_batch(place, gate, jump):
         TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{job}/out"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
-    gate.wait()
-    place.set(jump)
-    gate.open()
-    body = wait_until(
+    body = jumped(
+        place, gate, jump,
         lambda: sagemaker.describe_transform_job(TransformJobName=job),
-        lambda body: body["TransformJobStatus"] not in ("InProgress", "Stopping"),
-        job,
-    )
+        "TransformJobStatus",
+    )  # fmt: skip
     assert body["TransformJobStatus"] == "Completed", body
     in_order(watch.begun, watch.took(), body["CreationTime"], body["TransformStartTime"], body["TransformEndTime"])
     assert s3.get_object(Bucket=BUCKET, Key=f"{job}/out/rows.csv.out")["Body"].read() == csv(*table())
@@ -323,14 +325,11 @@ def test_a_tuning_job_and_its_training_jobs(place, gate, jump):
         },
         TrainingJobDefinition=asked | {"StaticHyperParameters": fixed},
     )
-    gate.wait()
-    place.set(jump)
-    gate.open()
-    body = wait_until(
+    body = jumped(
+        place, gate, jump,
         lambda: sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job),
-        lambda body: body["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping"),
-        job,
-    )
+        "HyperParameterTuningJobStatus",
+    )  # fmt: skip
     assert body["HyperParameterTuningJobStatus"] == "Completed", body
     assert body["TrainingJobStatusCounters"]["Completed"] == 2
     asked = {"HyperParameterTuningJobName": job, "SortBy": "CreationTime", "SortOrder": "Ascending"}
@@ -360,14 +359,11 @@ def test_an_execution_of_a_pipeline(place, gate, jump):
     body = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": steps})
     sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=body, ClientRequestToken="0" * 32, RoleArn=role)
     arn = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="1" * 32)["PipelineExecutionArn"]
-    gate.wait()
-    place.set(jump)
-    gate.open()
-    body = wait_until(
+    body = jumped(
+        place, gate, jump,
         lambda: sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn),
-        lambda body: body["PipelineExecutionStatus"] not in ("Executing", "Stopping"),
-        name,
-    )
+        "PipelineExecutionStatus",
+    )  # fmt: skip
     assert body["PipelineExecutionStatus"] == "Succeeded", body
     found = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
     moments = [each[at] for each in found["PipelineExecutionSteps"] for at in ("StartTime", "EndTime")]

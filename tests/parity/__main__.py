@@ -49,7 +49,7 @@ def aws(cap: float, only: str, into: Path) -> int:
           f"{bill['endpoints']} endpoints, one after another, for some four hours.")  # fmt: skip
     print(f"They cost ${bill['dollars at most']} at most by the list price, and end before they may cost ${cap:.2f}.")
     try:
-        return ask("aws", only, CAP=str(cap), COURSE_USER=USER, PARITY_INTO=str(into.absolute()))
+        return ask("aws", only, PARITY_CAP=str(cap), COURSE_USER=USER, PARITY_INTO=str(into.absolute()))
     finally:
         sweep = "from utils import clean_up, start; clean_up(start('clean-up', edition=None))"
         subprocess.run([sys.executable, "-c", sweep], cwd=ROOT, env=os.environ | {"COURSE_USER": USER})

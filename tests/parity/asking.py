@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from conftest import There
 
 ROWS = b"".join(b"%d,%d,%d\n" % (3 * n + 7, n, n % 5) for n in range(40))  # label first
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 REGRESSOR = {"predictor_type": "regressor", "num_models": "1", "epochs": "1", "mini_batch_size": "4"}
 
 
@@ -45,6 +47,19 @@ def training(there: There, beginning: str, uri: str, **members: object) -> dict:
         "StoppingCondition": {"MaxRuntimeInSeconds": 300},
         "HyperParameters": REGRESSOR,
     } | members
+
+
+def trained(there: There, job: dict) -> dict:
+    """Run a training job; what Describe says of it in the end."""
+    there.sagemaker.create_training_job(**job)
+    return there.ended(
+        there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=job["TrainingJobName"]
+    )
+
+
+def served_by(there: There, artifact: str) -> dict:
+    """The container of a model of Linear Learner's."""
+    return {"Image": image(there, "linear-learner"), "ModelDataUrl": artifact}
 
 
 def script(there: There, beginning: str, code: str, uri: str, **members: object) -> dict:

@@ -89,7 +89,9 @@ class There:
 def there(request) -> Iterator[There]:
     """The account: a ``There``."""
     tags = {"course": COURSE, "course-user": os.environ.get("COURSE_USER", "parity"), "course-run": "parity"}
-    purse = Purse([{"Key": key, "Value": value} for key, value in tags.items()], float(os.environ.get("CAP", CAP)))
+    purse = Purse(
+        [{"Key": key, "Value": value} for key, value in tags.items()], float(os.environ.get("PARITY_CAP", CAP))
+    )
     if MODE == "aws":
         from utils.preflight.stack import open_session
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asking import REGRESSOR, ROWS, channel, image, training
+from asking import REGRESSOR, ROWS, channel, image, trained, training
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -47,10 +47,8 @@ def test_more_models_than_a_multiclass_classifier_has(there, answers):
     settings = REGRESSOR | {"predictor_type": "multiclass_classifier", "num_classes": "3", "num_models": "32"}
     uri = there.put("models/data.csv", body)
     job = training(there, "models", uri, HyperParameters=settings)
-    there.sagemaker.create_training_job(**job)
-    name = job["TrainingJobName"]
-    found = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-    lines = there.lines("/aws/sagemaker/TrainingJobs", name)
+    found = trained(there, job)
+    lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
     models = {part for line in lines if "multiclass_cross_entropy_objective" in line and '"model":' in line
               for part in [line.partition('"model": ')[2].partition("}")[0]]}  # fmt: skip
     answers({"status": found["TrainingJobStatus"], "models": len(models)})
@@ -116,9 +114,7 @@ def test_numbers_that_follow_from_settings(there, answers):
         common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
         job = training(there, "numbers", uri, HyperParameters=common | settings | given)
         job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
-        there.sagemaker.create_training_job(**job)
-        name = job["TrainingJobName"]
-        found = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+        found, name = trained(there, job), job["TrainingJobName"]
         metrics = {each["MetricName"]: f"{each['Value']:.4g}" for each in found.get("FinalMetricDataList", [])}
         objectives = {word for line in there.lines("/aws/sagemaker/TrainingJobs", name) if "#quality_metric" in line
                       for word in line.split() if "objective" in word}  # fmt: skip
@@ -136,10 +132,7 @@ def xgboost(there, beginning: str, body: bytes, **hyperparameters: str) -> dict:
     job["AlgorithmSpecification"] = {
         "TrainingImage": image(there, "xgboost", "3.0-5"), "TrainingInputMode": "File"
     }  # fmt: skip
-    there.sagemaker.create_training_job(**job)
-    found = there.ended(
-        there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=job["TrainingJobName"]
-    )
+    found = trained(there, job)
     return {
         "status": found["TrainingJobStatus"],
         "reason": found.get("FailureReason"),

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from asking import image, rows, training
-
-NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+from asking import NUMBER, rows, served_by, trained, training
 
 
 @pytest.fixture(scope="module")
 def endpoint(there):
     """A regressor of two features in service; gone afterwards with its configuration and model."""
     job = training(there, "served", rows(there))
-    there.sagemaker.create_training_job(**job)
     name = job["TrainingJobName"]
-    done = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-    make(there, name, done["ModelArtifacts"]["S3ModelArtifacts"])
+    make(there, name, trained(there, job)["ModelArtifacts"]["S3ModelArtifacts"])
     there.ended(there.sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
     yield name
     there.sagemaker.delete_endpoint(EndpointName=name)
@@ -26,7 +20,7 @@ def endpoint(there):
 
 
 def make(there, name: str, artifact: str) -> None:
-    container = {"Image": image(there, "linear-learner"), "ModelDataUrl": artifact}
+    container = served_by(there, artifact)
     there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, PrimaryContainer=container)
     there.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name)])
     there.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asking import REGRESSOR, channel, image, rows, script, training
+from asking import REGRESSOR, channel, image, rows, script, trained, training
 
 LISTS = """
 import json, os, sys
@@ -30,13 +30,6 @@ def described(there, job: str, *members: str) -> dict:
     return {member: found.get(member) for member in members}
 
 
-def run(there, job: dict) -> dict:
-    """Description of a training job that has ended."""
-    there.sagemaker.create_training_job(**job)
-    name = job["TrainingJobName"]
-    return there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-
-
 def test_files_of_a_channel(there, answers):
     """One job sees a prefix with its slash, without, a part of a name, and a channel in FastFile mode."""
     for key in ("layout/data/x.csv", "layout/data/deep/y.csv", "layout/data-too/z.csv"):
@@ -50,7 +43,7 @@ def test_files_of_a_channel(there, answers):
         channel(f"{base}da", "part"),
         channel(f"{base}data/", "fast", InputMode="FastFile"),
     ]
-    found = run(there, job)
+    found = trained(there, job)
     lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
     metrics = {each["MetricName"]: each["Value"] for each in found.get("FinalMetricDataList", [])}
     answers({"status": found["TrainingJobStatus"], "seen": seen(lines), "metrics": metrics})
@@ -103,7 +96,7 @@ def test_spot_without_a_wait(there, answers):
 
 def test_a_spot_jobs_bill(there, answers):
     wait = {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}
-    found = run(there, training(there, "spot", rows(there), EnableManagedSpotTraining=True, StoppingCondition=wait))
+    found = trained(there, training(there, "spot", rows(there), EnableManagedSpotTraining=True, StoppingCondition=wait))
     less = found["BillableTimeInSeconds"] < found["TrainingTimeInSeconds"]
     answers({"status": found["TrainingJobStatus"], "billed for less than it ran": less})
 
@@ -136,7 +129,7 @@ def endless() -> dict:
 
 def test_a_job_beyond_its_time(there, answers):
     limit = {"MaxRuntimeInSeconds": 5}
-    found = run(there, training(there, "late", rows(there), HyperParameters=endless(), StoppingCondition=limit))
+    found = trained(there, training(there, "late", rows(there), HyperParameters=endless(), StoppingCondition=limit))
     answers({
         "status": found["TrainingJobStatus"],
         "steps": [(each["Status"], each.get("StatusMessage")) for each in found["SecondaryStatusTransitions"]],
@@ -157,7 +150,7 @@ def test_an_entry_point_that_is_not_there(there, answers):
     job = script(there, "no-entry", LISTS, rows(there), HyperParameters={})
     algorithm = {"ContainerEntrypoint": ["/opt/nothing"], "TrainingImage": image(there, "sklearn", "1.2-1")}
     job["AlgorithmSpecification"] = {"TrainingInputMode": "File", **algorithm}
-    found = run(there, job)
+    found = trained(there, job)
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
 
 
@@ -174,5 +167,5 @@ def test_metric_definitions(there, answers):
 
 def test_a_script_that_fails(there, answers):
     """What the job's reason says of the command that was run."""
-    found = run(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))
+    found = trained(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from asking import image, rows, training
+from asking import NUMBER, rows, served_by, trained, training
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 BATCH = b"1,2\n3,4\n"
 
 
@@ -15,10 +12,8 @@ BATCH = b"1,2\n3,4\n"
 def model(there):
     """A regressor of two features; gone afterwards."""
     job = training(there, "batch", rows(there))
-    there.sagemaker.create_training_job(**job)
     name = job["TrainingJobName"]
-    done = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-    container = {"Image": image(there, "linear-learner"), "ModelDataUrl": done["ModelArtifacts"]["S3ModelArtifacts"]}
+    container = served_by(there, trained(there, job)["ModelArtifacts"]["S3ModelArtifacts"])
     there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, PrimaryContainer=container)
     yield name
     there.sagemaker.delete_model(ModelName=name)

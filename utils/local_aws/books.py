@@ -200,10 +200,10 @@ def _refuse(moto: Client, headers: dict[str, str], action: str, members: dict[st
         answer, role = _read(moto, headers, "GetInstanceProfile", form), members.get("RoleName", "")
         if answer is not None and f"<RoleName>{role}</RoleName>" not in answer:
             raise AwsError("NoSuchEntity", f"The role with name {role} cannot be found.", 404)
+    named = {name: value for name, value in members.items() if name in NAMES.values()}
     for question, most, sentence in CONFLICTS.get(action, ()):
-        named = {name: value for name, value in members.items() if name in NAMES.values()}
         answer = _read(moto, headers, question, named) or ""
-        if answer.count("<LoginProfile>" if question == "GetLoginProfile" else "<member>") > most:
+        if len(re.findall("<member>|<LoginProfile>", answer)) > most:
             raise AwsError("DeleteConflict", sentence, 409)
 
 
