@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import tarfile
-import time
-from datetime import UTC, datetime, timedelta
 
 import boto3
 import numpy as np
@@ -27,7 +24,6 @@ from jobs import (
     table,
     wait_until,
 )
-from places import Place
 from sagemaker.amazon.common import read_records, write_numpy_to_dense_tensor
 
 X, Y = table(40, 3)
@@ -210,64 +206,6 @@ def model_error(call, **params) -> dict:
     response = caught.value.response
     assert response["Error"]["Code"] == "ModelError" and response["ResponseMetadata"]["HTTPStatusCode"] == 424
     return response
-
-
-def test_metrics_of_an_endpoint(account, sagemaker, once, hosts, artifact):
-    """Under the names, dimensions and units of AWS's page on CloudWatch: what boto3 itself has counted and timed."""
-    endpoint = hosts.create(hosts.config(hosts.model(artifact)))
-    hosts.ready(endpoint)
-    cloudwatch, begun, took = boto3.client("cloudwatch"), datetime.now(UTC), 0.0
-    for body in (as_csv(X[:1]), as_csv(X), b"garbage", as_csv(X[:2])):
-        start = time.perf_counter()
-        with contextlib.suppress(ClientError):
-            once.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=CSV)
-        took += time.perf_counter() - start
-    of_it = {
-        "Namespace": "AWS/SageMaker",
-        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "variant-0"}],
-    }
-
-    def asked(metric: str, *names: str) -> list[float]:
-        points = cloudwatch.get_metric_statistics(
-            **of_it, MetricName=metric, StartTime=begun - timedelta(minutes=1), EndTime=begun + timedelta(minutes=9),
-            Period=600, Statistics=names,
-        )["Datapoints"]  # fmt: skip
-        # A period that has begun before this test may be followed by another.
-        return [sum(point[statistic] for point in points) for statistic in names]
-
-    assert asked("Invocations", "Sum", "SampleCount") == [4, 4]
-    assert asked("Invocation4XXErrors", "Sum", "SampleCount") == [1, 4]
-    assert asked("Invocation5XXErrors", "Sum", "SampleCount") == [0, 4]
-    assert asked("InvocationModelErrors", "Sum") == [1]
-    latency, overhead = asked("ModelLatency", "Sum", "Minimum"), asked("OverheadLatency", "Sum")
-    assert latency[1] > 0 and 0 < latency[0] + overhead[0] < took * 1e6
-    listed = cloudwatch.list_metrics(**of_it)["Metrics"]
-    assert {each["MetricName"] for each in listed} == {
-        "Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors", "ModelLatency",
-        "OverheadLatency",
-    }  # fmt: skip
-
-
-def test_metrics_outlive_the_process(tmp_path):
-    place = Place(tmp_path / "state")
-    place.start()
-    try:
-        s3, sagemaker = place.client("s3"), place.client("sagemaker")
-        s3.create_bucket(Bucket="metrics")
-        s3.put_object(Bucket="metrics", Key="train.csv", Body=csv(X, Y))
-        job = definition(place.running(), "job", channel("s3://metrics/train.csv"), bucket="metrics")
-        sagemaker.create_training_job(**job)
-        hosts = Hosts(place.running(), sagemaker)
-        uri = ended(sagemaker, "job")["ModelArtifacts"]["S3ModelArtifacts"]
-        endpoint = hosts.create(hosts.config(hosts.model(uri)))
-        hosts.ready(endpoint)
-        place.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=as_csv(X[:1]), ContentType=CSV)
-        assert place.command("stop").returncode == 0
-        place.start()
-        names = {each["MetricName"] for each in place.client("cloudwatch").list_metrics()["Metrics"]}
-        assert {"Invocations", "ModelLatency"} <= names
-    finally:
-        place.close()
 
 
 @pytest.mark.parametrize(

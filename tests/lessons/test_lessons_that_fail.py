@@ -7,11 +7,10 @@ patience with them, and the SDK's own view of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing, sweeping
+from kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing
 from nbclient.exceptions import CellExecutionError
 
 from utils.lessons.play import ROOT
@@ -63,19 +62,6 @@ FULL = {
     "message": "The account-level service limit 'ml.t2.medium for endpoint usage' is 0 Instances, with current "
     "utilization of 0 Instances and a request delta of 1 Instances.",
 }
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory) -> Iterator[Account]:
-    found = Account(tmp_path_factory.mktemp("account") / "state")
-    yield found
-    found.place.close()
-
-
-@pytest.fixture(scope="module")
-def sweep(account) -> Iterator:
-    with sweeping(account) as sweep:
-        yield sweep
 
 
 @pytest.fixture

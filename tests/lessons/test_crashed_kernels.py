@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from kernels import ME, NOTHING_OF_MINE, OTHERS, Account, playing, sweeping
+from kernels import ME, NOTHING_OF_MINE, OTHERS, playing
 from nbclient.exceptions import DeadKernelError
 from places import until
 
@@ -26,19 +26,6 @@ QUICKLY = "salary/04_deploy_predict_delete"  # what `make test` plays; `make soa
 DEPLOYS = r"\.deploy\(|course\.endpoint\("
 # The tags of what only the sweep may end.
 ANOTHER_RUN = {"course": COURSE, "course-user": ME, "course-run": "of-another-kernel"}
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory) -> Iterator[Account]:
-    found = Account(tmp_path_factory.mktemp("account") / "state")
-    yield found
-    found.place.close()
-
-
-@pytest.fixture(scope="module")
-def sweep(account) -> Iterator:
-    with sweeping(account) as sweep:
-        yield sweep
 
 
 def code_cells(path: Path) -> list[str]:
