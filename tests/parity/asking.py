@@ -7,6 +7,8 @@ import re
 import tarfile
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import There
 
@@ -60,6 +62,22 @@ def trained(there: There, job: dict) -> dict:
 def served_by(there: There, artifact: str) -> dict:
     """The container of a model of Linear Learner's."""
     return {"Image": image(there, "linear-learner"), "ModelDataUrl": artifact}
+
+
+def sharded(uri: str) -> dict:
+    """The channel ``train``, each of whose objects goes to one of a job's hosts."""
+    found = channel(uri)
+    found["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    return found
+
+
+def on_two_hosts(there: There, job: dict) -> dict:
+    """Run a training job on two instances; skips the question if the account's quota is below two."""
+    job["ResourceConfig"] = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5}
+    try:
+        return trained(there, job)
+    except there.sagemaker.exceptions.ResourceLimitExceeded as error:
+        pytest.skip(f"{error}")
 
 
 def script(there: There, beginning: str, code: str, uri: str, **members: object) -> dict:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from asking import REGRESSOR, ROWS, channel, image, trained, training
+import io
+import json
+import tarfile
+import zipfile
+
+from asking import REGRESSOR, ROWS, channel, image, on_two_hosts, sharded, trained, training
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -105,6 +110,12 @@ def labelled(kind: str) -> tuple[bytes, dict]:
     return body, settings.get(kind, many)
 
 
+def final(described: dict) -> dict[str, str]:
+    """A job's final metrics, to four digits."""
+    metrics = {each["MetricName"]: f"{each['Value']:.4g}" for each in described.get("FinalMetricDataList", [])}
+    return {key: value for key, value in metrics.items() if "throughput" not in key}
+
+
 def test_numbers_that_follow_from_settings(there, answers):
     """Final metrics to four digits, of 42 rows in batches of 5 (so the last is not whole), trained for 3 epochs."""
     seen = {}
@@ -115,24 +126,126 @@ def test_numbers_that_follow_from_settings(there, answers):
         job = training(there, "numbers", uri, HyperParameters=common | settings | given)
         job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
         found, name = trained(there, job), job["TrainingJobName"]
-        metrics = {each["MetricName"]: f"{each['Value']:.4g}" for each in found.get("FinalMetricDataList", [])}
         objectives = {word for line in there.lines("/aws/sagemaker/TrainingJobs", name) if "#quality_metric" in line
                       for word in line.split() if "objective" in word}  # fmt: skip
         seen[setting] = {
             "status": found["TrainingJobStatus"], "reason": found.get("FailureReason"),
-            "metrics": {key: value for key, value in metrics.items() if "throughput" not in key},
+            "metrics": final(found),
             "names in the log": sorted(objectives),
         }  # fmt: skip
     answers(seen)
 
 
-def xgboost(there, beginning: str, body: bytes, **hyperparameters: str) -> dict:
+def test_numbers_of_two_hosts(there, answers):
+    """One host has five whole mini-batches, the other three; a classifier's weights follow from all records."""
+    seen = {}
+    for kind, given in (("line", {}), ("few ones", {"positive_example_weight_mult": "balanced"})):
+        body, settings = labelled(kind)
+        lines = body.splitlines(keepends=True)
+        uri = there.put(f"halves/{kind.replace(' ', '-')}/a.csv", b"".join(lines[:26])).rpartition("/")[0] + "/"
+        there.put(f"halves/{kind.replace(' ', '-')}/b.csv", b"".join(lines[26:]))
+        common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
+        job = training(there, "halves", uri, HyperParameters=common | settings | given)
+        job["InputDataConfig"] = [sharded(uri), channel(uri, "validation")]
+        found = on_two_hosts(there, job)
+        stores = {line.partition("Create Store: ")[2].split()[0]
+                  for line in there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
+                  if "Create Store: " in line}  # fmt: skip
+        seen[kind] = {"status": found["TrainingJobStatus"], "metrics": final(found), "stores": sorted(stores)}
+    answers(seen)
+
+
+def test_heads_of_artifacts(there, answers):
+    """The operators of the graph that an artifact holds, which is JSON and can be read without MXNet."""
+    seen = {}
+    for kind, loss in (
+        ("line", "squared_loss"), ("line", "absolute_loss"), ("line", "huber_loss"), ("few ones", "logistic"),
+        ("few ones", "hinge_loss"), ("three", "softmax_loss"),
+    ):  # fmt: skip
+        body, settings = labelled(kind)
+        uri = there.put(f"heads/{kind.replace(' ', '-')}.csv", body)
+        common = {"num_models": "1", "epochs": "1", "mini_batch_size": "5", "loss": loss}
+        found = trained(there, training(there, "heads", uri, HyperParameters=common | settings))
+        bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+        body = there.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            member = archive.extractfile(archive.getnames()[0]).read()
+        graph = json.loads(zipfile.ZipFile(io.BytesIO(member)).read("mx-mod-symbol.json"))
+        seen[loss] = [node["op"] for node in graph["nodes"] if node["op"] != "null"]
+    answers(seen)
+
+
+def records(*all_of_them: dict) -> bytes:
+    """RecordIO-protobuf of records that the SDK's writer does not write: ``label``, and ``values`` as a tensor's
+    members, by the name of the tensor's kind."""
+    from sagemaker.amazon.common import _write_recordio
+    from sagemaker.amazon.record_pb2 import Record
+
+    out = io.BytesIO()
+    for members in all_of_them:
+        record = Record()
+        record.label["values"].float32_tensor.values.append(members["label"])
+        for kind, tensor in members["values"].items():
+            for name, values in tensor.items():
+                getattr(getattr(record.features["values"], f"{kind}_tensor"), name).extend(values)
+        _write_recordio(out, record.SerializeToString())
+    return out.getvalue()
+
+
+def of_records(there, beginning: str, body: bytes) -> dict:
+    """How a regressor ends that learns from RecordIO-protobuf, 3 epochs in batches of 5."""
+    uri = there.put(f"{beginning}/data.pbr", body)
+    settings = {"predictor_type": "regressor", "num_models": "1", "epochs": "3", "mini_batch_size": "5"}
+    job = training(there, beginning, uri, HyperParameters=settings)
+    kind = {"ContentType": "application/x-recordio-protobuf"}
+    job["InputDataConfig"] = [channel(uri, **kind), channel(uri, "validation", **kind)]
+    found = trained(there, job)
+    return {"status": found["TrainingJobStatus"], "reason": found.get("FailureReason"), "metrics": final(found)}
+
+
+def test_records_of_other_tensors(there, answers):
+    """The table ``line`` in tensors of other types than the SDK writes, and in sparse ones."""
+    table = [tuple(map(int, line.split(b","))) for line in labelled("line")[0].splitlines()]
+
+    def dense(kind: str) -> list[dict]:
+        return [{"label": label, "values": {kind: {"values": features}}} for label, *features in table]
+
+    def sparse(keys: tuple[int, ...], shape: int) -> list[dict]:
+        return [
+            {"label": label, "values": {"float32": {"values": features, "keys": keys, "shape": [shape]}}}
+            for label, *features in table
+        ]
+
+    answers({
+        "float32": of_records(there, "float32", records(*dense("float32"))),
+        "float64": of_records(there, "float64", records(*dense("float64"))),
+        "int32": of_records(there, "int32", records(*dense("int32"))),
+        "sparse": of_records(there, "sparse", records(*sparse((0, 2), 3))),
+        "dense but one": of_records(there, "mixed", records(*sparse((0, 1), 2)[:1], *dense("float32")[1:])),
+        "a key twice": of_records(there, "twice", records(*sparse((1, 1), 3))),
+        "a key outside": of_records(there, "outside", records(*sparse((0, 3), 3))),
+    })  # fmt: skip
+
+
+def test_a_file_whose_name_begins_with_a_dot(there, answers):
+    there.put("dotted/.hidden.csv", b"no,number,here\n")
+    uri = there.put("dotted/data.csv", ROWS).rpartition("/")[0] + "/"
+    found = trained(there, training(there, "dotted", uri))
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+
+
+def xgboost(there, beginning: str, body: bytes, version: str = "3.0-5", **hyperparameters: str) -> dict:
+    """How a job of XGBoost ends: Describe's answer."""
     uri = there.put(f"{beginning}/data.csv", body)
     job = training(there, beginning, uri, HyperParameters={"num_round": "2"} | hyperparameters)
     job["AlgorithmSpecification"] = {
-        "TrainingImage": image(there, "xgboost", "3.0-5"), "TrainingInputMode": "File"
+        "TrainingImage": image(there, "xgboost", version), "TrainingInputMode": "File"
     }  # fmt: skip
-    found = trained(there, job)
+    job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
+    return trained(there, job)
+
+
+def ended(found: dict) -> dict:
     return {
         "status": found["TrainingJobStatus"],
         "reason": found.get("FailureReason"),
@@ -142,10 +255,24 @@ def xgboost(there, beginning: str, body: bytes, **hyperparameters: str) -> dict:
 
 def test_xgboosts_words(there, answers):
     answers({
-        "setting": xgboost(there, "setting", ROWS, max_depth="-1"),
-        "objective and labels": xgboost(there, "labels", ROWS, objective="binary:logistic"),
+        "setting": ended(xgboost(there, "setting", ROWS, max_depth="-1")),
+        "objective and labels": ended(xgboost(there, "labels", ROWS, objective="binary:logistic")),
     })  # fmt: skip
 
 
 def test_the_containers_own_metrics(there, answers):
-    answers(xgboost(there, "metrics", ROWS, eval_metric="mae,r2"))
+    answers(ended(xgboost(there, "metrics", ROWS, eval_metric="mae,r2")))
+
+
+def test_earlier_releases_of_xgboost(there, answers):
+    """Metrics by the defaults of each release, and how the artifact begins, which tells pickles from JSON."""
+    seen = {}
+    for version in ("0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1"):
+        found = xgboost(there, "earlier", ROWS, version)
+        bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+        body = there.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            names = archive.getnames()
+            begins = archive.extractfile("xgboost-model").read(2)
+        seen[version] = {"metrics": final(found), "files": names, "begins": begins.decode("latin-1")}
+    answers(seen)

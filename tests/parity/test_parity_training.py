@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asking import REGRESSOR, channel, image, rows, script, trained, training
+from asking import REGRESSOR, channel, image, on_two_hosts, rows, script, sharded, trained, training
 
 LISTS = """
 import json, os, sys
@@ -168,4 +168,20 @@ def test_metric_definitions(there, answers):
 def test_a_script_that_fails(there, answers):
     """What the job's reason says of the command that was run."""
     found = trained(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+
+
+def test_a_pipe_of_what_is_not_compressed(there, answers):
+    """A channel is said to be compressed, and one of its objects is not."""
+    job = training(there, "not-packed", rows(there))
+    job["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
+    job["InputDataConfig"][0]["CompressionType"] = "Gzip"
+    found = trained(there, job)
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+
+
+def test_a_host_without_an_object(there, answers):
+    """One object for two hosts."""
+    uri = rows(there)
+    found = on_two_hosts(there, training(there, "hosts", uri, InputDataConfig=[sharded(uri)]))
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
