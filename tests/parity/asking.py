@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 from typing import TYPE_CHECKING
@@ -59,9 +60,17 @@ def trained(there: There, job: dict) -> dict:
     )
 
 
-def served_by(there: There, artifact: str) -> dict:
-    """The container of a model of Linear Learner's."""
-    return {"Image": image(there, "linear-learner"), "ModelDataUrl": artifact}
+def artifact(there: There, described: dict) -> dict[str, bytes]:
+    """The files in the artifact of a training job that Describe describes."""
+    bucket, _, key = described["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    body = there.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+
+def served_by(there: There, uri: str) -> dict:
+    """The container of a model of Linear Learner's, by its artifact's URI."""
+    return {"Image": image(there, "linear-learner"), "ModelDataUrl": uri}
 
 
 def sharded(uri: str) -> dict:
@@ -77,6 +86,8 @@ def on_two_hosts(there: There, job: dict) -> dict:
     try:
         return trained(there, job)
     except there.sagemaker.exceptions.ResourceLimitExceeded as error:
+        if os.environ.get("PARITY") != "aws":  # the embedded account has the quota
+            raise
         pytest.skip(f"{error}")
 
 

@@ -1,13 +1,12 @@
-"""What Linear Learner and XGBoost say of data and settings that are not in order."""
+"""Linear Learner and XGBoost: what they say of data and settings, the numbers that they come to, their artifacts."""
 
 from __future__ import annotations
 
 import io
 import json
-import tarfile
 import zipfile
 
-from asking import REGRESSOR, ROWS, channel, image, on_two_hosts, sharded, trained, training
+from asking import REGRESSOR, ROWS, artifact, channel, image, on_two_hosts, sharded, trained, training
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -166,11 +165,8 @@ def test_heads_of_artifacts(there, answers):
         uri = there.put(f"heads/{kind.replace(' ', '-')}.csv", body)
         common = {"num_models": "1", "epochs": "1", "mini_batch_size": "5", "loss": loss}
         found = trained(there, training(there, "heads", uri, HyperParameters=common | settings))
-        bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-        body = there.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            member = archive.extractfile(archive.getnames()[0]).read()
-        graph = json.loads(zipfile.ZipFile(io.BytesIO(member)).read("mx-mod-symbol.json"))
+        (model,) = artifact(there, found).values()
+        graph = json.loads(zipfile.ZipFile(io.BytesIO(model)).read("mx-mod-symbol.json"))
         seen[loss] = [node["op"] for node in graph["nodes"] if node["op"] != "null"]
     answers(seen)
 
@@ -269,10 +265,7 @@ def test_earlier_releases_of_xgboost(there, answers):
     seen = {}
     for version in ("0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1"):
         found = xgboost(there, "earlier", ROWS, version)
-        bucket, _, key = found["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-        body = there.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            names = archive.getnames()
-            begins = archive.extractfile("xgboost-model").read(2)
-        seen[version] = {"metrics": final(found), "files": names, "begins": begins.decode("latin-1")}
+        files = artifact(there, found)
+        begins = files["xgboost-model"][:2].decode("latin-1")
+        seen[version] = {"metrics": final(found), "files": list(files), "begins": begins}
     answers(seen)
