@@ -81,11 +81,13 @@ class Account(Place):
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)
         return json.loads(answer["Body"].read())
 
-    def lines(self, group: str) -> list[str]:
-        """All that the group's streams hold; nothing before the first line, which the account writes a little late."""
+    def lines(self, group: str, beginning: str = "") -> list[str]:
+        """All that the group's streams hold whose names begin so; nothing before the first line, which the account
+        writes a little late."""
         logs = self.client("logs")
+        chosen = {"logStreamNamePrefix": beginning} if beginning else {}
         try:
-            streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+            streams = logs.describe_log_streams(logGroupName=group, **chosen)["logStreams"]
         except logs.exceptions.ResourceNotFoundException:
             return []
         return [

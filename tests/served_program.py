@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 MODEL = Path("/opt/ml/model")
+seen: set[bytes] = set()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -38,6 +39,9 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(float(value))
         elif order == "refuse":
             return self.answer(int(value), b"the model will not do that")
+        elif order == "hesitate" and body not in seen:
+            seen.add(body)
+            return self.answer(int(value), b"the model will do that next time")
         said = {
             "pid": os.getpid(),
             "name": (MODEL / "name").read_text() if (MODEL / "name").exists() else None,

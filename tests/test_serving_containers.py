@@ -161,7 +161,10 @@ def test_it_ends_with_the_account_and_comes_back_with_it(tmp_path, how):
 # Batch transform
 
 
-def transform(account: Account, name: str, lines: str, files: dict[str, str] | None = None, **environment: str) -> dict:
+def transform(
+    account: Account, name: str, lines: str, files: dict[str, str] | None = None, client: dict | None = None,
+    **environment: str,
+) -> dict:  # fmt: skip
     account.model(name, files, **environment)
     account.client("s3").put_object(Bucket="models", Key=f"{name}/in/rows", Body=lines)
     account.sagemaker.create_transform_job(
@@ -175,6 +178,7 @@ def transform(account: Account, name: str, lines: str, files: dict[str, str] | N
         TransformOutput={"S3OutputPath": f"s3://models/{name}/out", "AssembleWith": "Line"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
         Environment={"JOB": name},
+        **({"ModelClientConfig": client} if client else {}),
     )
     return account.sagemaker.describe_transform_job(TransformJobName=name)
 
@@ -224,10 +228,42 @@ def test_a_batch_that_fails(account, lines, files, whose):
     assert body["TransformJobStatus"] == "Failed" and body["FailureReason"].startswith(whose)
 
 
-def test_a_batch_is_stopped_in_the_middle_of_a_request(account):
+@pytest.mark.parametrize(
+    ("line", "client", "requests"),
+    [
+        ("refuse 500", None, 4),  # AWS's default: three more attempts
+        ("refuse 501", {"InvocationsMaxRetries": 1}, 2),
+        ("refuse 502", {"InvocationsMaxRetries": 0}, 1),
+        ("refuse 404", None, 1),
+        ("hesitate 503", None, 2),
+        ("die 3", {"InvocationsMaxRetries": 1}, 2),
+    ],
+)
+def test_what_a_model_fails_at_is_asked_again(account, line, client, requests):
+    name = f"again-{line.replace(' ', '-')}"
+    assert transform(account, name, line, client=client).get("ModelClientConfig") == client
+    assert transformed(account, name)["TransformJobStatus"] == ("Completed" if "hesitate" in line else "Failed")
+    lines = account.lines("/aws/sagemaker/TransformJobs", name)
+    assert lines.count(f"asked to {line.split()[0]}") == requests
+
+
+def test_a_model_that_takes_too_long(account):
+    transform(account, "slow", "sleep 300", client={"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0})
+    body = transformed(account, "slow")
+    assert (body["TransformJobStatus"], body["FailureReason"]) == (
+        "Failed", "AlgorithmError: See job logs for more information"
+    )  # fmt: skip
+    lines = account.lines("/aws/sagemaker/TransformJobs", "slow")
+    assert any(line.endswith("models/slow/in/rows: Unable to get response from algorithm") for line in lines)
+
+
+def test_a_batch_that_is_stopped_in_the_middle_of_a_request_leaves_nothing_in_s3(account):
+    """Not even the answers to an object that was done: the API reference of StopTransformJob."""
+    account.client("s3").create_bucket(Bucket="models")
+    account.client("s3").put_object(Bucket="models", Key="stopped/in/before", Body=b"echo")
     transform(account, "stopped", "sleep 300")
-    wait_until(
-        lambda: account.lines("/aws/sagemaker/TransformJobs"), lambda lines: "asked to sleep" in lines, "a request"
-    )
+    group = "/aws/sagemaker/TransformJobs"
+    wait_until(lambda: account.lines(group, "stopped"), lambda lines: "asked to sleep" in lines, "a request")
     account.sagemaker.stop_transform_job(TransformJobName="stopped")
     assert transformed(account, "stopped")["TransformJobStatus"] == "Stopped"
+    assert "Contents" not in account.client("s3").list_objects_v2(Bucket="models", Prefix="stopped/out")

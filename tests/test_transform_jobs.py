@@ -491,7 +491,6 @@ def test_what_cannot_be_asked_for(sagemaker, bucket, model, put, run):
     for members, what in (
         ({"source": {"SplitType": "TFRecord"}}, "TFRecord"),
         ({"kind": "AugmentedManifestFile"}, "AugmentedManifestFile"),
-        ({"ModelClientConfig": {"InvocationsMaxRetries": 1}}, "ModelClientConfig"),
         ({"DataCaptureConfig": {"DestinationS3Uri": "s3://a/b"}}, "DataCaptureConfig"),
         ({"ExperimentConfig": {"TrialName": "t"}}, "ExperimentConfig"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "more than one instance"),
@@ -499,6 +498,7 @@ def test_what_cannot_be_asked_for(sagemaker, bucket, model, put, run):
     ):
         message = refused(**members)
         assert what in message and here in message
+    assert "less than or equal to 3" in refused(ModelClientConfig={"InvocationsMaxRetries": 4})
     assert "must not exceed 100 MB" in refused(MaxPayloadInMB=101)
     assert "must not exceed 100 MB" in refused(MaxPayloadInMB=51, MaxConcurrentTransforms=2)
     for path in ("$[", "x"):

@@ -25,7 +25,7 @@ from .transform_run import TransformRun, finish
 from .uris import split_uri
 
 # What CreateTransformJob takes and this account cannot do.
-REFUSED = ("ModelClientConfig", "DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion")
+REFUSED = ("DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion")
 MAX_PAYLOAD = 100  # MB, of one request and of all concurrent ones together
 
 

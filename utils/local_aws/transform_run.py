@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
-TIMEOUT = 600  # seconds for one request; AWS's, unless ModelClientConfig names another
+# AWS's, unless ModelClientConfig names others: how often a request is tried again, and the seconds that each may take.
+CLIENT = {"InvocationsMaxRetries": 3, "InvocationsTimeoutInSeconds": 600}
 SEE_LOGS = "See job logs for more information"
 
 
@@ -46,7 +47,7 @@ class _Refused(Exception):
         client = 400 <= status < 500
         self.whose = "ClientError" if client else "AlgorithmError"
         said = f"ClientError: {status}" if client else f"Bad HTTP status received from algorithm: {status}"
-        self.lines = [said, "", "Message:", *text.splitlines()]
+        self.lines = [said, "", "Message:", *text.splitlines()] if status else ["Unable to get response from algorithm"]
 
 
 class TransformRun(JobRun):
@@ -67,6 +68,7 @@ class TransformRun(JobRun):
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
         self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(clock.now())}"
         self.model: BatchModel | None = None
+        self.client = CLIENT | self.body.get("ModelClientConfig", {})
 
     def stopping(self, body: dict, at: float) -> dict:
         if self.model:
@@ -102,9 +104,15 @@ class TransformRun(JobRun):
             return "Failed", str(error)
         asked = self._parameters(model)
         self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
+        answers = [self.root / str(number) for number in range(len(self.inputs))]
         reasons = [
-            self._transform(model, asked, each, name, self.root / str(number))
-            for number, (each, name) in enumerate(self.inputs)
+            self._transform(model, asked, each, folder) for (each, _), folder in zip(self.inputs, answers, strict=True)
+        ]
+        self._check_stop()  # for the last time: a job that is stopped leaves nothing in S3, else all is there
+        reasons += [
+            self._upload(each, name, folder / "output")
+            for (each, name), folder, reason in zip(self.inputs, answers, reasons, strict=True)
+            if not reason
         ]
         failed = [reason for reason in reasons if reason]
         return ("Failed", failed[0]) if failed else ("Completed", None)
@@ -120,12 +128,12 @@ class TransformRun(JobRun):
                 environment[variable] = str(self.body[name])
         if self.body.get("BatchStrategy"):
             environment["SAGEMAKER_BATCH_STRATEGY"] = STRATEGIES[self.body["BatchStrategy"]]
-        sources = []
+        sources, timeout = [], self.client["InvocationsTimeoutInSeconds"]
         try:
             for name, container in self.containers:
                 known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
-                source = serving.Source(uri, self.root / "model" / name, url, known, timeout=TIMEOUT)
+                source = serving.Source(uri, self.root / "model" / name, url, known, timeout=timeout)
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
@@ -152,10 +160,9 @@ class TransformRun(JobRun):
             asked["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
         return DEFAULTS | model.execution_parameters() | asked
 
-    def _transform(self, model: BatchModel, asked: dict, each: S3Object, name: str, folder: Path) -> str | None:
-        """Send one object through the model and keep the answers; a FailureReason if that cannot be done."""
-        output, source = self.body["TransformOutput"], self.body["TransformInput"]
-        bucket, prefix = split_uri(output["S3OutputPath"])
+    def _transform(self, model: BatchModel, asked: dict, each: S3Object, folder: Path) -> str | None:
+        """Send one object through the model, the answers to ``folder``; a FailureReason if that cannot be done."""
+        source = self.body["TransformInput"]
         folder.mkdir(parents=True)
         given, kept = folder / "input", folder / "output"
         whose, lines = "ClientError", []
@@ -170,8 +177,6 @@ class TransformRun(JobRun):
                 for taken, payload in batches(records, self.processing, single, limit, glue):
                     self._check_stop()
                     out.write(self._answer(model, taken, payload))
-            key = f"{prefix.rstrip('/')}/{name}.out".lstrip("/")
-            self.jobs.objects.put_file(bucket, key, kept)
         except _Refused as refusal:
             whose, lines = refusal.whose, refusal.lines
         except DataError as error:
@@ -181,16 +186,34 @@ class TransformRun(JobRun):
         except AwsError as error:
             lines = [f"{error.code}: {error.message}"]
         finally:
-            for path in (given, kept):
-                path.unlink(missing_ok=True)
+            given.unlink(missing_ok=True)
+        if lines:
+            kept.unlink(missing_ok=True)
+        return self._failed(each, whose, lines)
+
+    def _upload(self, each: S3Object, name: str, answers: Path) -> str | None:
+        """Bring the answers for one object to S3; a FailureReason if that cannot be done."""
+        bucket, prefix = split_uri(self.body["TransformOutput"]["S3OutputPath"])
+        lines = []
+        try:
+            self.jobs.objects.put_file(bucket, f"{prefix.rstrip('/')}/{name}.out".lstrip("/"), answers)
+        except AwsError as error:
+            lines = [f"{error.code}: {error.message}"]
+        return self._failed(each, "ClientError", lines)
+
+    def _failed(self, each: S3Object, whose: str, lines: list[str]) -> str | None:
+        """Tell the job's log why an object failed; its FailureReason, None if there are no lines."""
         self._data_log(*(f"{each.bucket}/{each.key}: {line}" for line in lines))
         return f"{whose}: {SEE_LOGS}" if lines else None
 
     def _answer(self, model: BatchModel, records: list[bytes], payload: bytes) -> bytes:
         """What is kept of the model's answer to one payload."""
         output = self.body["TransformOutput"]
-        answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"), None)
-        self._check_stop()
+        for _ in range(1 + self.client["InvocationsMaxRetries"]):
+            answer = model.invoke(payload, self.body["TransformInput"].get("ContentType"), output.get("Accept"), None)
+            self._check_stop()
+            if answer.good or 400 <= answer.status < 500:  # what the model refuses it refuses again
+                break
         if not answer.good:
             raise _Refused(answer.status, answer.body.decode(errors="replace"))
         if self.processing.of_output:
@@ -210,8 +233,6 @@ class TransformRun(JobRun):
 
     def _end(self, status: str, reason: str | None) -> None:
         with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = "Stopped"
             finish(self.jobs.resources, self.job, status, reason)
 
 
