@@ -32,3 +32,10 @@ def test_real_aws_is_always_swept() -> None:
         assert sweep["if"] == "always()"
     assert jobs["lessons"]["timeout-minutes"] <= 90
     assert jobs["parity"]["if"].startswith("inputs.parity &&"), "it is started by hand only"
+
+
+def test_real_aws_is_asked_every_question_one_subject_after_the_other() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "real-aws.yml").read_text())
+    strategy = workflow["jobs"]["parity"]["strategy"]
+    subjects = {path.stem.removeprefix("test_parity_") for path in (ROOT / "tests" / "parity").glob("test_parity_*.py")}
+    assert set(strategy["matrix"]["subject"]) == subjects and strategy["max-parallel"] == 1

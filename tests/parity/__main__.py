@@ -26,7 +26,7 @@ USER = "parity"  # whose resources the sweep at the end finds
 def ask(mode: str, only: str = "", **variables: str) -> int:
     """Put all questions, or those on one subject, one after another; pytest's exit status."""
     files = sorted(map(str, Path(__file__).parent.glob(f"test_parity_{only or '*'}.py")))
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", *files]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", "-m", "", *files]  # the long ones, too
     return subprocess.run(command, cwd=ROOT, env=os.environ | {"PARITY": mode} | variables).returncode
 
 
@@ -46,7 +46,7 @@ def aws(cap: float, only: str, into: Path) -> int:
         return 2
     bill = recordings.read("embedded", "bill")["bill"]
     print(f"In your AWS account, region {session.boto_region_name}, all questions run about {bill['jobs']} jobs and "
-          f"{bill['endpoints']} endpoints, one after another, for some five hours.")  # fmt: skip
+          f"{bill['endpoints']} endpoints, one after another, for some seven hours.")  # fmt: skip
     print(f"They cost ${bill['dollars at most']} at most by the list price, and end before they may cost ${cap:.2f}.")
     try:
         return ask("aws", only, PARITY_CAP=str(cap), COURSE_USER=USER, PARITY_INTO=str(into.absolute()))

@@ -28,6 +28,15 @@ def image(there: There, name: str, version: str = "1") -> str:
     return found
 
 
+def xgboost(there: There, beginning: str, body: bytes, version: str = "3.0-5", **hyperparameters: str) -> dict:
+    """Run a training job of XGBoost; what Describe says of it in the end."""
+    uri = there.put(f"{beginning}/data.csv", body)
+    job = training(there, beginning, uri, HyperParameters={"num_round": "2"} | hyperparameters)
+    job["AlgorithmSpecification"] = {"TrainingImage": image(there, "xgboost", version), "TrainingInputMode": "File"}
+    job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
+    return trained(there, job)
+
+
 def rows(there: There) -> str:
     """The folder in S3 of a table that can be learned from."""
     return there.put("rows/train.csv", ROWS).rpartition("/")[0] + "/"
@@ -73,6 +82,29 @@ def served_by(there: There, uri: str) -> dict:
     return {"Image": image(there, "linear-learner"), "ModelDataUrl": uri}
 
 
+def packed(name: str, text: str) -> bytes:
+    """A .tar.gz of one file."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(text.encode())
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return made.getvalue()
+
+
+def served_script(there: There, beginning: str, code: str) -> dict:
+    """The container of a model that a script of scikit-learn's image serves, by one process."""
+    return {
+        "Image": image(there, "sklearn", "1.2-1"),
+        "ModelDataUrl": there.put(f"{beginning}/model.tar.gz", packed("code/inference.py", code)),
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        },
+    }
+
+
 def sharded(uri: str) -> dict:
     """The channel ``train``, each of whose objects goes to one of a job's hosts."""
     found = channel(uri)
@@ -93,12 +125,7 @@ def on_two_hosts(there: There, job: dict) -> dict:
 
 def script(there: There, beginning: str, code: str, uri: str, **members: object) -> dict:
     """The members of a CreateTrainingJob that runs a script in scikit-learn's image."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("train.py")
-        entry.size = len(code.encode())
-        archive.addfile(entry, io.BytesIO(code.encode()))
-    source = there.put(f"{beginning}/sourcedir.tar.gz", packed.getvalue())
+    source = there.put(f"{beginning}/sourcedir.tar.gz", packed("train.py", code))
     hyperparameters = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{source}"'}
     found = training(there, beginning, uri, HyperParameters=hyperparameters)
     found["AlgorithmSpecification"]["TrainingImage"] = image(there, "sklearn", "1.2-1")

@@ -35,7 +35,7 @@ class Purse:
 
     def _look(self, params: dict, model, **_: object) -> None:
         """Raise TooMuch rather than let a call go out that may cost too much; add the run's tags."""
-        if not model.name.startswith("Create"):
+        if not model.name.startswith(("Create", "UpdateEndpoint")):
             return
         if "Tags" in model.input_shape.members:
             params.setdefault("Tags", self.tags)
@@ -53,8 +53,8 @@ class Purse:
         elif model.name == "CreateEndpointConfig":
             machines = [_rate(each) for each in params["ProductionVariants"] if "InstanceType" in each]
             self._configurations[params["EndpointConfigName"]] = sum(machines)
-        elif model.name == "CreateEndpoint":
-            self.endpoints += 1
+        elif model.name in ("CreateEndpoint", "UpdateEndpoint"):  # an update has instances beside those there are
+            self.endpoints += model.name == "CreateEndpoint"
             rate = self._configurations.get(params["EndpointConfigName"], 0.0)
             self._pay(rate * LONGEST_ENDPOINT / 3600)
 

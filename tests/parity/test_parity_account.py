@@ -15,6 +15,19 @@ def test_a_quota_that_is_no_more(there, answers):
     answers({"known": has, "less": said})
 
 
+def test_quotas_of_a_new_account(there, answers):
+    """AWS's defaults for the machines that the course uses."""
+    quotas, found = there.session.client("service-quotas"), {}
+    for code in ("L-611FA074", "L-8541302D", "L-236AE59F", "L-614B09FD", "L-29C181D7"):
+        try:
+            shown = quotas.get_aws_default_service_quota(ServiceCode="sagemaker", QuotaCode=code)["Quota"]
+        except quotas.exceptions.NoSuchResourceException as error:
+            found[code] = str(error)
+        else:
+            found[code] = {member: shown.get(member) for member in ("QuotaName", "Value", "Unit", "Adjustable")}
+    answers(found)
+
+
 def test_a_listing_that_begins_inside_a_prefix(there, answers):
     for key in ("listing/a/1", "listing/a/2", "listing/b c"):
         uri = there.put(key, b"x")

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 
-from asking import REGRESSOR, ROWS, artifact, channel, image, on_two_hosts, sharded, trained, training
+from asking import REGRESSOR, ROWS, artifact, channel, on_two_hosts, sharded, trained, training, xgboost
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -228,17 +228,6 @@ def test_a_file_whose_name_begins_with_a_dot(there, answers):
     uri = there.put("dotted/data.csv", ROWS).rpartition("/")[0] + "/"
     found = trained(there, training(there, "dotted", uri))
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
-
-
-def xgboost(there, beginning: str, body: bytes, version: str = "3.0-5", **hyperparameters: str) -> dict:
-    """How a job of XGBoost ends: Describe's answer."""
-    uri = there.put(f"{beginning}/data.csv", body)
-    job = training(there, beginning, uri, HyperParameters={"num_round": "2"} | hyperparameters)
-    job["AlgorithmSpecification"] = {
-        "TrainingImage": image(there, "xgboost", version), "TrainingInputMode": "File"
-    }  # fmt: skip
-    job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
-    return trained(there, job)
 
 
 def ended(found: dict) -> dict:

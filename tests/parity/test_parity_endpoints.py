@@ -1,29 +1,57 @@
-"""Endpoints, and what Linear Learner's answer there."""
+"""Endpoints, and what the models of algorithms and scripts answer there."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+
 import pytest
-from asking import NUMBER, rows, served_by, trained, training
+from asking import NUMBER, ROWS, image, rows, served_by, served_script, trained, training, xgboost
 
 
 @pytest.fixture(scope="module")
-def endpoint(there):
-    """A regressor of two features in service; gone afterwards with its configuration and model."""
-    job = training(there, "served", rows(there))
-    name = job["TrainingJobName"]
-    make(there, name, trained(there, job)["ModelArtifacts"]["S3ModelArtifacts"])
-    there.ended(there.sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
-    yield name
-    there.sagemaker.delete_endpoint(EndpointName=name)
-    there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
-    there.sagemaker.delete_model(ModelName=name)
+def artifact(there) -> str:
+    """The address of a regressor of two features."""
+    return trained(there, training(there, "served", rows(there)))["ModelArtifacts"]["S3ModelArtifacts"]
 
 
-def make(there, name: str, artifact: str) -> None:
-    container = served_by(there, artifact)
-    there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, PrimaryContainer=container)
+@pytest.fixture(scope="module")
+def endpoint(there, artifact) -> Iterator[str]:
+    """The regressor in service."""
+    with serving(there, "endpoint", served_by(there, artifact)) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def serving(there, beginning: str, *containers: dict) -> Iterator[str]:
+    """An endpoint, no longer Creating, its configuration and its model, which have one name; gone afterwards."""
+    name = there.name(beginning)
+    with configured(there, name, *containers):
+        there.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        try:
+            settled(there, name)
+            yield name
+        finally:
+            there.sagemaker.delete_endpoint(EndpointName=name)
+
+
+@contextlib.contextmanager
+def configured(there, name: str, *containers: dict) -> Iterator[None]:
+    """A model and a configuration of this name; gone afterwards."""
+    there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, Containers=list(containers))
     there.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name)])
-    there.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    try:
+        yield
+    finally:
+        there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        there.sagemaker.delete_model(ModelName=name)
+
+
+def settled(there, name: str) -> dict:
+    """What Describe says of an endpoint that has come to rest."""
+    return there.ended(there.sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
 
 
 def variant(model: str, **members: object) -> dict:
@@ -39,10 +67,9 @@ def asked(there, endpoint: str, body: bytes, content_type: str, accept: str | No
         found = there.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type, **more)
     except there.runtime.exceptions.ClientError as error:
         answer = error.response
-        keys = ("OriginalStatusCode", "OriginalMessage")
-        if answer["Error"]["Code"] != "ModelError":
-            return {"code": answer["Error"]["Code"], "sentence": answer["Error"]["Message"]}
-        return {"code": "ModelError"} | {key: answer.get(key) for key in keys}
+        said = {"code": answer["Error"]["Code"], "sentence": answer["Error"]["Message"].partition(" with message")[0]}
+        keys = ("OriginalStatusCode", "OriginalMessage")  # of a ModelError
+        return said | {key: answer[key] for key in keys if key in answer}
     text = found["Body"].read().decode(errors="replace")
     return {"type": found["ContentType"], "body": NUMBER.sub("0", text)}
 
@@ -111,28 +138,117 @@ def test_configurations_that_are_refused(there, endpoint, answers):
 
 def test_an_artifact_that_is_no_archive(there, answers):
     """What is said of the endpoint, and what an invocation is answered while it is not in service."""
-    name = there.name("broken")
-    there.names[name] = "<broken>"
-    make(there, name, there.put("broken/model.tar.gz", b"no archive"))
-    try:
-        found = there.ended(there.sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
+    with serving(there, "broken", served_by(there, there.put("broken/model.tar.gz", b"no archive"))) as name:
+        found = settled(there, name)
         answers({
             "status": found["EndpointStatus"],
             "reason": found.get("FailureReason"),
             "invoked": asked(there, name, b"1,2", "text/csv"),
         })  # fmt: skip
-    finally:
-        there.sagemaker.delete_endpoint(EndpointName=name)
-        there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
-        there.sagemaker.delete_model(ModelName=name)
 
 
 def test_deleted_and_asked_for_again(there, answers):
-    name = there.name("deleted")
-    make(there, name, there.put("deleted/model.tar.gz", b"no archive"))
-    there.ended(there.sagemaker.describe_endpoint, "EndpointStatus", EndpointName=name)
-    there.sagemaker.delete_endpoint(EndpointName=name)
-    said = there.said(there.sagemaker.describe_endpoint, EndpointName=name)
-    there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
-    there.sagemaker.delete_model(ModelName=name)
-    answers(said)
+    with serving(there, "deleted", served_by(there, there.put("deleted/model.tar.gz", b"no archive"))) as name:
+        pass
+    answers(there.said(there.sagemaker.describe_endpoint, EndpointName=name))
+
+
+def test_an_update_that_fails(there, artifact, answers):
+    """What is said of the endpoint then, whether it still answers, and what is said after an update that succeeds."""
+    broken, good = there.name("broken"), there.name("good")
+    with (
+        serving(there, "updated", served_by(there, artifact)) as name,
+        configured(there, broken, served_by(there, there.put("update/model.tar.gz", b"no archive"))),
+        configured(there, good, served_by(there, artifact)),
+    ):
+
+        def updated(configuration: str) -> dict:
+            there.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=configuration)
+            found = settled(there, name)
+            members = ("EndpointStatus", "FailureReason", "EndpointConfigName")
+            return {member: found.get(member) for member in members} | {
+                "invoked": asked(there, name, b"1,2", "text/csv")
+            }
+
+        answers({"to a model that is none": updated(broken), "to a model": updated(good)})
+
+
+# Says what it was given, in a format of its own, and fails if it is told to.
+TELLS = """
+import os, signal, sys
+from sagemaker_containers.beta.framework import worker
+
+def model_fn(folder):
+    return "NAME"
+
+def transform_fn(name, body, content_type, accept):
+    text = body.decode() if isinstance(body, bytes) else body
+    if text.startswith("raise " + name):
+        raise ValueError("no")
+    if text.startswith("status "):
+        return worker.Response("refused", status=int(text.split()[1]))
+    if text == "end":
+        try:
+            above = open("/proc/%d/cmdline" % os.getppid()).read()
+        except OSError:
+            above = ""
+        os.kill(os.getppid() if "gunicorn" in above else os.getpid(), signal.SIGKILL)
+    return text + "; %s has %s, for %s" % (name, content_type, accept), "application/of-" + name
+"""
+
+
+def test_an_inference_pipeline_seen_from_inside(there, answers):
+    """What each container gets, how an error names it, and what their logs are called."""
+    containers = [served_script(there, f"pipe-{name}", TELLS.replace("NAME", name)) for name in ("first", "last")]
+    containers[1]["ContainerHostname"] = "the-last"
+    with serving(there, "pipe", *containers) as name:
+        told = {
+            "answer": asked(there, name, b"told", "text/plain", "application/of-last"),
+            "no accept": asked(there, name, b"told", "text/plain"),
+        }
+        for container in ("first", "last"):
+            told[f"the {container} fails"] = asked(there, name, f"raise {container}".encode(), "text/plain")["sentence"]
+        logs = there.soon(lambda: found if len(found := streams(there, name)) == 2 else None)
+        answers(told | {"logs": sorted(each.split("/")[-1] for each in logs)})
+
+
+def streams(there, endpoint: str) -> list[str]:
+    """The names of an endpoint's log streams; none before its first line."""
+    try:
+        found = there.logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")
+    except there.logs.exceptions.ResourceNotFoundException:
+        return []
+    return [each["logStreamName"] for each in found["logStreams"]]
+
+
+def test_a_model_that_refuses_and_ends(there, answers):
+    """By status what an answer is to the client; what a request gets whose process ends, and one soon after."""
+    with serving(there, "ends", served_script(there, "ends", TELLS.replace("NAME", "alone"))) as name:
+        statuses = {
+            status: asked(there, name, f"status {status}".encode(), "text/plain")
+            for status in ("201", "302", "404", "503")
+        }
+        ended, told = asked(there, name, b"end", "text/plain"), (b"told", "text/plain")
+        answers(statuses | {
+            "its process ends": ended,
+            "the endpoint then": settled(there, name)["EndpointStatus"],
+            "soon after": there.soon(lambda: found if "body" in (found := asked(there, name, *told)) else None),
+        })  # fmt: skip
+
+
+def test_requests_to_xgboost(there, answers):
+    """Rows of fewer and more features than the model has, and formats of answers."""
+    from sagemaker.amazon.common import read_recordio
+    from sagemaker.amazon.record_pb2 import Record
+
+    uri = xgboost(there, "widths", ROWS)["ModelArtifacts"]["S3ModelArtifacts"]
+    container = {"Image": image(there, "xgboost", "3.0-5"), "ModelDataUrl": uri}
+    with serving(there, "xgboost", container) as name:
+        widths = {row: asked(there, name, row.encode(), "text/csv") for row in ("1,2", "1", "1,2,3", "1,2,3,4")}
+        lines = asked(there, name, b"1,2\n3,4\n", "text/csv", "application/jsonlines")
+        body = there.runtime.invoke_endpoint(
+            EndpointName=name, Body=b"1,2\n3,4\n", ContentType="text/csv", Accept="application/x-recordio-protobuf"
+        )["Body"].read()
+        records = [Record.FromString(each) for each in read_recordio(io.BytesIO(body))]
+        keys = [{key: len(value.float32_tensor.values) for key, value in each.label.items()} for each in records]
+        answers(widths | {"jsonlines": lines, "RecordIO": json.dumps(keys)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import NUMBER, rows, served_by, trained, training
+from asking import NUMBER, rows, served_by, served_script, trained, training
 
 BATCH = b"1,2\n3,4\n"
 
@@ -68,6 +68,81 @@ def test_a_record_that_lacks_what_is_filtered(there, model, answers):
 def test_a_record_that_the_model_refuses(there, model, answers):
     found = run(there, batch(there, model, "refused", b"1,2\na,b\n"))
     answers({member: found[member] for member in ("status", "reason", "objects")})
+
+
+# Fails once at what it will then do, and always at what it will not; one process, which remembers.
+HESITATES = """
+import time
+from sagemaker_containers.beta.framework import worker
+
+def model_fn(folder):
+    return set()
+
+def transform_fn(seen, body, content_type, accept):
+    text = body.decode() if isinstance(body, bytes) else body
+    print("asked to " + text.split()[0])
+    if text.startswith("never") or (text.startswith("later") and text not in seen):
+        seen.add(text)
+        raise ValueError("not now")
+    if text.startswith("refuse"):
+        return worker.Response("never", status=404)
+    if text.startswith("rest"):
+        time.sleep(20)
+    return "done", "text/plain"
+"""
+
+
+def test_what_a_batch_asks_again(there, answers):
+    """How often a model is asked that fails once, that always fails, that refuses, and that takes too long."""
+    seen, name = {}, there.name("again")
+    container = served_script(there, "again", HESITATES)
+    there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, PrimaryContainer=container)
+    try:
+        for word, client in (
+            ("later", None), ("never", None), ("refuse", None), ("never", {"InvocationsMaxRetries": 1}),
+            ("rest", {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}),
+        ):  # fmt: skip
+            members = {"ModelClientConfig": client} if client else {}
+            job = batch(there, name, f"again-{word}", word.encode(), **members)
+            found = run(there, job)
+            lines = there.lines("/aws/sagemaker/TransformJobs", job["TransformJobName"])
+            seen[f"{word} {client or ''}".strip()] = {member: found[member] for member in ("status", "reason")} | {
+                "asked": lines.count(f"asked to {word}"),
+                "log": [line.partition("rows.csv: ")[2] for line in lines if "rows.csv: " in line],
+            }
+        answers(seen)
+    finally:
+        there.sagemaker.delete_model(ModelName=name)
+
+
+# Says how it is to be asked; and what it is asked, to the next container.
+PASSES = """
+import json
+
+def model_fn(folder):
+    return None
+
+def execution_parameters_fn():
+    return json.dumps({"MaxConcurrentTransforms": NUMBER, "MaxPayloadInMB": NUMBER, "BatchStrategy": "SINGLE_RECORD"})
+
+def transform_fn(model, body, content_type, accept):
+    return body, "text/csv"
+"""
+
+
+def test_a_pipeline_that_says_how_a_batch_is_sent(there, answers):
+    """Two containers that say otherwise."""
+    name = there.name("sent")
+    containers = [served_script(there, f"sent-{number}", PASSES.replace("NUMBER", number)) for number in ("2", "3")]
+    there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, Containers=containers)
+    try:
+        job = batch(there, name, "sent", BATCH)
+        found = run(there, job)
+        lines = there.lines("/aws/sagemaker/TransformJobs", job["TransformJobName"])
+        asked = [line.partition("[sagemaker logs]: ")[2] for line in lines if "MaxPayloadInMB=" in line]
+        answers({"asked": asked} | {member: found[member] for member in ("status", "reason")})
+    finally:
+        there.sagemaker.delete_model(ModelName=name)
 
 
 def test_batches_that_are_refused(there, model, answers):
