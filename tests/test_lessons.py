@@ -95,7 +95,7 @@ def test_play_says_that_the_kernel_died(tmp_path: Path) -> None:
 
 def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys: pytest.CaptureFixture) -> None:
     put(course, "salary/02_split", SCORE.format("scikit-learn", 5266.2), SCORE.format("LinearLearner", 5300))
-    assert run(lessons(root=course), course) == 0
+    assert run(lessons(root=course), MASKS, course) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.endswith(" s")][1] == "salary/01_explore"
     rows = [line.split() for line in lines if line.startswith("salary  ")]
@@ -114,14 +114,40 @@ def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys
 def test_run_goes_on_after_a_failure_and_says_so(course: Path, capsys: pytest.CaptureFixture) -> None:
     put(course, "salary/01_explore", "raise ValueError('no such column')")
     (course / "notebooks" / "insurance" / "01_explore.ipynb").write_text("not a notebook")
-    assert run(lessons(root=course), course) == 1
+    assert run(lessons(root=course), MASKS, course) == 1
     out = capsys.readouterr().out
     assert "no such column" in out and "build/notebooks/salary/01_explore.ipynb" in out
     assert out.count("FAILED") == 2 and "99_clean_up" in out and "scikit-learn" in out
 
 
 def test_run_without_any_score_is_a_failure(course: Path) -> None:
-    assert run([course / "notebooks" / "00_start_here.ipynb"], course) == 1
+    assert run([course / "notebooks" / "00_start_here.ipynb"], MASKS, course) == 1
+
+
+def test_run_says_which_outputs_are_not_as_they_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    count = "print('one\\n{}\\nthree')"
+    sources = [SCORE.format("LinearLearner", 5300), "print('after 3 s')", count.format("two"), FIGURE.format(2)]
+    path = put(tmp_path, "00_start_here", *sources, "40 + 2", "print('log')")
+    assert regenerate([path], MASKS, tmp_path) == 0
+    assert run([path], MASKS, tmp_path) == 0
+    assert capsys.readouterr().out.endswith("Every output is as it is stored with the lessons.\n")
+    assert (tmp_path / "build" / "differences.txt").read_text() == ""
+
+    changed = nbformat.read(path, as_version=4)
+    others = ("print('after 4 s')", count.format(2), FIGURE.format(3), "1 / 0", "print('Log')")
+    for number, source in enumerate(others, 1):
+        changed.cells[number].source = source
+    changed.cells[5].metadata["tags"] = ["nbval-ignore-output"]
+    changed.cells[4], changed.cells[5] = changed.cells[5], changed.cells[4]
+    nbformat.write(changed, path)
+    assert run([path], MASKS, tmp_path) == 1
+    assert "Outputs that are not as they are stored: 3, in build/differences.txt\n" in capsys.readouterr().out
+    assert (tmp_path / "build" / "differences.txt").read_text().split("\n\n") == [
+        "00_start_here, cell 3\n--- stored\n+++ run\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three",
+        "00_start_here, cell 4\nthe same text, but another picture or page",
+        "00_start_here, cell 6\n--- stored\n+++ run\n@@ -1 +1 @@\n-42\n+ZeroDivisionError: division by zero",
+        "",
+    ]
 
 
 def test_regenerate_keeps_what_only_the_clock_changed(tmp_path: Path) -> None:

@@ -25,11 +25,19 @@ def test_pull_requests_see_no_secret_and_no_aws() -> None:
     assert "secrets." not in text and "COURSE_AWS" not in text and "credentials" not in text
 
 
-def test_real_aws_is_always_swept() -> None:
+def kept_paths(job: dict) -> list[str]:
+    return [path for step in job["steps"] for path in step.get("with", {}).get("path", "").split()]
+
+
+def test_real_aws_is_always_swept_and_what_it_gave_is_kept() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "real-aws.yml").read_text())["jobs"]
     for job in jobs.values():
         (sweep,) = [step for step in job["steps"] if step.get("run") == "make clean-aws"]
         assert sweep["if"] == "always()"
+        (kept,) = [step for step in job["steps"] if step.get("uses", "").startswith("actions/upload-artifact@")]
+        assert kept["if"] == "always()"
+    assert "build/differences.txt" in kept_paths(jobs["lessons"])
+    assert kept_paths(jobs["parity"]) == ["tests/parity/recorded/aws"]
     assert jobs["lessons"]["timeout-minutes"] <= 90
     assert jobs["parity"]["if"].startswith("inputs.parity &&"), "it is started by hand only"
 

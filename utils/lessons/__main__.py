@@ -13,6 +13,8 @@ from utils.lessons.play import ROOT, lessons
 from utils.local_aws.state import StateError
 from utils.preflight.sdk import installed_edition
 
+MASKS = ROOT / "tests" / "nbval_sanitize.cfg"  # what changes from run to run
+
 
 def main() -> int:
     """Do what the command line asks for: 0 all went well, 1 something failed or runs, 2 it cannot be done."""
@@ -50,7 +52,7 @@ def run_course(series: str | None) -> int:
     else:
         print(f"AWS account: the embedded one, at {connect().url}\n")
     try:
-        failed = run(paths)
+        failed = run(paths, MASKS.read_text("utf-8"))
     except KeyboardInterrupt:
         print("\n\nStopped. notebooks/99_clean_up.ipynb ends what still runs.")
         failed = 130
@@ -67,14 +69,13 @@ def run_notebooks() -> int:
     from utils.lessons.regenerate import regenerate
     from utils.local_aws import client
 
-    masks = (ROOT / "tests" / "nbval_sanitize.cfg").read_text("utf-8")
     for name in ("COURSE_DATA", "MPLBACKEND"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         state = Path(folder) / "account"
         os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=str(state), IPYTHONDIR=f"{folder}/ipython")
         try:
-            return regenerate(lessons(sdk=installed_edition()), masks)
+            return regenerate(lessons(sdk=installed_edition()), MASKS.read_text("utf-8"))
         finally:
             client.stop(state)
 

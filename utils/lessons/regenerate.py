@@ -4,18 +4,14 @@ A stored output stays, byte by byte, where the new one differs from it only by w
 masks: a second run changes nothing.
 """
 
-import base64
 import copy
-import io
-import json
-import re
 from pathlib import Path
 
 import nbformat
-from matplotlib.image import imread
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
+from utils.lessons.outputs import comparable
 from utils.lessons.play import ROOT, Failure, missing, play, progress
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -65,31 +61,9 @@ def settle(notebook: NotebookNode, stored: NotebookNode, masks: str) -> None:
             if output.output_type == "error":  # a traceback names folders of this machine
                 output.traceback = [f"{output.ename}: {output.evalue}"]
         log = "nbval-ignore-output" in cell.metadata.get("tags", [])
-        if _comparable(cell.outputs, patterns, log) == _comparable(old.outputs, patterns, log):
+        if comparable(cell.outputs, patterns, log) == comparable(old.outputs, patterns, log):
             cell.outputs = old.outputs
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = cell.execution_count
     notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
-
-
-def _comparable(value, patterns: dict[str, str], log: bool):
-    """What counts in outputs: texts as masked, pictures by their pixels, other floats to six digits.
-
-    In a `log` neither the order of the lines counts nor how often one comes: that is up to the polls.
-    """
-    if isinstance(value, list):
-        return [_comparable(part, patterns, log) for part in value]
-    if isinstance(value, str):
-        for pattern, replacement in patterns.items():
-            value = re.sub(pattern, replacement, value)
-        return sorted(set(value.splitlines())) if log else value
-    if not isinstance(value, dict):
-        return value
-    parts = {key: _comparable(part, patterns, log) for key, part in value.items() if key != "execution_count"}
-    if "image/png" in value and isinstance(value["image/png"], str):
-        picture = imread(io.BytesIO(base64.b64decode(value["image/png"])))
-        parts["image/png"] = picture.shape, picture.tobytes()
-    if "metadata" in value:
-        parts["metadata"] = json.loads(json.dumps(value["metadata"]), parse_float=lambda x: f"{float(x):.6g}")
-    return parts
