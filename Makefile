@@ -26,7 +26,7 @@ BENCHABLE = $(VENV)/benchable
 PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c $(LOCK)
 # loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
 # names the files with long waits do not come last, as they would by their number of tests.
-PYTEST = -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
+PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
 # For lesson 07; not in requirements.lock, since on some machines it is very large.
 PIP_TORCH = $(PIP) torch==2.13.0

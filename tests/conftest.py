@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ import accounts
 import boto3
 import nbformat
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from utils.lessons.play import edition, missing
 from utils.local_aws import client
@@ -23,6 +25,9 @@ for name in ("COURSE_AWS", "COURSE_DATA"):
     os.environ.pop(name, None)
 if installed_edition() != "3":
     collect_ignore = ["sdk_v3"]  # `make sdk-v3` runs these
+
+# The tests make hundreds of boto3's sessions, each of which would read AWS's service models anew: half of their time.
+JSONFileLoader.load_file = staticmethod(functools.cache(JSONFileLoader().load_file))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
