@@ -151,6 +151,13 @@ def test_what_no_statement_allows_is_refused_in_the_words_of_each_service(traine
     assert denied(s3.head_object, Bucket=BUCKET, Key="rows.csv")[0] == "403"  # an answer without a body
     assert denied(s3.put_object, Bucket=BUCKET, Key="new", Body=b"x")[1].startswith(f"User: {ME} is not authorized")
 
+    def rename(params, **_):
+        params["headers"]["X-Amz-Target"] = "SageMaker.DoNothing"
+
+    sagemaker.meta.events.register("before-call.sagemaker.ListModels", rename)
+    said = denied(sagemaker.list_models)
+    assert said == ("UnknownOperationException", "SageMaker has no operation named 'DoNothing'.")
+
 
 def test_an_endpoint_needs_its_configuration_a_job_its_role_and_its_tags(trained):
     makes = ["sagemaker:CreateTrainingJob", "sagemaker:CreateEndpoint"]

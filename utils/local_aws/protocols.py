@@ -62,10 +62,15 @@ class JsonService:
         }
         self.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
 
-    async def handle(self, request: Request, body: bytes) -> Response:
-        name = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    def operation(self, headers: Mapping[str, str]) -> str:
+        """The operation that a request asks for; AwsError if the service has none of that name."""
+        name = headers.get("x-amz-target", "").rpartition(".")[2]
         if name not in self.model.operation_names:
             raise AwsError("UnknownOperationException", f"{self.title} has no operation named '{name}'.")
+        return name
+
+    async def handle(self, request: Request, body: bytes) -> Response:
+        name = self.operation(request.headers)
         if name not in self.operations:
             raise not_implemented(f"{self.title}'s operation {name}")
         params = self._params(name, plain(request.headers, body))

@@ -167,6 +167,8 @@ class Application:
             return response
         body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
+        if signer.service in self.services and "x-amz-target" in headers:
+            self.services[signer.service].operation(headers)  # nobody may, or may not, do what does not exist
         self._authorize(signer.service, scope, headers, body, key)
         if service == "runtime" and signer.service == "sagemaker":
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
