@@ -277,6 +277,7 @@ def serve(folder: Path) -> int:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=120,
         timeout_graceful_shutdown=2,
     )

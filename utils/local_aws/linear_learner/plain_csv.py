@@ -25,6 +25,7 @@ def parse_plain(body: bytes) -> NDArray[np.float32]:
     Without its digits it must be the same commas on every line.  Then it is a list in JSON but for the ends of lines,
     and there are fast parsers for that; what JSON has no number for is left to others.
 
+    What overflows is infinite, of which NumPy warns unless it is told not to (``np.errstate``).
     Raises ValueError if a line has one field too many or few, or a field is not what JSON calls a number.
     """
     separators = body.translate(None, b"0123456789.-+eE") + b"\n"
@@ -33,8 +34,7 @@ def parse_plain(body: bytes) -> NDArray[np.float32]:
     if rest or line.strip(b",") != b"\n" or separators != line * rows:
         raise ValueError("not the same commas on every line")
     values = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
-    with np.errstate(over="ignore"):
-        return np.fromiter(values, np.float64, len(values)).astype(np.float32).reshape(rows, len(line))
+    return np.fromiter(values, np.float64, len(values)).astype(np.float32).reshape(rows, len(line))
 
 
 def read_plain(stream: BinaryIO, values: int) -> Iterator[NDArray[np.float32]]:

@@ -28,6 +28,7 @@ from .plain_csv import parse_plain
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"
 RECORDIO, CSV = "application/x-recordio-protobuf", "text/csv"
+FEW = 16  # scores, which Python writes sooner than it has seen whether a faster writer may
 _BAD_PAYLOAD = "unable to evaluate payload provided"
 
 
@@ -237,7 +238,7 @@ def _values(predictions: _Predictions) -> tuple[str, list]:
 
 
 def _encode_json(predictions: _Predictions) -> bytes:
-    if predictions.labels is None and predictions.scores.shape[1] == 1:
+    if predictions.labels is None and predictions.scores.shape[1] == 1 and len(predictions.scores) > FEW:
         scores = predictions.scores[:, 0].astype(np.float64)
         if _written_alike(scores):
             numbers = orjson.dumps(scores, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
