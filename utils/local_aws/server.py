@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from . import bookkeeping, disk, leases
 from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
+from .coalescing import Protocol
 from .endpoints import Endpoints
 from .errors import AwsError
 from .expect import close_refused
@@ -278,6 +279,7 @@ def serve(folder: Path) -> int:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        http=Protocol,
         timeout_keep_alive=120,
         timeout_graceful_shutdown=2,
     )
