@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,3 +49,13 @@ def learner_policy(session: boto3.Session, found: dict[str, str]) -> dict:
     """The document of the stack's policy for learners."""
     version = session.client("iam").get_policy_version(PolicyArn=found["LearnerPolicyArn"], VersionId="v1")
     return version["PolicyVersion"]["Document"]
+
+
+def role_policy(session: boto3.Session, found: dict[str, str]) -> dict:
+    """All statements of the stack's execution role, as one document."""
+    iam, name = session.client("iam"), found["ExecutionRoleArn"].rpartition("/")[2]
+    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    found = [iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"] for each in names]
+    # moto hands out what stands in the role itself as Python writes it.
+    documents = [ast.literal_eval(each) if isinstance(each, str) else each for each in found]
+    return {"Version": "2012-10-17", "Statement": [each for document in documents for each in document["Statement"]]}

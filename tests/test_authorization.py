@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 import course_stack
 import nbformat
@@ -30,7 +31,6 @@ PLAYED = (
     "salary/04_deploy_predict_delete",
     "insurance/05_deploy_predict_delete",
     "insurance/08_watch",
-    "99_clean_up",
 )
 # Actions of the learner's policy that no lesson takes when all goes well, and what they are for.
 ONLY_THEN = {
@@ -262,11 +262,17 @@ def local(document: dict, found: dict[str, str]) -> dict:
 
 
 @pytest.fixture(scope="module")
-def learner(tmp_path_factory):
-    """An account with the bucket and under the policy of the course's stack, in which nothing has been done yet."""
-    folder = tmp_path_factory.mktemp("learner")
+def policies() -> tuple[dict, dict]:
+    """The documents of the stack's policy for learners, and of its execution role."""
     with course_stack.stack() as (session, found):
-        document = local(course_stack.learner_policy(session, found), found)
+        both = course_stack.learner_policy(session, found), course_stack.role_policy(session, found)
+    return tuple(local(document, found) for document in both)
+
+
+@pytest.fixture(scope="module")
+def learner(tmp_path_factory, policies):
+    """An account with the bucket and under the policy of the course's stack, in which nothing has been done yet."""
+    folder, (document, _) = tmp_path_factory.mktemp("learner"), policies
     place = Place(folder / "state")
     place.start()
     place.client("s3").create_bucket(Bucket=BUCKET)
@@ -290,10 +296,18 @@ def recorded(place: Place) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def calls(learner):
-    """What was asked for by some lessons, by the preflight, by a sweep, and by somebody who wants a large machine."""
+def deeds(learner):
+    """What was done in the execution role's name by some lessons' jobs and pipelines."""
     place, _ = learner
     played(place, PLAYED)
+    return list(done_by_the_role(place))
+
+
+@pytest.fixture(scope="module")
+def calls(learner, deeds):
+    """What was asked for by these lessons, by the preflight, by a sweep, and by somebody who wants a large machine."""
+    place, _ = learner
+    played(place, ["99_clean_up"])
     done = run(place, "-m", "utils.preflight", COURSE_AWS="aws")
     assert done.returncode == 0, done.stdout + done.stderr
     large = definition(place.running(), "course-large", channel(f"s3://{BUCKET}/x"), bucket=BUCKET)
@@ -323,6 +337,54 @@ def test_each_action_of_the_learners_policy_is_taken_or_has_its_reason(learner, 
 def _actions(statement: dict) -> list[str]:
     found = statement["Action"]
     return [found] if isinstance(found, str) else found
+
+
+def done_by_the_role(place: Place) -> Iterator[tuple[str, str, dict]]:
+    """Of the account's jobs, and of what its pipelines have made: the actions, on what, with the condition keys."""
+    sagemaker, role = place.client("sagemaker"), course_stack.LOCAL_ROLE
+    for kind in ("Training", "Processing", "Transform"):
+        for each in getattr(sagemaker, f"list_{kind.lower()}_jobs")(MaxResults=100)[f"{kind}JobSummaries"]:
+            name = {f"{kind}JobName": each[f"{kind}JobName"]}
+            job = getattr(sagemaker, f"describe_{kind.lower()}_job")(**name)
+            for written, bucket, key in addresses(job):
+                yield "s3:ListBucket", f"arn:aws:s3:::{bucket}", {}
+                yield f"s3:{'Put' if written else 'Get'}Object", f"arn:aws:s3:::{bucket}/{key}", {}
+            stream = f"log-group:/aws/sagemaker/{kind}Jobs:log-stream:{each[f'{kind}JobName']}/algo-1"
+            for action in ("CreateLogStream", "PutLogEvents"):
+                yield f"logs:{action}", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:{stream}", {}
+            if each[f"{kind}JobName"].startswith("pipelines-"):
+                for action in (f"Create{kind}Job", f"Describe{kind}Job", "AddTags"):
+                    yield f"sagemaker:{action}", each[f"{kind}JobArn"], {}
+                yield "iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
+        versions = sagemaker.list_model_packages(ModelPackageGroupName=group["ModelPackageGroupName"])
+        for version in versions["ModelPackageSummaryList"]:
+            yield "sagemaker:CreateModelPackage", version["ModelPackageArn"], {}
+
+
+def addresses(value: object, written: bool = False) -> Iterator[tuple[bool, str, str]]:
+    """Every address in S3 in what Describe says of a job: whether it is written to, the bucket, the key."""
+    if isinstance(value, dict):
+        for member, each in value.items():
+            yield from addresses(each, written or "Output" in member or member == "ModelArtifacts")
+    elif isinstance(value, list):
+        for each in value:
+            yield from addresses(each, written)
+    elif isinstance(value, str) and value.strip('"').startswith("s3://"):
+        bucket, _, key = value.strip('"').removeprefix("s3://").partition("/")
+        yield written, bucket, key
+
+
+def test_the_execution_role_may_do_what_jobs_and_pipelines_do_and_needs_each_statement(policies, deeds):
+    statements = policies[1]["Statement"]
+    whole = Policy(policies[1])
+    assert [deed for deed in deeds if whole.decide(*deed) != "allowed"] == []
+    assert {action.partition(":")[0] for action, _, _ in deeds} == {"s3", "logs", "sagemaker", "iam"}
+    for statement in statements:
+        rest = Policy({"Statement": [each for each in statements if each is not statement]})
+        # Nothing here writes the metrics of a job's instances: AWS does, in the role's name.
+        needed = statement["Sid"] == "WriteMetrics" or any(rest.decide(*deed) != "allowed" for deed in deeds)
+        assert needed, f"{statement['Sid']} is not needed by anything that was done"
 
 
 @pytest.mark.soak
