@@ -55,7 +55,7 @@ def role_policy(session: boto3.Session, found: dict[str, str]) -> dict:
     """All statements of the stack's execution role, as one document."""
     iam, name = session.client("iam"), found["ExecutionRoleArn"].rpartition("/")[2]
     names = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    found = [iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"] for each in names]
+    given = [iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"] for each in names]
     # moto hands out what stands in the role itself as Python writes it.
-    documents = [ast.literal_eval(each) if isinstance(each, str) else each for each in found]
+    documents = [ast.literal_eval(each) if isinstance(each, str) else each for each in given]
     return {"Version": "2012-10-17", "Statement": [each for document in documents for each in document["Statement"]]}

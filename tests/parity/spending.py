@@ -10,7 +10,7 @@ from utils.local_aws.prices import HOSTING, JOBS
 
 MACHINES = {"ml.m5.large": JOBS["ml.m5.large"], "ml.t2.medium": HOSTING["ml.t2.medium"]}  # dollars an hour
 LONGEST_JOB = 300  # seconds
-LONGEST_ENDPOINT = 1800  # seconds; the sweep at the end of the run is sooner
+LONGEST_ENDPOINT = 1800  # seconds, and as many for each update; its questions are few, and delete it
 CAP = 3.0  # dollars
 
 

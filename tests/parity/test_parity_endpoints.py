@@ -74,68 +74,6 @@ def asked(there, endpoint: str, body: bytes, content_type: str, accept: str | No
     return {"type": found["ContentType"], "body": NUMBER.sub("0", text)}
 
 
-def test_formats_of_answers(there, endpoint, answers):
-    for_each = ("text/csv", "application/jsonlines", "application/json", "application/jsonlines;x=1", "image/png")
-    answers({accept: asked(there, endpoint, b"1,2\n3,4\n", "text/csv", accept) for accept in for_each})
-
-
-def test_requests_that_are_refused(there, endpoint, answers):
-    answers({
-        "unknown type": asked(there, endpoint, b"1,2", "image/png"),
-        "one feature": asked(there, endpoint, b"1", "text/csv"),
-        "text": asked(there, endpoint, b"a,b", "text/csv"),
-        "infinite": asked(there, endpoint, b"inf,1", "text/csv"),
-        "blank": asked(there, endpoint, b"\n", "text/csv"),
-        "missing": asked(there, endpoint, b"1,", "text/csv"),
-        "instances that differ": asked(
-            there, endpoint, b'{"instances": [{"features": [1, 2]}, {"features": [1]}]}', "application/json"
-        ),
-        "endpoint that is not there": asked(there, "course-parity-nothing", b"1,2", "text/csv"),
-    })  # fmt: skip
-
-
-def test_updates_that_are_refused(there, endpoint, answers):
-    sagemaker = there.sagemaker
-    weights = [{"VariantName": "nothing", "DesiredWeight": 1.0}]
-    none = [{"VariantName": "all", "DesiredInstanceCount": 0}]
-    answers({
-        "configuration that is not there": there.said(
-            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName="course-parity-nothing"
-        ),
-        "excluded without retained": there.said(
-            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName=endpoint,
-            ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
-        ),
-        "unknown variant": there.said(
-            sagemaker.update_endpoint_weights_and_capacities, EndpointName=endpoint, DesiredWeightsAndCapacities=weights
-        ),
-        "no instance": there.said(
-            sagemaker.update_endpoint_weights_and_capacities, EndpointName=endpoint, DesiredWeightsAndCapacities=none
-        ),
-    })  # fmt: skip
-
-
-def test_configurations_that_are_refused(there, endpoint, answers):
-    def asked_for(**members: object) -> dict:
-        name = there.name("config")
-        given = {key: value for key, value in variant(endpoint, **members).items() if value is not None}
-        said = there.said(there.sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[given])
-        if "accepted" in said:
-            there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
-        return said
-
-    alone = {"InstanceType": None, "InitialInstanceCount": None}
-    answers({
-        "neither instances nor serverless": asked_for(**alone),
-        "both": asked_for(ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1}),
-        "memory between the steps": asked_for(ServerlessConfig={"MemorySizeInMB": 2000, "MaxConcurrency": 1}, **alone),
-        "more provisioned than in all": asked_for(
-            ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1, "ProvisionedConcurrency": 2}, **alone
-        ),
-        "model that is not there": asked_for(ModelName="course-parity-nothing"),
-    })  # fmt: skip
-
-
 def test_an_artifact_that_is_no_archive(there, answers):
     """What is said of the endpoint, and what an invocation is answered while it is not in service."""
     with serving(there, "broken", served_by(there, there.put("broken/model.tar.gz", b"no archive"))) as name:
@@ -157,9 +95,9 @@ def test_an_update_that_fails(there, artifact, answers):
     """What is said of the endpoint then, whether it still answers, and what is said after an update that succeeds."""
     broken, good = there.name("broken"), there.name("good")
     with (
-        serving(there, "updated", served_by(there, artifact)) as name,
         configured(there, broken, served_by(there, there.put("update/model.tar.gz", b"no archive"))),
         configured(there, good, served_by(there, artifact)),
+        serving(there, "updated", served_by(there, artifact)) as name,
     ):
 
         def updated(configuration: str) -> dict:
@@ -252,3 +190,68 @@ def test_requests_to_xgboost(there, answers):
         records = [Record.FromString(each) for each in read_recordio(io.BytesIO(body))]
         keys = [{key: len(value.float32_tensor.values) for key, value in each.label.items()} for each in records]
         answers(widths | {"jsonlines": lines, "RecordIO": json.dumps(keys)})
+
+
+# The regressor's own endpoint, last: it is in service from the first of these questions to the file's end.
+
+
+def test_formats_of_answers(there, endpoint, answers):
+    for_each = ("text/csv", "application/jsonlines", "application/json", "application/jsonlines;x=1", "image/png")
+    answers({accept: asked(there, endpoint, b"1,2\n3,4\n", "text/csv", accept) for accept in for_each})
+
+
+def test_requests_that_are_refused(there, endpoint, answers):
+    answers({
+        "unknown type": asked(there, endpoint, b"1,2", "image/png"),
+        "one feature": asked(there, endpoint, b"1", "text/csv"),
+        "text": asked(there, endpoint, b"a,b", "text/csv"),
+        "infinite": asked(there, endpoint, b"inf,1", "text/csv"),
+        "blank": asked(there, endpoint, b"\n", "text/csv"),
+        "missing": asked(there, endpoint, b"1,", "text/csv"),
+        "instances that differ": asked(
+            there, endpoint, b'{"instances": [{"features": [1, 2]}, {"features": [1]}]}', "application/json"
+        ),
+        "endpoint that is not there": asked(there, "course-parity-nothing", b"1,2", "text/csv"),
+    })  # fmt: skip
+
+
+def test_updates_that_are_refused(there, endpoint, answers):
+    sagemaker = there.sagemaker
+    weights = [{"VariantName": "nothing", "DesiredWeight": 1.0}]
+    none = [{"VariantName": "all", "DesiredInstanceCount": 0}]
+    answers({
+        "configuration that is not there": there.said(
+            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName="course-parity-nothing"
+        ),
+        "excluded without retained": there.said(
+            sagemaker.update_endpoint, EndpointName=endpoint, EndpointConfigName=endpoint,
+            ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
+        ),
+        "unknown variant": there.said(
+            sagemaker.update_endpoint_weights_and_capacities, EndpointName=endpoint, DesiredWeightsAndCapacities=weights
+        ),
+        "no instance": there.said(
+            sagemaker.update_endpoint_weights_and_capacities, EndpointName=endpoint, DesiredWeightsAndCapacities=none
+        ),
+    })  # fmt: skip
+
+
+def test_configurations_that_are_refused(there, endpoint, answers):
+    def asked_for(**members: object) -> dict:
+        name = there.name("config")
+        given = {key: value for key, value in variant(endpoint, **members).items() if value is not None}
+        said = there.said(there.sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[given])
+        if "accepted" in said:
+            there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        return said
+
+    alone = {"InstanceType": None, "InitialInstanceCount": None}
+    answers({
+        "neither instances nor serverless": asked_for(**alone),
+        "both": asked_for(ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1}),
+        "memory between the steps": asked_for(ServerlessConfig={"MemorySizeInMB": 2000, "MaxConcurrency": 1}, **alone),
+        "more provisioned than in all": asked_for(
+            ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1, "ProvisionedConcurrency": 2}, **alone
+        ),
+        "model that is not there": asked_for(ModelName="course-parity-nothing"),
+    })  # fmt: skip

@@ -88,8 +88,13 @@ STATISTICS: dict[str, Callable[[Values], float]] = {
 }
 
 
+def _place(dimensions: dict[str, str]) -> str:
+    """A set of dimensions as the database has it."""
+    return _written(tuple(dimensions.items()))
+
+
 @lru_cache(1000)
-def _place(dimensions: tuple[tuple[str, str], ...]) -> str:
+def _written(dimensions: tuple[tuple[str, str], ...]) -> str:
     return json.dumps(dict(dimensions), sort_keys=True)
 
 
@@ -116,7 +121,7 @@ class Metrics:
         unit: str = "None",
     ) -> None:
         """Record points (metric name, seconds since the epoch, value) under one set of dimensions."""
-        place = _place(tuple(dimensions.items()))
+        place = _place(dimensions)
         rows = [(namespace, name, place, at, value, unit) for name, at, value in points]
         with self.database.write() as cursor:
             cursor.executemany(POINT, rows)
@@ -126,7 +131,7 @@ class Metrics:
 
         A minute's values are written down as one set, when it is over, when somebody asks, or by ``flush``.
         """
-        at, place = clock.now(), _place(tuple(dimensions.items()))
+        at, place = clock.now(), _place(dimensions)
         with self._lock:
             if at - at % MINUTE != self._minute:
                 try:
@@ -164,7 +169,7 @@ class Metrics:
         """
         found = []
         for (name,) in self.database.read(NAMES, (namespace, namespace)):
-            place = (namespace, name, _place(tuple(dimensions.items())))
+            place = (namespace, name, _place(dimensions))
             where = "namespace = ? and name = ? and dimensions = ?"
             count = self.database.read(f"select count(*) from points where {where}", place)[0][0]
             if not count:
@@ -186,7 +191,7 @@ class Metrics:
         points, sets = [], []
         for datum in params.get("MetricData", []):
             at = _seconds(datum.get("Timestamp", clock.now()))
-            metric = (params["Namespace"], datum["MetricName"], _place(tuple(_dimensions(datum).items())), at)
+            metric = (params["Namespace"], datum["MetricName"], _place(_dimensions(datum)), at)
             unit = datum.get("Unit", "None")
             for each in _values(datum):
                 if not all(map(math.isfinite, (each.count, each.sum, each.minimum, each.maximum))):
@@ -275,7 +280,7 @@ class Metrics:
         """A metric's values by period, known by its beginning, and by the unit they were given in."""
         self.flush()
         period, unit = wanted["Period"], wanted.get("Unit")
-        place = _place(tuple(_dimensions(metric).items()))
+        place = _place(_dimensions(metric))
         asked = (metric["Namespace"], metric["MetricName"], place, start - start % period, end)
         buckets: dict[tuple[float, str], Values] = {}
         for at, *statistics, given in self.database.read(VALUES, asked + asked):
