@@ -223,6 +223,36 @@ def test_the_newer_images_tell_errors_and_give_a_context(endpoint, runtime):
         assert rest[-1] == "LookupError: nobody"
 
 
+def test_a_context_tells_of_the_request_and_takes_what_is_said_of_the_answer(endpoint, runtime):
+    code = """
+        ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+        def model_fn(model_dir):
+            return None
+        def input_fn(body, content_type, context):
+            assert context.get_all_request_header(0)["content-type"] == content_type
+            return context.get_request_header(0, ATTRIBUTES), context.get_request_header(0, "X-Nothing")
+        def predict_fn(data, model):
+            return data
+        def output_fn(prediction, accept, context):
+            if prediction[0] == "refuse":
+                context.set_response_status(code=422, phrase="no")
+            if prediction[0] == "echo":
+                context.set_response_header(0, ATTRIBUTES, "heard")
+                context.set_response_header(0, "Content-Type", "text/lost")
+            return str(prediction), "text/plain"
+    """
+    with endpoint({"code/inference.py": code}, "pytorch-inference") as made:
+        plain, echo = [
+            runtime.invoke_endpoint(EndpointName=made, Body=b"[]", ContentType="application/json", **attributes)
+            for attributes in ({}, {"CustomAttributes": "echo"})
+        ]
+        assert (plain["Body"].read(), plain.get("CustomAttributes")) == (b"(None, None)", None)
+        assert (echo["Body"].read(), echo["CustomAttributes"]) == (b"('echo', None)", "heard")
+        assert echo["ContentType"] == "text/plain"
+        assert error(runtime, made, b"[]", CustomAttributes="refuse") == (422, "('refuse', None)")
+        assert ask(runtime, made, b"[]")[1] == b"(None, None)"  # the status was that request's alone
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

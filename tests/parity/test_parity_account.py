@@ -6,6 +6,8 @@ import datetime
 import urllib.error
 import urllib.request
 
+from asking import image
+
 
 def test_a_quota_that_is_no_more(there, answers):
     quotas = there.session.client("service-quotas")
@@ -111,12 +113,22 @@ def test_a_metric_between_two_minutes(there, answers):
 
 
 def test_tags_that_are_refused(there, answers):
+    """By a group of packages and by a model, which has them already where it is not refused."""
+    sagemaker, container = there.sagemaker, {"Image": image(there, "linear-learner")}
+    container["ModelDataUrl"] = there.put("tagged/model.tar.gz", b"x")
+
     def asked(*keys: str) -> dict:
         tags = [{"Key": key, "Value": "x"} for key in keys]
-        name = there.name("group")
-        said = there.said(there.sagemaker.create_model_package_group, ModelPackageGroupName=name, Tags=tags)
-        if "accepted" in said:
-            there.sagemaker.delete_model_package_group(ModelPackageGroupName=name)
-        return said
+        group, model = {"ModelPackageGroupName": there.name("group")}, {"ModelName": there.name("model")}
+        of_model = {"ExecutionRoleArn": there.role, "PrimaryContainer": container}
+        found = {
+            "group": there.said(sagemaker.create_model_package_group, **group, Tags=tags),
+            "model": there.said(sagemaker.create_model, **model, **of_model, Tags=tags),
+        }
+        if "accepted" in found["group"]:
+            sagemaker.delete_model_package_group(**group)
+        if "accepted" in found["model"]:
+            sagemaker.delete_model(**model)
+        return found
 
     answers({"of AWS's own": asked("aws:mine"), "twice": asked("a", "a"), "twice in other cases": asked("a", "A")})

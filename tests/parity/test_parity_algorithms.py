@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
-from asking import REGRESSOR, ROWS, artifact, channel, on_two_hosts, sharded, trained, training, xgboost
+from asking import REGRESSOR, ROWS, artifact, channel, on_two_hosts, rows, sharded, trained, training, xgboost
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -23,6 +24,7 @@ def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str 
     return {"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")}
 
 
+NAME = re.compile(r"\w*(?:objective|sampled_)\w*")
 CLASSES = {"predictor_type": "binary_classifier", "num_models": "1", "epochs": "1", "mini_batch_size": "4"}
 
 
@@ -30,13 +32,19 @@ def test_rows_that_cannot_be_learned_from(there, answers):
     answers({
         "text": failed(there, "text", b"1,2,3\n1,x,3\n" * 8, REGRESSOR),
         "infinite": failed(there, "infinite", b"1,2,3\n1,inf,3\n" * 8, REGRESSOR),
+        "not a number": failed(there, "nan", b"1,2,3\n1,nan,3\n" * 8, REGRESSOR),
         "no class": failed(there, "classes", ROWS, CLASSES),
         "batch beyond the table": failed(there, "few", ROWS, REGRESSOR | {"mini_batch_size": "5000"}),
     })  # fmt: skip
 
 
-def test_a_channel_that_is_not_there(there, answers):
-    answers(failed(there, "channel", ROWS, REGRESSOR, "validation"))
+def test_channels_that_are_not_expected(there, answers):
+    uri = rows(there)
+    job = training(there, "channel", uri, InputDataConfig=[channel(uri), channel(uri, "more")])
+    answers({
+        "no train": failed(there, "channel", ROWS, REGRESSOR, "validation"),
+        "another one": ended(trained(there, job)),
+    })  # fmt: skip
 
 
 def test_settings_that_are_none(there, answers):
@@ -47,15 +55,21 @@ def test_settings_that_are_none(there, answers):
 
 
 def test_more_models_than_a_multiclass_classifier_has(there, answers):
-    body = b"".join(b"%d,%d,%d\n" % (n % 3, n, n % 5) for n in range(40))
-    settings = REGRESSOR | {"predictor_type": "multiclass_classifier", "num_classes": "3", "num_models": "32"}
-    uri = there.put("models/data.csv", body)
-    job = training(there, "models", uri, HyperParameters=settings)
-    found = trained(there, job)
-    lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
-    models = {part for line in lines if "multiclass_cross_entropy_objective" in line and '"model":' in line
-              for part in [line.partition('"model": ')[2].partition("}")[0]]}  # fmt: skip
-    answers({"status": found["TrainingJobStatus"], "models": len(models)})
+    """Of classifiers with few and with many classes and features."""
+    seen = {}
+    for classes, features in ((3, 2), (10, 6)):
+        body = "".join(f"{n % classes}," + ",".join(str((n + m) % 7) for m in range(features)) + "\n" for n in range(40))
+        settings = REGRESSOR | {"predictor_type": "multiclass_classifier", "num_models": "32"}
+        uri = there.put("models/data.csv", body.encode())
+        job = training(there, "models", uri, HyperParameters=settings | {"num_classes": str(classes)})
+        found = trained(there, job)
+        lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
+        models = {line.partition('"model": ')[2].partition("}")[0] for line in lines if '"model": ' in line}
+        warnings = [line.partition("] ")[2] for line in lines if " WARNING " in line and "num_models" in line]
+        seen[f"{classes} classes"] = {
+            "status": found["TrainingJobStatus"], "models": len(models), "warnings": warnings
+        }  # fmt: skip
+    answers(seen)
 
 
 def test_a_gzipped_channel(there, answers):
@@ -75,23 +89,37 @@ def test_a_gzipped_channel(there, answers):
 
 
 # Settings whose effect on the numbers is a guess; each with its kind of labels.
+AUTO = {"num_models": "auto"}
+CRITERION = "binary_classifier_model_selection_criteria"
+SCHEDULE = {"lr_scheduler_step": "2", "lr_scheduler_factor": "0.5", "lr_scheduler_minimum_lr": "0.001"}
 NUMBERS = {
-    "wd and rate given": ("line", {"wd": "0.1", "learning_rate": "0.01", "num_models": "auto"}),
-    "sgd": ("line", {"optimizer": "sgd", "momentum": "auto"}),
-    "rmsprop": ("line", {"optimizer": "rmsprop"}),
+    "wd and rate given": ("line", {"wd": "0.1", "learning_rate": "0.01"} | AUTO),
+    "l1 given": ("line", {"l1": "0.1"} | AUTO),
+    "schedule given": ("line", SCHEDULE | AUTO),
+    "sgd": ("line", {"optimizer": "sgd", "momentum": "auto"} | AUTO),
+    "rmsprop": ("line", {"optimizer": "rmsprop"} | AUTO),
     "huber_loss": ("line", {"loss": "huber_loss", "huber_delta": "0.5"}),
     "quantile_loss": ("line", {"loss": "quantile_loss", "quantile": "0.9"}),
     "eps_insensitive_squared_loss": ("line", {"loss": "eps_insensitive_squared_loss"}),
     "eps_insensitive_absolute_loss": ("line", {"loss": "eps_insensitive_absolute_loss"}),
     "weights that balance": ("few ones", {"positive_example_weight_mult": "auto"}),
     "threshold of few records": (
-        "few ones",
-        {"binary_classifier_model_selection_criteria": "precision_at_target_recall", "num_calibration_samples": "6"},
+        "few ones", {CRITERION: "precision_at_target_recall", "num_calibration_samples": "6"}
     ),
+    "f_beta": ("few ones", {CRITERION: "f_beta"}),
+    "precision that cannot be met": (
+        "ones in the middle", {CRITERION: "recall_at_target_precision", "target_precision": "0.99"}
+    ),
+    "loss decides": ("few ones", {CRITERION: "loss_function"}),
     "hinge_loss": ("few ones", {"loss": "hinge_loss"}),
+    "hinge_loss decides": ("few ones", {"loss": "hinge_loss", CRITERION: "loss_function"}),
     "class weights": ("three", {"balance_multiclass_weights": "true"}),
+    "class weights of few records": ("three", {"balance_multiclass_weights": "true", "num_point_for_scaler": "10"}),
     "a class that no record has": ("three of four", {}),
-}
+    "l1 and wd of 0 given to classes": ("three", {"l1": "0.1", "wd": "0"} | AUTO),
+    "schedule given to classes": ("three", SCHEDULE | AUTO),
+    "optimizer given to classes": ("three", {"optimizer": "rmsprop", "bias_lr_mult": "2"} | AUTO),
+}  # fmt: skip
 
 
 def labelled(kind: str) -> tuple[bytes, dict]:
@@ -100,13 +128,17 @@ def labelled(kind: str) -> tuple[bytes, dict]:
     label = {
         "line": lambda n, x, y: 3 * x - y + n % 3,
         "few ones": lambda n, x, y: int(x > 8),
+        "no ones": lambda n, x, y: 0,
+        "ones in the middle": lambda n, x, y: int(3 < x < 7 and y == 2),
         "three": lambda n, x, y: min(2, x // 4),
         "three of four": lambda n, x, y: min(2, x // 4),
     }[kind]
     body = b"".join(b"%d,%d,%d\n" % (label(n, x, y), x, y) for n, x, y in lines)
-    settings = {"line": {"predictor_type": "regressor"}, "few ones": {"predictor_type": "binary_classifier"}}
-    many = {"predictor_type": "multiclass_classifier", "num_classes": "4" if kind == "three of four" else "3"}
-    return body, settings.get(kind, many)
+    if kind == "line":
+        return body, {"predictor_type": "regressor"}
+    if "ones" in kind:
+        return body, {"predictor_type": "binary_classifier"}
+    return body, {"predictor_type": "multiclass_classifier", "num_classes": "4" if kind == "three of four" else "3"}
 
 
 def final(described: dict) -> dict[str, str]:
@@ -115,34 +147,52 @@ def final(described: dict) -> dict[str, str]:
     return {key: value for key, value in metrics.items() if "throughput" not in key}
 
 
+def numbers(there, kind: str, given: dict, **others: str) -> dict:
+    """What a job comes to in 3 epochs of 42 rows in batches of 5, so that the last is not whole.
+
+    ``others`` are the kinds of labels in the other channels.
+    """
+    body, settings = labelled(kind)
+    common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
+    job = training(there, "numbers", "", HyperParameters=common | settings | given)
+    job["InputDataConfig"] = [
+        channel(there.put(f"numbers/{each.replace(' ', '-')}.csv", labelled(each)[0]), name)
+        for name, each in {"train": kind, **others}.items()
+    ]
+    found = trained(there, job)
+    lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
+    told = [line for line in lines if "#quality_metric" in line or "#early_stopping_criteria_metric" in line]
+    best = [json.loads(line.partition("hyperparameters: ")[2]) for line in lines if "Best model found" in line]
+    return {
+        "status": found["TrainingJobStatus"],
+        "reason": found.get("FailureReason"),
+        "metrics": final(found),
+        "names in the log": sorted({name for line in told for name in NAME.findall(line)}),
+        "best": {key: value if isinstance(value, str) else f"{value:.4g}" for each in best for key, value in each.items()},
+    }
+
+
 def test_numbers_that_follow_from_settings(there, answers):
-    """Final metrics to four digits, of 42 rows in batches of 5 (so the last is not whole), trained for 3 epochs."""
-    seen = {}
-    for setting, (kind, given) in NUMBERS.items():
-        body, settings = labelled(kind)
-        uri = there.put(f"numbers/{kind.replace(' ', '-')}.csv", body)
-        common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
-        job = training(there, "numbers", uri, HyperParameters=common | settings | given)
-        job["InputDataConfig"] = [channel(uri), channel(uri, "validation")]
-        found, name = trained(there, job), job["TrainingJobName"]
-        objectives = {word for line in there.lines("/aws/sagemaker/TrainingJobs", name) if "#quality_metric" in line
-                      for word in line.split() if "objective" in word}  # fmt: skip
-        seen[setting] = {
-            "status": found["TrainingJobStatus"], "reason": found.get("FailureReason"),
-            "metrics": final(found),
-            "names in the log": sorted(objectives),
-        }  # fmt: skip
+    """Names in the log, the settings of the best model, and final metrics to four digits."""
+    seen = {setting: numbers(there, kind, given, validation=kind) for setting, (kind, given) in NUMBERS.items()}
+    seen["threshold without validation"] = numbers(
+        there, "few ones", {CRITERION: "precision_at_target_recall"}, test="few ones"
+    )
+    seen["validation of one class"] = numbers(there, "few ones", {}, validation="no ones")
     answers(seen)
 
 
 def test_numbers_of_two_hosts(there, answers):
-    """One host has five whole mini-batches, the other three; a classifier's weights follow from all records."""
+    """Of three objects one host has the first and the third: by whole mini-batches one has five, the other three.
+
+    A classifier's weights follow from all records.
+    """
     seen = {}
     for kind, given in (("line", {}), ("few ones", {"positive_example_weight_mult": "balanced"})):
         body, settings = labelled(kind)
         lines = body.splitlines(keepends=True)
-        uri = there.put(f"halves/{kind.replace(' ', '-')}/a.csv", b"".join(lines[:26])).rpartition("/")[0] + "/"
-        there.put(f"halves/{kind.replace(' ', '-')}/b.csv", b"".join(lines[26:]))
+        for name, part in (("a", lines[:13]), ("b", lines[26:]), ("c", lines[13:26])):
+            uri = there.put(f"halves/{kind.replace(' ', '-')}/{name}.csv", b"".join(part)).rpartition("/")[0] + "/"
         common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
         job = training(there, "halves", uri, HyperParameters=common | settings | given)
         job["InputDataConfig"] = [sharded(uri), channel(uri, "validation")]
@@ -158,8 +208,9 @@ def test_heads_of_artifacts(there, answers):
     """The operators of the graph that an artifact holds, which is JSON and can be read without MXNet."""
     seen = {}
     for kind, loss in (
-        ("line", "squared_loss"), ("line", "absolute_loss"), ("line", "huber_loss"), ("few ones", "logistic"),
-        ("few ones", "hinge_loss"), ("three", "softmax_loss"),
+        ("line", "squared_loss"), ("line", "absolute_loss"), ("line", "huber_loss"), ("line", "quantile_loss"),
+        ("line", "eps_insensitive_squared_loss"), ("line", "eps_insensitive_absolute_loss"),
+        ("few ones", "logistic"), ("few ones", "hinge_loss"), ("three", "softmax_loss"),
     ):  # fmt: skip
         body, settings = labelled(kind)
         uri = there.put(f"heads/{kind.replace(' ', '-')}.csv", body)
@@ -172,15 +223,16 @@ def test_heads_of_artifacts(there, answers):
 
 
 def records(*all_of_them: dict) -> bytes:
-    """RecordIO-protobuf of records that the SDK's writer does not write: ``label``, and ``values`` as a tensor's
-    members, by the name of the tensor's kind."""
+    """RecordIO-protobuf of records that the SDK's writer does not write: ``label``, unless it is to be missing, and
+    ``values`` as a tensor's members, by the name of the tensor's kind."""
     from sagemaker.amazon.common import _write_recordio
     from sagemaker.amazon.record_pb2 import Record
 
     out = io.BytesIO()
     for members in all_of_them:
         record = Record()
-        record.label["values"].float32_tensor.values.append(members["label"])
+        if "label" in members:
+            record.label["values"].float32_tensor.values.append(members["label"])
         for kind, tensor in members["values"].items():
             for name, values in tensor.items():
                 getattr(getattr(record.features["values"], f"{kind}_tensor"), name).extend(values)
@@ -219,6 +271,7 @@ def test_records_of_other_tensors(there, answers):
         "sparse": of_records(there, "sparse", records(*sparse((0, 2), 3))),
         "dense but one": of_records(there, "mixed", records(*sparse((0, 1), 2)[:1], *dense("float32")[1:])),
         "a key twice": of_records(there, "twice", records(*sparse((1, 1), 3))),
+        "no label": of_records(there, "no-label", records(*({"values": each["values"]} for each in dense("float32")))),
         "a key outside": of_records(there, "outside", records(*sparse((0, 3), 3))),
     })  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asking import REGRESSOR, channel, image, on_two_hosts, rows, script, sharded, trained, training
+from asking import REGRESSOR, ROWS, channel, image, on_two_hosts, rows, script, sharded, trained, training
 
 LISTS = """
 import json, os, sys
@@ -49,19 +49,33 @@ def test_files_of_a_channel(there, answers):
     answers({"status": found["TrainingJobStatus"], "seen": seen(lines), "metrics": metrics})
 
 
-def test_addresses_of_s3(there, answers):
-    """An input by its address of the web."""
-    uri = rows(there)
-    path = uri.removeprefix("s3://")
-    address = f"https://s3-{there.region}.amazonaws.com/{path}"
-    job = training(there, "address", address)
+def asked(there, job: dict) -> dict:
+    """How a job ends, or its refusal."""
     found = there.said(there.sagemaker.create_training_job, **job)
-    if "accepted" in found:
-        name = job["TrainingJobName"]
-        end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-        found["status"] = end["TrainingJobStatus"]
-        found["shown"] = end["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]
-    answers(found)
+    if "accepted" not in found:
+        return found
+    name = job["TrainingJobName"]
+    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    return {"status": end["TrainingJobStatus"], "reason": end.get("FailureReason")}
+
+
+def test_addresses_of_s3(there, answers):
+    """An input by its addresses of the web."""
+    bucket, _, key = rows(there).removeprefix("s3://").partition("/")
+    seen = {}
+    for form in (
+        f"https://s3-{there.region}.amazonaws.com/{bucket}/{key}",
+        f"https://s3.{there.region}.amazonaws.com/{bucket}/{key}",
+        f"https://s3.amazonaws.com/{bucket}/{key}",
+        f"https://{bucket}.s3.{there.region}.amazonaws.com/{key}",
+        f"https://{bucket}.s3.amazonaws.com/{key}",
+    ):
+        job = training(there, "address", form)
+        seen[form] = asked(there, job)
+        if "status" in seen[form]:
+            shown = described(there, job["TrainingJobName"], "InputDataConfig")["InputDataConfig"]
+            seen[form]["shown"] = shown[0]["DataSource"]["S3DataSource"]["S3Uri"]
+    answers(seen)
 
 
 def test_inputs_that_are_not_there(there, answers):
@@ -74,13 +88,27 @@ def test_inputs_that_are_not_there(there, answers):
 
 def test_an_output_bucket_that_is_not_there(there, answers):
     place = {"S3OutputPath": f"s3://{there.bucket}-is-not-there/out"}
-    job = training(there, "no-output", rows(there), OutputDataConfig=place)
-    found = there.said(there.sagemaker.create_training_job, **job)
-    if "accepted" in found:
-        name = job["TrainingJobName"]
-        end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-        found |= {"status": end["TrainingJobStatus"], "reason": end.get("FailureReason")}
-    answers(found)
+    answers(asked(there, training(there, "no-output", rows(there), OutputDataConfig=place)))
+
+
+def of_manifest(there, *names: str) -> dict:
+    """The channel ``train`` of objects that a manifest names, all in one folder."""
+    folder = there.put("listed/a.csv", ROWS).rpartition("/")[0] + "/"
+    found = channel(there.put("manifest", json.dumps([{"prefix": folder}, *names]).encode()))
+    found["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    return found
+
+
+def test_what_cannot_be_downloaded(there, answers):
+    """A manifest of an object that is not there; an object whose name is that of a folder of another one."""
+    for key in ("clash/a/b.csv", "clash/a"):
+        uri = there.put(key, ROWS)
+    answers({
+        "not there": asked(
+            there, training(there, "manifest", "", InputDataConfig=[of_manifest(there, "a.csv", "z.csv")])
+        ),
+        "file and folder": asked(there, training(there, "clash", uri.rpartition("/")[0] + "/")),
+    })  # fmt: skip
 
 
 def test_spot_without_a_wait(there, answers):
@@ -92,13 +120,6 @@ def test_spot_without_a_wait(there, answers):
             create, **training(there, "spot", uri, EnableManagedSpotTraining=True, StoppingCondition=short)
         ),
     })  # fmt: skip
-
-
-def test_a_spot_jobs_bill(there, answers):
-    wait = {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}
-    found = trained(there, training(there, "spot", rows(there), EnableManagedSpotTraining=True, StoppingCondition=wait))
-    less = found["BillableTimeInSeconds"] < found["TrainingTimeInSeconds"]
-    answers({"status": found["TrainingJobStatus"], "billed for less than it ran": less})
 
 
 def test_no_instance(there, answers):
@@ -178,6 +199,47 @@ def test_a_pipe_of_what_is_not_compressed(there, answers):
     job["InputDataConfig"][0]["CompressionType"] = "Gzip"
     found = trained(there, job)
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+
+
+# Reads each channel twice, and says what lies beside the FIFOs meanwhile.
+READS = """
+import json, os, time
+data = '/opt/ml/input/data'
+
+def show(*pair):
+    print('SEEN ' + json.dumps(pair), flush=True)
+
+def fifos():
+    return sorted(name for name in os.listdir(data) if '_' in name)
+
+show('at first', fifos())
+for channel in ('train', 'listed'):
+    for number in (0, 1):
+        with open(f'{data}/{channel}_{number}', 'rb') as stream:
+            first = stream.read(1)
+            beside = fifos()
+            show(f'{channel} {number}', [(first + stream.read()).decode(), beside])
+        end = time.monotonic() + 5
+        while f'{channel}_{number}' in fifos() and time.monotonic() < end:
+            time.sleep(0.01)
+show('at last', fifos())
+"""
+
+
+def test_a_pipe_from_inside(there, answers):
+    """The order of the objects, also of one that is new when the job has just been made; the FIFOs of each pass."""
+    for name in ("b", "a"):
+        uri = there.put(f"listed/{name}.csv", name.encode())
+    listed = of_manifest(there, "b.csv", "a.csv") | {"ChannelName": "listed"}
+    there.put("listed/a.csv", b"a")
+    job = script(there, "reads", READS, uri, InputDataConfig=[channel(uri.rpartition("/")[0] + "/"), listed])
+    job["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
+    there.sagemaker.create_training_job(**job)
+    there.put("listed/c.csv", b"c")
+    name = job["TrainingJobName"]
+    found = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    lines = there.lines("/aws/sagemaker/TrainingJobs", name)
+    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason"), "seen": seen(lines)})
 
 
 def test_a_host_without_an_object(there, answers):

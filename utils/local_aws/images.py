@@ -115,6 +115,7 @@ def _framework(name: str, trains: bool = True, serves: bool = True) -> Image:
         {},
         ("python", str(SCRIPT_MODE / "serve.py"), name) if serves else (),
         script_mode=True,
+        pipes=True,
     )
 
 

@@ -10,8 +10,8 @@ last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-
 import inspect
 import io
 import os
-from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
+from collections.abc import Callable, Mapping
+from types import ModuleType
 
 from local_aws_formats import CSV, JSON, NPY, UnsupportedFormatError, read, write
 
@@ -128,6 +128,35 @@ IMAGES: dict[str, type[Defaults]] = {
 }
 
 
+class Context:
+    """What the newer images' servers hand to a function that takes one argument more: the server, and a request.
+
+    Source: TorchServe's ``ts/context.py``.  Requests come one by one, so that ``idx`` is 0.
+    """
+
+    def __init__(self, model_dir: str) -> None:
+        self.system_properties = {"model_dir": model_dir, "gpu_id": None}
+        self.begin({})
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Take the headers of the next request."""
+        self._headers = headers
+        self.status = 200
+        self.headers: dict[str, str] = {}  # of the answer
+
+    def get_request_header(self, idx: int, key: str) -> str | None:
+        return self._headers.get(key)
+
+    def get_all_request_header(self, idx: int) -> dict[str, str]:
+        return dict(self._headers)
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        self.status = code
+
+    def set_response_header(self, idx: int, key: str, value: str) -> None:
+        self.headers[key] = value
+
+
 class Handler:
     """A model that answers, by the user's functions and an image's defaults.
 
@@ -136,7 +165,7 @@ class Handler:
 
     def __init__(self, defaults: Defaults, module: ModuleType | None, model_dir: str) -> None:
         self._with_context = defaults.inference_toolkit
-        self._context = SimpleNamespace(system_properties={"model_dir": model_dir, "gpu_id": None})
+        self.context = Context(model_dir)
 
         def find(name: str) -> Callable | None:
             return getattr(module, name, None)
@@ -149,8 +178,12 @@ class Handler:
         self._output = find("output_fn") or defaults.output_fn
         self.model = self._call(find("model_fn") or defaults.model_fn, model_dir)
 
-    def answer(self, body: bytes, content_type: str, accept: str):
-        """What the user's code, or the image, makes of a request: a body, or a body and its content type."""
+    def answer(self, body: bytes, content_type: str, accept: str, headers: Mapping[str, str]):
+        """What the user's code, or the image, makes of a request: a body, or a body and its content type.
+
+        What the user's code says of the answer beyond that is in ``context``, until the next request.
+        """
+        self.context.begin(headers)
         data = body.decode("utf-8") if content_type in TEXT else body
         if self._transform:
             return self._call(self._transform, self.model, data, content_type, accept)
@@ -164,5 +197,5 @@ class Handler:
         except (TypeError, ValueError):
             takes = len(arguments)
         if self._with_context and takes == len(arguments) + 1:
-            arguments = (*arguments, self._context)
+            arguments = (*arguments, self.context)
         return function(*arguments)

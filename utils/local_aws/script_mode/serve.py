@@ -22,6 +22,7 @@ import sitecustomize as rerooted  # the one of this container: it knows where /o
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -101,11 +102,18 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
     """The server of a model that is loaded.  One request at a time is at the user's code, as in one worker."""
     busy = threading.Lock()
 
-    def answer(body: bytes, content_type: str, accept: str) -> Response:
+    def answer(body: bytes, content_type: str, accept: str, headers: Headers) -> Response:
         try:
             with busy:
-                result = handler.answer(body, content_type, accept)
-            return _response(result, accept if defaults.inference_toolkit else "text/html; charset=utf-8")
+                result = handler.answer(body, content_type, accept, headers)
+                if not defaults.inference_toolkit:
+                    return _response(result, "text/html; charset=utf-8")
+                response = _response(result, accept)
+                content_type = response.headers["content-type"]
+                response.headers.update(handler.context.headers)
+                response.headers["content-type"] = content_type  # the toolkit sets it after the user's code
+                response.status_code = handler.context.status
+                return response
         except Exception as error:
             text = told(error)
             print(text, end="", flush=True)
@@ -118,7 +126,8 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
         accept = headers.get("accept")
         if not accept or accept == "*/*":
             accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
-        return await run_in_threadpool(answer, await request.body(), headers.get("content-type") or JSON, accept)
+        content_type = headers.get("content-type") or JSON
+        return await run_in_threadpool(answer, await request.body(), content_type, accept, headers)
 
     async def ping(request: Request) -> Response:
         return Response()
