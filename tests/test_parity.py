@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 
 HERE = Path(__file__).with_name("parity")
 README = Path(__file__).parents[1] / "utils" / "local_aws" / "README.md"
@@ -115,12 +118,27 @@ def a_job(account, **members: object) -> dict:
 def test_the_cap_holds(account, spender):
     """Five jobs of 300 s at $0.115 an hour are within five cents, the sixth is not, and is not sent."""
     client, purse = spender
+    sent = []
+
+    def accept(request, **_: object) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, HTTPResponse(io.BytesIO(b"{}"), preload_content=False))
+
+    client.meta.events.register_first("before-send.sagemaker.CreateProcessingJob", accept)
     for _ in range(5):
-        with pytest.raises(client.exceptions.ClientError):  # the account knows no such image
-            client.create_processing_job(**a_job(account))
+        client.create_processing_job(**a_job(account))
     with pytest.raises(TooMuch, match="over [$]0.05"):
         client.create_processing_job(**a_job(account))
-    assert purse.bill() == {"jobs": 6, "endpoints": 0, "dollars at most": "0.05"}
+    assert purse.bill() == {"jobs": 5, "endpoints": 0, "dollars at most": "0.05"}
+    assert len(sent) == 5
+
+
+def test_what_is_refused_costs_nothing(account, spender):
+    client, purse = spender
+    for _ in range(6):
+        with pytest.raises(client.exceptions.ClientError):  # the account knows no such image
+            client.create_processing_job(**a_job(account))
+    assert purse.bill() == {"jobs": 0, "endpoints": 0, "dollars at most": "0.00"}
 
 
 def test_what_no_question_may_ask_for(account, spender):

@@ -75,12 +75,20 @@ class There:
             time.sleep(10 if MODE == "aws" else 0.05)
         return found
 
+    def streams(self, group: str, beginning: str = "") -> list[str]:
+        """The names of a group's log streams; none before its first line."""
+        more = {"logStreamNamePrefix": beginning} if beginning else {}
+        try:
+            found = self.logs.describe_log_streams(logGroupName=group, **more)["logStreams"]
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+        return [each["logStreamName"] for each in found]
+
     def lines(self, group: str, stream: str) -> list[str]:
         """A job's log, once its last line has come."""
-        found = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
         pages = [
-            self.logs.get_log_events(logGroupName=group, logStreamName=each["logStreamName"], startFromHead=True)
-            for each in found
+            self.logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)
+            for name in self.streams(group, stream)
         ]
         return [event["message"] for page in pages for event in page["events"]]
 

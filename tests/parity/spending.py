@@ -28,35 +28,43 @@ class Purse:
     endpoints: int = 0
     dollars: float = 0.0
     _configurations: dict[str, float] = field(default_factory=dict)
+    _before: tuple[int, int, float] = (0, 0, 0.0)  # the call that is out: jobs, endpoints, dollars
 
     def watch(self, boto_session) -> None:
         """Look at every call of SageMaker's by clients that the session makes from now on."""
         boto_session.events.register("provide-client-params.sagemaker", self._look)
+        boto_session.events.register("after-call.sagemaker", self._take_back)
 
     def _look(self, params: dict, model, **_: object) -> None:
         """Raise TooMuch rather than let a call go out that may cost too much; add the run's tags."""
+        self._before = self.jobs, self.endpoints, self.dollars
         if not model.name.startswith(("Create", "UpdateEndpoint")):
             return
         if "Tags" in model.input_shape.members:
             params.setdefault("Tags", self.tags)
         if model.name in ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob"):
-            self.jobs += 1
             self._pay(self._of_job(params))
+            self.jobs += 1
         elif model.name == "CreateHyperParameterTuningJob":
             count = params["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
-            self.jobs += count
             self._pay(count * self._of_job(params["TrainingJobDefinition"]))
+            self.jobs += count
         elif model.name == "CreatePipeline":  # each is started once
             for job in _jobs_of(params["PipelineDefinition"]):
-                self.jobs += 1
                 self._pay(self._of_job(job))
+                self.jobs += 1
         elif model.name == "CreateEndpointConfig":
             machines = [_rate(each) for each in params["ProductionVariants"] if "InstanceType" in each]
             self._configurations[params["EndpointConfigName"]] = sum(machines)
         elif model.name in ("CreateEndpoint", "UpdateEndpoint"):  # an update has instances beside those there are
-            self.endpoints += model.name == "CreateEndpoint"
             rate = self._configurations.get(params["EndpointConfigName"], 0.0)
             self._pay(rate * LONGEST_ENDPOINT / 3600)
+            self.endpoints += model.name == "CreateEndpoint"
+
+    def _take_back(self, http_response, **_: object) -> None:
+        """What is refused costs nothing."""
+        if http_response.status_code >= 400:
+            self.jobs, self.endpoints, self.dollars = self._before
 
     def _of_job(self, params: dict) -> float:
         limit = params.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")

@@ -10,6 +10,14 @@ import zipfile
 from asking import REGRESSOR, ROWS, artifact, channel, on_two_hosts, rows, sharded, trained, training, xgboost
 
 
+def ended(found: dict) -> dict:
+    return {
+        "status": found["TrainingJobStatus"],
+        "reason": found.get("FailureReason"),
+        "metrics": sorted(each["MetricName"] for each in found.get("FinalMetricDataList", [])),
+    }
+
+
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
     """How a job of Linear Learner with this data and these settings ends."""
     uri = there.put(f"{beginning}/data.csv", body)
@@ -58,7 +66,9 @@ def test_more_models_than_a_multiclass_classifier_has(there, answers):
     """Of classifiers with few and with many classes and features."""
     seen = {}
     for classes, features in ((3, 2), (10, 6)):
-        body = "".join(f"{n % classes}," + ",".join(str((n + m) % 7) for m in range(features)) + "\n" for n in range(40))
+        body = "".join(
+            f"{n % classes}," + ",".join(str((n + m) % 7) for m in range(features)) + "\n" for n in range(40)
+        )
         settings = REGRESSOR | {"predictor_type": "multiclass_classifier", "num_models": "32"}
         uri = there.put("models/data.csv", body.encode())
         job = training(there, "models", uri, HyperParameters=settings | {"num_classes": str(classes)})
@@ -168,7 +178,10 @@ def numbers(there, kind: str, given: dict, **others: str) -> dict:
         "reason": found.get("FailureReason"),
         "metrics": final(found),
         "names in the log": sorted({name for line in told for name in NAME.findall(line)}),
-        "best": {key: value if isinstance(value, str) else f"{value:.4g}" for each in best for key, value in each.items()},
+        "no numbers": sorted({line.partition("host=algo-1, ")[2] for line in told if line.endswith("=nan")}),
+        "best": {
+            key: value if isinstance(value, str) else f"{value:.4g}" for each in best for key, value in each.items()
+        },
     }
 
 
@@ -283,12 +296,7 @@ def test_a_file_whose_name_begins_with_a_dot(there, answers):
     answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
 
 
-def ended(found: dict) -> dict:
-    return {
-        "status": found["TrainingJobStatus"],
-        "reason": found.get("FailureReason"),
-        "metrics": sorted(each["MetricName"] for each in found.get("FinalMetricDataList", [])),
-    }
+ONES = b"".join(b"%d,%d,%d\n" % (n % 7 < 3, n, n % 5) for n in range(40))  # labels 0 and 1
 
 
 def test_xgboosts_words(there, answers):
@@ -299,15 +307,28 @@ def test_xgboosts_words(there, answers):
 
 
 def test_the_containers_own_metrics(there, answers):
-    answers(ended(xgboost(there, "metrics", ROWS, eval_metric="mae,r2")))
+    """Their values, and which metric decides when to stop early: the last one, or a tuning job's."""
+    two = {"objective": "binary:logistic"}
+    stops = two | {"early_stopping_rounds": "2", "num_round": "30", "eval_metric": "logloss,error"}
+    tuned = {"_tuning_objective_metric": "validation:logloss"}
+    answers({
+        "of numbers": final(xgboost(there, "metrics", ROWS, eval_metric="mae,mse,r2,rmse")),
+        "of classes": final(xgboost(there, "metrics", ONES, eval_metric="accuracy,f1,precision,recall", **two)),
+        "the last stops": final(xgboost(there, "stops", ONES, **stops)),
+        "a tuning job's stops": final(xgboost(there, "stops", ONES, **stops, **tuned)),
+    })  # fmt: skip
 
 
 def test_earlier_releases_of_xgboost(there, answers):
-    """Metrics by the defaults of each release, and how the artifact begins, which tells pickles from JSON."""
+    """Metrics by the defaults of each release, how the artifact begins, which tells pickles from JSON; ``silent``."""
     seen = {}
     for version in ("0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1"):
         found = xgboost(there, "earlier", ROWS, version)
         files = artifact(there, found)
         begins = files["xgboost-model"][:2].decode("latin-1")
         seen[version] = {"metrics": final(found), "files": list(files), "begins": begins}
+    for version in ("1.2-2", "1.3-1"):
+        seen[version]["of classes"] = final(xgboost(there, "earlier", ONES, version, objective="binary:logistic"))
+    for version in ("0.90-2", "1.0-1"):
+        seen[version]["silent"] = ended(xgboost(there, "silent", ROWS, version, silent="1"))
     answers(seen)

@@ -146,17 +146,10 @@ def test_an_inference_pipeline_seen_from_inside(there, answers):
         }
         for container in ("first", "last"):
             told[f"the {container} fails"] = asked(there, name, f"raise {container}".encode(), "text/plain")["sentence"]
-        logs = there.soon(lambda: found if len(found := streams(there, name)) == 2 else None)
+        logs = there.soon(
+            lambda: found if len(found := there.streams(f"/aws/sagemaker/Endpoints/{name}")) == 2 else None
+        )
         answers(told | {"logs": sorted(each.split("/")[-1] for each in logs)})
-
-
-def streams(there, endpoint: str) -> list[str]:
-    """The names of an endpoint's log streams; none before its first line."""
-    try:
-        found = there.logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")
-    except there.logs.exceptions.ResourceNotFoundException:
-        return []
-    return [each["logStreamName"] for each in found["logStreams"]]
 
 
 def test_a_model_that_refuses_and_ends(there, answers):

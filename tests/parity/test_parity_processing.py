@@ -12,9 +12,11 @@ shown = {name: os.environ.get(name) for name in ('HOME', 'AWS_REGION')}
 print('SEEN ' + json.dumps(['begins in', os.getcwd()]), flush=True)
 print('SEEN ' + json.dumps(['environment', {name: value and 'set' for name, value in shown.items()}]), flush=True)
 os.makedirs('/opt/ml/processing/output/out', exist_ok=True)
-open('/opt/ml/processing/output/out/left.txt', 'w').write('whole')
+with open('/opt/ml/processing/output/out/left.txt', 'w') as file:
+    file.write('whole')
 """
 WAITS = LISTS + "import time\ntime.sleep(100000)\n"
+LOGS = "/aws/sagemaker/ProcessingJobs"
 OUT = "/opt/ml/processing/output/out"
 
 
@@ -49,7 +51,7 @@ def uploaded(there, job: dict) -> list[str]:
 def test_where_a_program_begins(there, answers):
     job = processing(there, "begins", LISTS, **outputs(there, "begins"))
     found = run(there, job)
-    lines = there.lines("/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"])
+    lines = there.lines(LOGS, job["ProcessingJobName"])
     seen = dict(json.loads(line.partition("SEEN ")[2]) for line in lines if line.startswith("SEEN "))
     stop = there.said(there.sagemaker.stop_processing_job, ProcessingJobName=job["ProcessingJobName"])
     answers(outcome(found) | {"seen": seen, "uploaded": uploaded(there, job), "stopped when it has ended": stop})
@@ -59,6 +61,21 @@ def test_a_processing_job_beyond_its_time(there, answers):
     limit = {"StoppingCondition": {"MaxRuntimeInSeconds": 5}}
     job = processing(there, "late", WAITS, **outputs(there, "late"), **limit)
     answers(outcome(run(there, job)) | {"uploaded": uploaded(there, job)})
+
+
+def test_outputs_of_what_does_not_complete(there, answers):
+    """Of a program that fails, and of one that is stopped once it has written."""
+    fails = processing(there, "fails", LISTS + "os._exit(3)\n", **outputs(there, "fails"))
+    stops = processing(there, "stops", WAITS, **outputs(there, "stops"))
+    there.sagemaker.create_processing_job(**stops)
+    name = stops["ProcessingJobName"]
+    there.soon(lambda: there.lines(LOGS, name))
+    there.sagemaker.stop_processing_job(ProcessingJobName=name)
+    stopped = there.ended(there.sagemaker.describe_processing_job, "ProcessingJobStatus", ProcessingJobName=name)
+    answers({
+        "fails": outcome(run(there, fails)) | {"uploaded": uploaded(there, fails)},
+        "is stopped": outcome(stopped) | {"uploaded": uploaded(there, stops)},
+    })  # fmt: skip
 
 
 def test_a_message_that_is_no_text(there, answers):
@@ -89,6 +106,7 @@ def test_processing_inputs_and_outputs(there, answers):
             there.ended(there.sagemaker.describe_processing_job, "ProcessingJobStatus", ProcessingJobName=name)
         )
     answers({
+        "bucket that is not there": asked(taken(f"s3://{there.bucket}-is-not-there/x/", "rows", inside)),
         "prefix that is not there": asked(taken(f"{uri}nothing/", "rows", inside)),
         "path elsewhere": asked(taken(uri, "rows", "/opt/rows")),
         "path twice": asked(taken(uri, "rows", inside), taken(uri, "more", inside)),

@@ -28,7 +28,14 @@ def version(there, **members: object) -> dict:
         "SupportedContentTypes": ["text/csv"],
         "SupportedResponseMIMETypes": ["application/json"],
     }
-    return {"InferenceSpecification": inference, "ModelApprovalStatus": "PendingManualApproval", "Tags": []} | members
+    # An object that is not there.
+    statistics = {"ContentType": "application/json", "S3Uri": f"s3://{there.bucket}/course/parity/nothing.json"}
+    return {
+        "InferenceSpecification": inference,
+        "ModelApprovalStatus": "PendingManualApproval",
+        "ModelMetrics": {"ModelQuality": {"Statistics": statistics}},
+        "Tags": [],
+    } | members
 
 
 def test_packages_and_groups_that_are_refused(there, group, answers):
@@ -56,6 +63,7 @@ def test_a_version_as_described(there, group, answers):
     answers({
         "name": found.get("ModelPackageName"),
         "status": found["ModelPackageStatus"],
+        "metrics": found.get("ModelMetrics"),
         "has its group's tags": any(tag["Key"] == "team" for tag in tags),
     })  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import REGRESSOR, channel, image, rows, script
+from asking import NUMBER, REGRESSOR, channel, image, rows, script
 
 
 def tuning(there, uri: str, **members: object) -> dict:
@@ -43,7 +43,21 @@ def test_tuning_jobs_that_are_refused(there, answers):
     def ranged(kind: str, **range_: object) -> dict:
         return asked(ParameterRanges={f"{kind}ParameterRanges": [range_]})
 
+    many = tuning(there, uri)
+    many["TrainingJobDefinition"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+
+    def limited(jobs: int, at_once: int) -> dict:
+        limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": at_once}
+        config = many["HyperParameterTuningJobConfig"] | {"ResourceLimits": limits}
+        members = {"HyperParameterTuningJobName": there.name("t"), "HyperParameterTuningJobConfig": config}
+        return there.said(there.sagemaker.create_hyper_parameter_tuning_job, **many | members)
+
     answers({
+        "more jobs than 750": limited(751, 1),
+        "more at once than 100": limited(101, 101),
+        "a loss to be maximized": asked(
+            HyperParameterTuningJobObjective={"Type": "Maximize", "MetricName": "test:mse"}
+        ),
         "objective that is none": asked(
             HyperParameterTuningJobObjective={"Type": "Minimize", "MetricName": "test:nothing"}
         ),
@@ -55,6 +69,56 @@ def test_tuning_jobs_that_are_refused(there, answers):
             ResourceLimits={"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2}
         ),
     })  # fmt: skip
+
+
+def tuned(there, job: dict) -> dict:
+    """How a tuning job ends, and its training jobs; or its refusal."""
+    said = there.said(there.sagemaker.create_hyper_parameter_tuning_job, **job)
+    if "accepted" not in said:
+        return said
+    name = {"HyperParameterTuningJobName": job["HyperParameterTuningJobName"]}
+    found = there.ended(there.sagemaker.describe_hyper_parameter_tuning_job, "HyperParameterTuningJobStatus", **name)
+    jobs = there.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**name)["TrainingJobSummaries"]
+    return {
+        "status": found["HyperParameterTuningJobStatus"],
+        "jobs": [[each["TrainingJobStatus"], NUMBER.sub("0", each.get("FailureReason", ""))] for each in jobs],
+    }
+
+
+def test_objectives_and_ranges_that_are_unusual(there, answers):
+    """Metrics of the image that say how training goes; a range of values that the algorithm cannot take."""
+    uri, seen = rows(there), {}
+    for name in ("train:objective_loss", "train:throughput"):
+        objective = {"Type": "Minimize", "MetricName": name}
+        seen[name] = tuned(there, tuning(there, uri, HyperParameterTuningJobObjective=objective))
+    beyond = {"Name": "mini_batch_size", "MinValue": "4000", "MaxValue": "5000"}
+    job = tuning(there, uri, ParameterRanges={"IntegerParameterRanges": [beyond]})
+    fixed = {key: value for key, value in REGRESSOR.items() if key != "mini_batch_size"}
+    job["TrainingJobDefinition"]["StaticHyperParameters"] = fixed
+    answers(seen | {"batches beyond the table": tuned(there, job)})
+
+
+def test_the_tunable_hyperparameters(there, answers):
+    """Of Linear Learner, by a job of a second for each."""
+    uri, seen = rows(there), {}
+    given = {"mini_batch_size": "4", "learning_rate": "0.1", "l1": "0.1", "wd": "0.1", "use_bias": "true"}
+    given |= {"positive_example_weight_mult": "1", "beta_1": "0.9", "momentum": "0.5", "bias_wd_mult": "0.1"}
+    for name, value in given.items():
+        kind = {"mini_batch_size": "Integer", "use_bias": "Categorical"}.get(name, "Continuous")
+        range_ = {"Values": [value]} if kind == "Categorical" else {"MinValue": value, "MaxValue": f"{value}1"}
+        if kind == "Integer":
+            range_["MaxValue"] = "8"
+        job = tuning(there, uri, ParameterRanges={f"{kind}ParameterRanges": [{"Name": name} | range_]})
+        fixed = {key: fixed for key, fixed in REGRESSOR.items() if key != name}
+        job["TrainingJobDefinition"] |= {
+            "StaticHyperParameters": fixed, "StoppingCondition": {"MaxRuntimeInSeconds": 1}
+        }  # fmt: skip
+        seen[name] = there.said(there.sagemaker.create_hyper_parameter_tuning_job, **job)
+        if "accepted" in seen[name]:
+            there.sagemaker.stop_hyper_parameter_tuning_job(
+                HyperParameterTuningJobName=job["HyperParameterTuningJobName"]
+            )
+    answers(seen)
 
 
 def test_a_tuning_job_that_is_not_there(there, answers):
