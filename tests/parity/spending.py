@@ -12,6 +12,7 @@ MACHINES = {"ml.m5.large": JOBS["ml.m5.large"], "ml.t2.medium": HOSTING["ml.t2.m
 LONGEST_JOB = 300  # seconds
 LONGEST_ENDPOINT = 1800  # seconds, and as many for each update; its questions are few, and delete it
 CAP = 3.0  # dollars
+JOBS_MADE = ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob")
 
 
 class TooMuch(Exception):
@@ -42,17 +43,11 @@ class Purse:
             return
         if "Tags" in model.input_shape.members:
             params.setdefault("Tags", self.tags)
-        if model.name in ("CreateTrainingJob", "CreateProcessingJob", "CreateTransformJob"):
-            self._pay(self._of_job(params))
-            self.jobs += 1
-        elif model.name == "CreateHyperParameterTuningJob":
-            count = params["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
-            self._pay(count * self._of_job(params["TrainingJobDefinition"]))
-            self.jobs += count
+        if model.name in JOBS_MADE:
+            self._pay_jobs(params)
         elif model.name == "CreatePipeline":  # each is started once
             for job in _jobs_of(params["PipelineDefinition"]):
-                self._pay(self._of_job(job))
-                self.jobs += 1
+                self._pay_jobs(job)
         elif model.name == "CreateEndpointConfig":
             machines = [_rate(each) for each in params["ProductionVariants"] if "InstanceType" in each]
             self._configurations[params["EndpointConfigName"]] = sum(machines)
@@ -65,6 +60,15 @@ class Purse:
         """What is refused costs nothing."""
         if http_response.status_code >= 400:
             self.jobs, self.endpoints, self.dollars = self._before
+
+    def _pay_jobs(self, params: dict) -> None:
+        """Pay for a job, or for all that a tuning job may make."""
+        count, job = 1, params
+        if "HyperParameterTuningJobConfig" in params:
+            count = params["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+            job = params["TrainingJobDefinition"]
+        self._pay(count * self._of_job(job))
+        self.jobs += count
 
     def _of_job(self, params: dict) -> float:
         limit = params.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
@@ -90,7 +94,7 @@ def _jobs_of(definition: str) -> list[dict]:
     found = []
 
     def take(members: dict) -> dict:
-        if members.get("Type") in ("Training", "Processing") and members.get("Arguments"):
+        if members.get("Type") in ("Training", "Processing", "Tuning") and members.get("Arguments"):
             found.append(members["Arguments"])
         return members
 

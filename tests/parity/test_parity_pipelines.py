@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 
 import pytest
 from asking import image, processing, rows, training
@@ -46,12 +48,20 @@ def made(step: dict) -> list[str]:
     """The names of what a step has made, without their random parts."""
     found = [each["Arn"].rpartition("/")[2] for each in step.get("Metadata", {}).values() if "Arn" in each]
     parts = [each.split("-") for each in found]
-    return ["-".join(part if part in ("pipelines", step["StepName"]) else "x" for part in each) for each in parts]
+    known = ("pipelines", "given", step["StepName"])
+    return ["-".join(part if part in known else "x" for part in each) for each in parts]
 
 
-def run(there, name: str) -> dict:
+def reason(step: dict) -> str | None:
+    """Why a step failed, if it did, without the random parts of its job's name."""
+    said = step.get("FailureReason")
+    return said and re.sub(rf"pipelines-\w+-{step['StepName']}-\w+", f"<{step['StepName']}>", said)
+
+
+def run(there, name: str, meanwhile: Callable[[], None] = lambda: None) -> dict:
     """An execution, ended: its state, and its steps in the order in which they are listed."""
     arn = there.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    meanwhile()
     found = there.ended(
         there.sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=arn
     )
@@ -59,12 +69,13 @@ def run(there, name: str) -> dict:
     return {
         "status": found["PipelineExecutionStatus"],
         "reason": found.get("FailureReason"),
-        "steps": [[each["StepName"], each["StepStatus"], each.get("FailureReason"), made(each)] for each in steps],
+        "steps": [[each["StepName"], each["StepStatus"], reason(each), made(each)] for each in steps],
     }
 
 
 def test_definitions_that_are_refused(there, pipeline, answers):
     fail = step("Ends", "Fail", {"ErrorMessage": "ended"})
+    trains = job(training(there, "step", rows(there)))
     answers({
         "no JSON": there.said(
             there.sagemaker.create_pipeline, PipelineName=there.name("pipeline"), PipelineDefinition="{",
@@ -78,6 +89,13 @@ def test_definitions_that_are_refused(there, pipeline, answers):
         "circle": pipeline(
             step("A", "Training", {}, DependsOn=["B"]), step("B", "Training", {}, DependsOn=["A"])
         ),
+        "condition of an unknown type": pipeline(
+            step("Decides", "Condition", {
+                "Conditions": [{"Type": "Nothing", "LeftValue": 1, "RightValue": 1}], "IfSteps": [], "ElseSteps": []
+            })
+        ),
+        "argument that is none": pipeline(step("A", "Training", trains | {"Nothing": 1})),
+        "argument of another form": pipeline(step("A", "Training", trains | {"InputDataConfig": {}})),
     })  # fmt: skip
 
 
@@ -101,14 +119,72 @@ def test_a_call_that_is_refused(there, pipeline, answers):
     answers(run(there, pipeline(step("Refused", "Training", request))["name"]))
 
 
+def test_a_value_that_its_step_cannot_take(there, pipeline, answers):
+    """A parameter that is known when the execution begins, and is no size of a disk."""
+    request = job(processing(there, "step", "print('works')\n"))
+    request["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] = {"Get": "Parameters.Size"}
+    parameters = [{"Name": "Size", "Type": "Integer", "DefaultValue": 0}]
+    answers(run(there, pipeline(step("Refused", "Processing", request), Parameters=parameters)["name"]))
+
+
+def test_a_step_whose_job_is_stopped(there, pipeline, answers):
+    """For its time, and by somebody else."""
+    waits = "import time\nprint('waits', flush=True)\ntime.sleep(1000)\n"
+    late = job(processing(there, "late", waits, StoppingCondition={"MaxRuntimeInSeconds": 5}))
+    stopped = job(processing(there, "stopped", waits))
+    name = pipeline(step("Late", "Processing", late), step("Stopped", "Processing", stopped))["name"]
+
+    def running() -> list[str]:
+        jobs = there.sagemaker.list_processing_jobs(NameContains="-Stopped-", StatusEquals="InProgress")
+        names = [each["ProcessingJobName"] for each in jobs["ProcessingJobSummaries"]]
+        return [name for name in names if there.streams("/aws/sagemaker/ProcessingJobs", name)]
+
+    def stop() -> None:
+        (name,) = there.soon(running)
+        there.sagemaker.stop_processing_job(ProcessingJobName=name)
+
+    found = run(there, name, stop)
+    found["steps"].sort()
+    answers(found)
+
+
+def test_names_of_what_steps_make(there, pipeline, answers):
+    """Of a training job that is given a name, of one that is not, and of a tuning job."""
+    uri = rows(there)
+    trains = job(training(there, "step", uri))
+    tunes = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "train:objective_loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "wd", "MinValue": "0.1", "MaxValue": "0.2"}]},
+        },
+        "TrainingJobDefinition": {
+            name: trains[name] for name in trains if name != "HyperParameters"
+        } | {"StaticHyperParameters": trains["HyperParameters"]},
+    }  # fmt: skip
+    found = run(there, pipeline(
+        step("Trains", "Training", trains),
+        step("Named", "Training", trains | {"TrainingJobName": "given"}),
+        step("Tunes", "Tuning", tunes),
+    )["name"])  # fmt: skip
+    found["steps"].sort()
+    answers(found)
+
+
 def test_a_condition_and_what_waits_for_it(there, pipeline, answers):
+    """One step waits for the decision, another for a step in the branch that is not taken."""
     works = job(processing(there, "step", "print('works')\n"))
     decides = {
         "Conditions": [{"Type": "Equals", "LeftValue": 1, "RightValue": 1}],
         "IfSteps": [step("Taken", "Processing", works)],
         "ElseSteps": [step("NotTaken", "Processing", works)],
     }
-    found = run(there, pipeline(step("Decides", "Condition", decides))["name"])
+    found = run(there, pipeline(
+        step("Decides", "Condition", decides),
+        step("Afterwards", "Processing", works, DependsOn=["Decides"]),
+        step("Never", "Processing", works, DependsOn=["NotTaken"]),
+    )["name"])  # fmt: skip
     answers(found)
 
 
