@@ -18,11 +18,12 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 REGRESSOR = {"predictor_type": "regressor", "num_models": "1", "epochs": "1", "mini_batch_size": "4"}
 
 
-def image(there: There, name: str, version: str = "1") -> str:
+def image(there: There, name: str, version: str = "1", **more: str) -> str:
     """The address of one of AWS's images in the account's region."""
     from sagemaker import image_uris
 
-    more = {} if name == "linear-learner" else {"version": version, "py_version": "py3", "instance_type": "ml.m5.large"}
+    if name != "linear-learner":
+        more = {"version": version, "py_version": "py3", "instance_type": "ml.m5.large"} | more
     found = image_uris.retrieve(name, there.region, **more)
     there.names[found] = f"<{name}>"
     return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import boto3
 import pytest
 import recordings
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from spending import CAP, Purse
 
@@ -34,7 +35,9 @@ class There:
     def __post_init__(self) -> None:
         self.purse.watch(self.session)
         self.sagemaker, self.s3 = self.session.client("sagemaker"), self.session.client("s3")
-        self.runtime, self.logs = self.session.client("sagemaker-runtime"), self.session.client("logs")
+        # The refusal of one request too many is an answer, too.
+        once = Config(retries={"total_max_attempts": 1})
+        self.runtime, self.logs = self.session.client("sagemaker-runtime", config=once), self.session.client("logs")
         self.region = self.session.region_name
         self.names |= {self.role: "<role>", self.bucket: "<bucket>", self.region: "<region>"}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asking import NUMBER, ROWS, image, rows, served_by, served_script, trained, training, xgboost
+from asking import NUMBER, ROWS, image, packed, rows, served_by, served_script, trained, training, xgboost
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,13 @@ def endpoint(there, artifact) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving(there, beginning: str, *containers: dict) -> Iterator[str]:
-    """An endpoint, no longer Creating, its configuration and its model, which have one name; gone afterwards."""
+def serving(there, beginning: str, *containers: dict, **members: object) -> Iterator[str]:
+    """An endpoint, no longer Creating, its configuration and its model, which have one name; gone afterwards.
+
+    ``members`` are those of its variant that are not as usual, None for those that are to be missing.
+    """
     name = there.name(beginning)
-    with configured(there, name, *containers):
+    with configured(there, name, *containers, **members):
         there.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         try:
             settled(there, name)
@@ -38,10 +43,10 @@ def serving(there, beginning: str, *containers: dict) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def configured(there, name: str, *containers: dict) -> Iterator[None]:
+def configured(there, name: str, *containers: dict, **members: object) -> Iterator[None]:
     """A model and a configuration of this name; gone afterwards."""
     there.sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, Containers=list(containers))
-    there.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name)])
+    there.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name, **members)])
     try:
         yield
     finally:
@@ -55,14 +60,19 @@ def settled(there, name: str) -> dict:
 
 
 def variant(model: str, **members: object) -> dict:
-    return {
-        "VariantName": "all", "ModelName": model, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1
-    } | members  # fmt: skip
+    usual = {"VariantName": "all", "ModelName": model, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}
+    return {key: value for key, value in (usual | members).items() if value is not None}
 
 
-def asked(there, endpoint: str, body: bytes, content_type: str, accept: str | None = None) -> dict:
+def serverless(**members: int) -> dict:
+    """The members of a serverless variant that are not as usual."""
+    config = {"MemorySizeInMB": 2048, "MaxConcurrency": 1} | members
+    return {"InstanceType": None, "InitialInstanceCount": None, "ServerlessConfig": config}
+
+
+def asked(there, endpoint: str, body: bytes, content_type: str, accept: str | None = None, **more: str) -> dict:
     """What an endpoint answers, numbers as 0."""
-    more = {"Accept": accept} if accept else {}
+    more |= {"Accept": accept} if accept else {}
     try:
         found = there.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type, **more)
     except there.runtime.exceptions.ClientError as error:
@@ -75,13 +85,14 @@ def asked(there, endpoint: str, body: bytes, content_type: str, accept: str | No
 
 
 def test_an_artifact_that_is_no_archive(there, answers):
-    """What is said of the endpoint, and what an invocation is answered while it is not in service."""
+    """What is said of the endpoint, and what an invocation and an update are answered while it is not in service."""
     with serving(there, "broken", served_by(there, there.put("broken/model.tar.gz", b"no archive"))) as name:
         found = settled(there, name)
         answers({
             "status": found["EndpointStatus"],
             "reason": found.get("FailureReason"),
             "invoked": asked(there, name, b"1,2", "text/csv"),
+            "updated": there.said(there.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=name),
         })  # fmt: skip
 
 
@@ -152,6 +163,75 @@ def test_an_inference_pipeline_seen_from_inside(there, answers):
         answers(told | {"logs": sorted(each.split("/")[-1] for each in logs)})
 
 
+# Passes on what it was given, and says which custom attributes came with it.
+HEARS = """
+def model_fn(folder):
+    return None
+
+def transform_fn(model, body, content_type, accept, context):
+    attributes = context.get_request_header(0, "X-Amzn-SageMaker-Custom-Attributes")
+    return body + "; NAME heard %s" % attributes, "text/csv"
+"""
+
+
+def test_custom_attributes_inside_a_pipeline(there, answers):
+    containers = []
+    for name in ("first", "last"):
+        body = packed("code/inference.py", HEARS.replace("NAME", name))
+        uri = there.put(f"hears-{name}/model.tar.gz", body)
+        pytorch = image(there, "pytorch", "2.5", py_version="py311", image_scope="inference")
+        containers.append({"Image": pytorch, "ModelDataUrl": uri})
+    with serving(there, "hears", *containers) as name:
+        answers(asked(there, name, b"told", "text/csv", "text/csv", CustomAttributes="of-mine"))
+
+
+# Takes its time if it is told to.
+RESTS = """
+import time
+
+def model_fn(folder):
+    return None
+
+def transform_fn(model, body, content_type, accept):
+    text = body.decode() if isinstance(body, bytes) else body
+    if text == "rest":
+        time.sleep(6)
+    return str(len(text)), "text/plain"
+"""
+
+
+def test_a_serverless_endpoint(there, answers):
+    """How it is shown, two requests at once where one may be, a request that is too large, an update to instances."""
+    container = served_script(there, "serverless", RESTS)
+    instances = there.name("instances")
+    with (
+        serving(there, "serverless", container, **serverless()) as name,
+        configured(there, instances, container),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        awake = there.soon(lambda: found if "body" in (found := asked(there, name, b"told", "text/plain")) else None)
+        resting = beside.submit(asked, there, name, b"rest", "text/plain")
+        time.sleep(2)
+        answers({
+            "shown": there.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"],
+            "asked": awake,
+            "while it is asked": asked(there, name, b"told", "text/plain"),
+            "asked for long": resting.result(),
+            "too large": asked(there, name, b"x" * (4 * 1024 * 1024 + 1), "text/plain"),
+            "to instances": there.said(
+                there.sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=instances
+            ),
+        })  # fmt: skip
+
+
+def test_a_serverless_model_that_cannot_be_loaded(there, answers):
+    """Whether that is seen when the endpoint is made."""
+    container = served_script(there, "unable", "raise ValueError('not today')\n")
+    with serving(there, "unable", container, **serverless()) as name:
+        found = settled(there, name)
+        answers({"status": found["EndpointStatus"], "reason": found.get("FailureReason")})
+
+
 def test_a_model_that_refuses_and_ends(there, answers):
     """By status what an answer is to the client; what a request gets whose process ends, and one soon after."""
     with serving(there, "ends", served_script(there, "ends", TELLS.replace("NAME", "alone"))) as name:
@@ -199,6 +279,7 @@ def test_requests_that_are_refused(there, endpoint, answers):
         "one feature": asked(there, endpoint, b"1", "text/csv"),
         "text": asked(there, endpoint, b"a,b", "text/csv"),
         "infinite": asked(there, endpoint, b"inf,1", "text/csv"),
+        "empty": asked(there, endpoint, b"", "text/csv"),
         "blank": asked(there, endpoint, b"\n", "text/csv"),
         "missing": asked(there, endpoint, b"1,", "text/csv"),
         "instances that differ": asked(
@@ -231,20 +312,16 @@ def test_updates_that_are_refused(there, endpoint, answers):
 
 def test_configurations_that_are_refused(there, endpoint, answers):
     def asked_for(**members: object) -> dict:
-        name = there.name("config")
-        given = {key: value for key, value in variant(endpoint, **members).items() if value is not None}
-        said = there.said(there.sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[given])
+        name, given = there.name("config"), [variant(endpoint, **members)]
+        said = there.said(there.sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=given)
         if "accepted" in said:
             there.sagemaker.delete_endpoint_config(EndpointConfigName=name)
         return said
 
-    alone = {"InstanceType": None, "InitialInstanceCount": None}
     answers({
-        "neither instances nor serverless": asked_for(**alone),
-        "both": asked_for(ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1}),
-        "memory between the steps": asked_for(ServerlessConfig={"MemorySizeInMB": 2000, "MaxConcurrency": 1}, **alone),
-        "more provisioned than in all": asked_for(
-            ServerlessConfig={"MemorySizeInMB": 2048, "MaxConcurrency": 1, "ProvisionedConcurrency": 2}, **alone
-        ),
+        "neither instances nor serverless": asked_for(InstanceType=None, InitialInstanceCount=None),
+        "both": asked_for(ServerlessConfig=serverless()["ServerlessConfig"]),
+        "memory between the steps": asked_for(**serverless(MemorySizeInMB=2000)),
+        "more provisioned than in all": asked_for(**serverless(ProvisionedConcurrency=2)),
         "model that is not there": asked_for(ModelName="course-parity-nothing"),
     })  # fmt: skip
