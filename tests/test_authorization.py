@@ -125,6 +125,8 @@ def test_what_no_statement_allows_is_refused_in_the_words_of_each_service(traine
     assert sagemaker.list_models()["Models"]
     for call, arguments, action, resource in (
         (sagemaker.list_endpoints, {}, "ListEndpoints", f"{SAGEMAKER}:endpoint/*"),
+        (sagemaker.list_studio_lifecycle_configs, {}, "ListStudioLifecycleConfigs",
+         f"{SAGEMAKER}:studio-lifecycle-config/*"),
         (sagemaker.describe_endpoint, {"EndpointName": "Course-Endpoint"}, "DescribeEndpoint",
          f"{SAGEMAKER}:endpoint/course-endpoint"),
         (sagemaker.list_tags, {"ResourceArn": f"{SAGEMAKER}:model/course-model"}, "ListTags",
@@ -157,6 +159,25 @@ def test_what_no_statement_allows_is_refused_in_the_words_of_each_service(traine
     sagemaker.meta.events.register("before-call.sagemaker.ListModels", rename)
     said = denied(sagemaker.list_models)
     assert said == ("UnknownOperationException", "SageMaker has no operation named 'DoNothing'.")
+
+
+def test_who_may_not_list_does_not_learn_that_an_object_is_not_there(trained):
+    objects = f"arn:aws:s3:::{BUCKET}/*"
+    under(trained, allow(["s3:GetObject", "s3:PutObject", "s3:GetObjectTagging"], objects))
+    s3, copied = trained.client("s3"), f"{BUCKET}/nothing"
+    sentence = refused("s3:ListBucket", f'"arn:aws:s3:::{BUCKET}"')
+    for call, members in (
+        (s3.get_object, {"Key": "nothing"}),
+        (s3.get_object_tagging, {"Key": "nothing"}),
+        (s3.copy_object, {"Key": "new", "CopySource": copied}),
+    ):
+        assert denied(call, Bucket=BUCKET, **members) == ("AccessDenied", sentence)
+    assert denied(s3.head_object, Bucket=BUCKET, Key="nothing")[0] == "403"
+    assert s3.head_object(Bucket=BUCKET, Key="rows.csv")["ContentLength"]
+    under(trained, allow("s3:GetObject", objects), allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"))
+    s3 = trained.client("s3")
+    assert denied(s3.get_object, Bucket=BUCKET, Key="nothing")[0] == "NoSuchKey"
+    assert denied(s3.head_object, Bucket=BUCKET, Key="nothing")[0] == "404"
 
 
 def test_an_endpoint_needs_its_configuration_a_job_its_role_and_its_tags(trained):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 import recordings
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from places import Place
 from spending import CAP, Purse
 
 from utils.sweep import COURSE
@@ -114,6 +116,29 @@ def there(request) -> Iterator[There]:
     yield found
     if MODE == "record":
         recordings.write("embedded", "bill", "bill", purse.bill())
+
+
+@pytest.fixture
+def restricted(there, tmp_path) -> Iterator[Callable[[str], object]]:
+    """Makes boto3's clients for somebody who may read the objects of the bucket, and nothing else."""
+    arn = f"arn:aws:s3:::{there.bucket}/*"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": arn}]}
+    if MODE == "aws":
+        try:
+            made = there.session.client("sts").get_federation_token(Name="course-parity", Policy=json.dumps(policy))
+        except ClientError as error:  # keys of a role, not of a user
+            pytest.skip(f"{error}")
+        keys = [made["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        yield boto3.Session(*keys, region_name=there.region).client
+        return
+    place = Place(tmp_path / "state")
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    place.start()
+    place.client("s3").create_bucket(Bucket=there.bucket)
+    place.command("stop")
+    place.start(LOCAL_AWS_POLICY=str(tmp_path / "policy.json"))
+    yield place.client
+    place.close()
 
 
 @pytest.fixture

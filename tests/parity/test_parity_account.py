@@ -63,6 +63,27 @@ def test_an_object_that_is_not_there(there, answers):
     answers(there.said(there.s3.get_object, Bucket=there.bucket, Key="course/parity/nothing"))
 
 
+def test_what_a_restricted_caller_is_told(there, restricted, answers):
+    """For which resources rights are asked; what comes first, the policy or the request; an object that is missing."""
+    sagemaker, s3 = restricted("sagemaker"), restricted("s3")
+    group = {"ModelPackageGroupName": "course-parity-nothing"}
+    container = {"Image": image(there, "linear-learner")}
+    refused = {
+        "a list": there.said(sagemaker.list_models),
+        "a list of an unusual kind": there.said(sagemaker.list_studio_lifecycle_configs),
+        "a version of a group": there.said(
+            sagemaker.create_model_package, **group,
+            InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["text/csv"],
+                                    "SupportedResponseMIMETypes": ["text/csv"]},
+        ),
+        "what is not in order": there.said(sagemaker.describe_model, ModelName="not a name"),
+        "an object that is missing": there.said(s3.get_object, Bucket=there.bucket, Key="course/parity/nothing"),
+    }  # fmt: skip
+    for said in refused.values():  # who asked, and for want of which policy
+        said["sentence"] = said["sentence"].partition("is not authorized ")[2].partition(" because")[0]
+    answers(refused)
+
+
 def test_operations_that_are_none(there, answers):
     """An operation that no service has, signed as one of SageMaker's is."""
     from botocore.auth import SigV4Auth

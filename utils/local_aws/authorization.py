@@ -99,10 +99,29 @@ class Authorization:
             asked = iter([Asked("sagemaker:InvokeEndpoint", self.resources.arn(resources.ENDPOINT, name), {})])
         else:
             asked = self._query(service, parse_qs(body.decode(errors="replace") or query))
+        common = self._common(key)
+        for each in asked:
+            self._note(each)
+            decision = self.policy.decide(each.action, each.resource, common | each.context)
+            if decision != "allowed":
+                raise _denied(service, each, key.arn, decision == "explicitDeny")
+
+    def conceal(self, bucket: str, key: Key) -> None:
+        """Raise AwsError if the caller may not know that an object of a bucket is not there.
+
+        Source: S3's API reference, GetObject: without ``s3:ListBucket`` the answer is 403 in place of 404.
+        """
+        asked = Asked("s3:ListBucket", f"arn:aws:s3:::{bucket}", {})
+        decision = self.policy.decide(asked.action, asked.resource, self._common(key))
+        if decision != "allowed":
+            raise _denied("s3", asked, key.arn, decision == "explicitDeny")
+
+    def _common(self, key: Key) -> Context:
+        """The condition keys that every request has."""
         session = ":assumed-role/" in key.arn
         own = key.arn == self.account.identity_arn
         role = re.sub(":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", key.arn)
-        common = {
+        return {
             "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "aws:EpochTime": str(int(time.time())),
             # Of a role's session the role, not the session.
@@ -114,11 +133,6 @@ class Authorization:
             "aws:SecureTransport": "true",  # nothing leaves this machine: as good as encrypted
             "aws:SourceIp": "127.0.0.1",
         }
-        for each in asked:
-            self._note(each)
-            decision = self.policy.decide(each.action, each.resource, common | each.context)
-            if decision != "allowed":
-                raise _denied(service, each, key.arn, decision == "explicitDeny")
 
     def _note(self, asked: Asked) -> None:
         line = json.dumps(asked)
@@ -177,8 +191,8 @@ class Authorization:
         if member not in params and f"{noun}Arn" in params:
             member = f"{noun}Arn"
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
-            kind = KINDS.get(noun.removesuffix("s"))
-            return [self._arn("sagemaker", f"{kind.arn if kind else '*'}/*")]
+            kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
+            return [self._arn("sagemaker", f"{kind}/*")]
         kind = KINDS.get(re.sub("(Name|Arn)$", "", member))
         if kind is None:
             return [self._arn("sagemaker", "*/*")]
