@@ -46,7 +46,7 @@ def aws(cap: float, only: str, into: Path) -> int:
         return 2
     bill = recordings.read("embedded", "bill")["bill"]
     print(f"In your AWS account, region {session.boto_region_name}, all questions run about {bill['jobs']} jobs and "
-          f"{bill['endpoints']} endpoints, one after another, for some seven hours.")  # fmt: skip
+          f"{bill['endpoints']} endpoints, one after another, for some ten hours.")  # fmt: skip
     print(f"They cost ${bill['dollars at most']} at most by the list price, and end before they may cost ${cap:.2f}.")
     try:
         return ask("aws", only, PARITY_CAP=str(cap), COURSE_USER=USER, PARITY_INTO=str(into.absolute()))
