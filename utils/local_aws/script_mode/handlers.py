@@ -141,7 +141,7 @@ class Context:
     def begin(self, headers: Mapping[str, str]) -> None:
         """Take the headers of the next request."""
         self._headers = headers
-        self.status = 200
+        self.status: int | None = None  # of the answer, if the user's code says one
         self.headers: dict[str, str] = {}  # of the answer
 
     def get_request_header(self, idx: int, key: str) -> str | None:

@@ -112,7 +112,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
                 content_type = response.headers["content-type"]
                 response.headers.update(handler.context.headers)
                 response.headers["content-type"] = content_type  # the toolkit sets it after the user's code
-                response.status_code = handler.context.status
+                response.status_code = handler.context.status or response.status_code
                 return response
         except Exception as error:
             text = told(error)
