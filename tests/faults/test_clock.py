@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs import ENDLESS, channel, csv, definition, ended, members, table, wait_until
 from places import Place, until
-from test_processing_jobs import definition as processing_definition
+from processing_jobs import definition as processing_definition
 from test_script_training import image, packed
 
 from utils.local_aws.state import CHECKOUT
