@@ -180,6 +180,21 @@ def test_who_may_not_list_does_not_learn_that_an_object_is_not_there(trained):
     assert denied(s3.head_object, Bucket=BUCKET, Key="nothing")[0] == "404"
 
 
+def test_each_object_of_many_is_deleted_or_not_by_its_own_right(trained):
+    under(trained, allow(["s3:PutObject", "s3:ListBucket"]), allow("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/mine/*"))
+    s3 = trained.client("s3")
+    for key in ("mine/a", "theirs/b"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    both = {"Objects": [{"Key": "mine/a"}, {"Key": "theirs/b"}]}
+    done = s3.delete_objects(Bucket=BUCKET, Delete=both)
+    assert [each["Key"] for each in done["Deleted"]] == ["mine/a"]
+    (error,) = done["Errors"]
+    arn = f'"arn:aws:s3:::{BUCKET}/theirs/b"'
+    assert error == {"Key": "theirs/b", "Code": "AccessDenied", "Message": refused("s3:DeleteObject", arn)}
+    found = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert {"theirs/b"} == {each["Key"] for each in found} & {"mine/a", "theirs/b"}
+
+
 def test_an_endpoint_needs_its_configuration_a_job_its_role_and_its_tags(trained):
     makes = ["sagemaker:CreateTrainingJob", "sagemaker:CreateEndpoint"]
     place = under(trained, allow(makes, [f"{SAGEMAKER}:training-job/*", f"{SAGEMAKER}:endpoint/*"]))

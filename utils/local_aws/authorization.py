@@ -88,7 +88,7 @@ class Authorization:
         """Raise AwsError, in AWS's words, unless the policy allows a request whose signature has been checked.
 
         ``path`` and ``query`` are as they were sent, ``headers`` have lower-case names.  The body of a request to
-        S3 is not looked at.
+        S3 is not looked at: what it names (DeleteObjects) S3 asks for itself, by ``need``.
         """
         if service == "s3":
             asked = self._s3(method, path, query, headers)
@@ -101,20 +101,17 @@ class Authorization:
             asked = self._query(service, parse_qs(body.decode(errors="replace") or query))
         common = self._common(key)
         for each in asked:
-            self._note(each)
-            decision = self.policy.decide(each.action, each.resource, common | each.context)
-            if decision != "allowed":
-                raise _denied(service, each, key.arn, decision == "explicitDeny")
+            self._decide(service, each, key, common)
 
-    def conceal(self, bucket: str, key: Key) -> None:
-        """Raise AwsError if the caller may not know that an object of a bucket is not there.
+    def need(self, key: Key, action: str, resource: str) -> None:
+        """Raise AwsError, in AWS's words, unless the policy allows the caller what only shows while S3 is at work."""
+        self._decide("s3", Asked(action, resource, {}), key, self._common(key))
 
-        Source: S3's API reference, GetObject: without ``s3:ListBucket`` the answer is 403 in place of 404.
-        """
-        asked = Asked("s3:ListBucket", f"arn:aws:s3:::{bucket}", {})
-        decision = self.policy.decide(asked.action, asked.resource, self._common(key))
+    def _decide(self, service: str, asked: Asked, key: Key, common: Context) -> None:
+        self._note(asked)
+        decision = self.policy.decide(asked.action, asked.resource, common | asked.context)
         if decision != "allowed":
-            raise _denied("s3", asked, key.arn, decision == "explicitDeny")
+            raise _denied(service, asked, key.arn, decision == "explicitDeny")
 
     def _common(self, key: Key) -> Context:
         """The condition keys that every request has."""
@@ -242,9 +239,7 @@ class Authorization:
             source = unquote(headers.get("x-amz-copy-source", "").partition("?")[0]).removeprefix("/")
             if method == "PUT" and source:
                 yield Asked("s3:GetObject", f"arn:aws:s3:::{source}", {})
-        elif part == "delete":
-            yield Asked("s3:DeleteObject", f"arn:aws:s3:::{bucket}/*", {})
-        else:
+        elif part != "delete":
             wanted = {f"s3:{name}": given[name] for name in ("prefix", "delimiter", "max-keys") if name in given}
             yield Asked(f"s3:{S3_OF_BUCKET.get((method, part), 'ListBucket')}", f"arn:aws:s3:::{bucket}", wanted)
 

@@ -161,13 +161,8 @@ class Application:
         if signer.service == "s3":
             key = signer.check(key, signer.payload or UNSIGNED)
             self._authorize("s3", scope, headers, b"", key)
-            try:
-                response = await self.s3.handle(Request(scope, receive))
-            except AwsError as error:
-                if error.code == "NoSuchKey" and self.authorization:
-                    named = headers.get("x-amz-copy-source") or path
-                    self.authorization.conceal(unquote(named).removeprefix("/").partition("/")[0], key)
-                raise
+            need = partial(self.authorization.need, key) if self.authorization else None
+            response = await self.s3.handle(Request(scope, receive), need)
             if "authorization" not in headers:
                 # A presigned URL may be opened in a browser: what an object holds is not to act in the page's name.
                 response.raw_headers.append((b"content-security-policy", b"sandbox"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from ..errors import AwsError
 from . import buckets, multipart, operations
 from .body import MAX_DOCUMENT, MAX_PUT, receive
 from .objects import ObjectStore
-from .protocol import Call, error_response, parse
+from .protocol import Call, Need, error_response, parse
 from .records import S3Object
 
 __all__ = ["S3", "S3Object", "error_response"]
@@ -84,13 +85,24 @@ class S3(ObjectStore):
         self._region = region
         self._account_id = account_id
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: Request, need: Need | None = None) -> Response:
         """Answer a request whose signature has been checked and whose body has not been read.
 
         Raises ``AwsError``; ``error_response`` writes it as S3 does.
         """
         call = parse(request, self._region, self._account_id)
+        call.need = need or call.need
         operation = _route(call)
+        try:
+            return await self._do(request, call, operation)
+        except AwsError as error:
+            if error.code == "NoSuchKey":
+                # GetObject's reference: who may not list the bucket does not learn that the object is not there.
+                named = call.headers.get("x-amz-copy-source") or call.bucket
+                call.need("s3:ListBucket", f"arn:aws:s3:::{unquote(named).removeprefix('/').partition('/')[0]}")
+            raise
+
+    async def _do(self, request: Request, call: Call, operation: Operation) -> Response:
         if operation in (operations.put_object, multipart.upload_part):
             return await self._take_in(request, call, operation)
         if call.method in ("PUT", "POST"):

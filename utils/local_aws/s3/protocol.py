@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -24,6 +24,10 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
+Need = Callable[[str, str], None]
+"""Raises ``AwsError`` unless the caller is allowed an action on a resource, given by its ARN."""
+
+
 @dataclass
 class Call:
     """A request in S3's terms; ``key`` is "" for operations on a bucket, ``bucket`` "" for the account."""
@@ -38,6 +42,7 @@ class Call:
     document: bytes = b""  # an XML body
     file: Path = Path()  # where an object's body was laid
     body: Body | None = None
+    need: Need = lambda action, resource: None
 
     def number(self, name: str, default: int, most: int = 1000) -> int:
         """A count from the query, at most ``most``; ``InvalidArgument``."""
