@@ -7,7 +7,7 @@ import json
 import re
 import zipfile
 
-from asking import REGRESSOR, ROWS, artifact, channel, on_two_hosts, rows, sharded, trained, training, xgboost
+from asking import NUMBER, REGRESSOR, ROWS, artifact, channel, on_two_hosts, rows, sharded, trained, training, xgboost
 
 
 def ended(found: dict) -> dict:
@@ -172,16 +172,14 @@ def numbers(there, kind: str, given: dict, **others: str) -> dict:
     found = trained(there, job)
     lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
     told = [line for line in lines if "#quality_metric" in line or "#early_stopping_criteria_metric" in line]
-    best = [json.loads(line.partition("hyperparameters: ")[2]) for line in lines if "Best model found" in line]
+    best = [line.partition("hyperparameters: ")[2] for line in lines if "Best model found" in line]
     return {
         "status": found["TrainingJobStatus"],
         "reason": found.get("FailureReason"),
         "metrics": final(found),
         "names in the log": sorted({name for line in told for name in NAME.findall(line)}),
         "no numbers": sorted({line.partition("host=algo-1, ")[2] for line in told if line.endswith("=nan")}),
-        "best": {
-            key: value if isinstance(value, str) else f"{value:.4g}" for each in best for key, value in each.items()
-        },
+        "best": [NUMBER.sub(lambda found: f"{float(found[0]):.4g}", line) for line in best],
     }
 
 
