@@ -22,11 +22,8 @@ LOCAL_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role{ROLE_PATH}{ROLE_NAME}"
 
 
 @contextmanager
-def stack() -> Iterator[tuple[boto3.Session, dict[str, str]]]:
-    """A session in an account of moto's where the stack is, and the stack's outputs.
-
-    moto takes the place of AWS in this process meanwhile.
-    """
+def moto() -> Iterator[boto3.Session]:
+    """A session in an empty account of moto's, which takes the place of AWS in this process meanwhile."""
     from moto import mock_aws
 
     # In this order: moto gives the environment back as it was before it came.
@@ -35,7 +32,13 @@ def stack() -> Iterator[tuple[boto3.Session, dict[str, str]]]:
             patch.delenv(variable)
         for variable, value in KEYS.items():
             patch.setenv(variable, value)
-        session = boto3.Session()
+        yield boto3.Session()
+
+
+@contextmanager
+def stack() -> Iterator[tuple[boto3.Session, dict[str, str]]]:
+    """A session in an account of moto's where the stack is, and the stack's outputs."""
+    with moto() as session:
         session.client("cloudformation").create_stack(
             StackName="course",
             TemplateBody=TEMPLATE.read_text(),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
+import cfnlint.decode
 import course_stack
 import pytest
 import yaml
 from jobs import definition, name, wait_until
 
+from utils.local_aws.policy import Policy
 from utils.preflight.stack import outputs
 
 MAX_POLICY = 6144  # characters of a managed policy, white space not counted (IAM's quota)
@@ -68,6 +71,64 @@ def test_the_learners_policy_fits_and_grants_no_star_on_what_costs_money(made):
 def test_every_hour_the_sweeper_is_called(made):
     (target,) = made["targets"]
     assert made["rule"]["ScheduleExpression"] == "rate(1 hour)" and target["Arn"] == made["sweeper"]["FunctionArn"]
+
+
+@pytest.fixture
+def passed_over() -> dict[str, dict]:
+    """The properties of the two resources that moto's CloudFormation does not make, their references resolved."""
+    bucket = "course-sagemaker-123456789012-us-east-1"
+    values = {
+        "AWS::StackName": "course", "Bucket": bucket, "Bucket.Arn": f"arn:aws:s3:::{bucket}",
+        "BudgetEmail": "somebody@example.org",
+    }  # fmt: skip
+
+    def resolved(node: object) -> object:
+        if isinstance(node, list):
+            return [resolved(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        ((function, value),) = node.items() if len(node) == 1 else [("", node)]
+        if function == "Ref":
+            return values[value]
+        if function == "Fn::GetAtt":
+            return values[".".join(value)]
+        if function == "Fn::Sub":
+            return re.sub(r"\$\{(.+?)\}", lambda found: values[found[1]], value)
+        return {key: resolved(each) for key, each in node.items()}
+
+    template, _ = cfnlint.decode.decode(str(course_stack.TEMPLATE))
+    values |= {key: str(each["Default"]) for key, each in template["Parameters"].items() if "Default" in each}
+    return {name: resolved(template["Resources"][name]["Properties"]) for name in ("BucketPolicy", "Budget")}
+
+
+def test_the_bucket_takes_encrypted_connections_only(passed_over):
+    properties = passed_over["BucketPolicy"]
+    document, bucket = properties["PolicyDocument"], {"Bucket": properties["Bucket"]}
+    with course_stack.moto() as session:
+        s3 = session.client("s3")
+        s3.create_bucket(**bucket)
+        s3.put_bucket_policy(**bucket, Policy=json.dumps(document))
+        assert json.loads(s3.get_bucket_policy(**bucket)["Policy"]) == document
+    (statement,) = document["Statement"]
+    assert statement.pop("Principal") == "*"  # the rest is decided as any policy is
+    policy = Policy({"Statement": [statement, {"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    for resource in (f"arn:aws:s3:::{properties['Bucket']}", f"arn:aws:s3:::{properties['Bucket']}/course/rows.csv"):
+        assert policy.decide("s3:GetObject", resource, {"aws:SecureTransport": "false"}) == "explicitDeny"
+        assert policy.decide("s3:GetObject", resource, {"aws:SecureTransport": "true"}) == "allowed"
+
+
+def test_the_budget_writes_at_half_and_when_all_is_forecast(passed_over):
+    properties, account = passed_over["Budget"], {"AccountId": "123456789012"}
+    with course_stack.moto() as session:
+        budgets = session.client("budgets")
+        budgets.create_budget(**account, **properties)  # botocore knows the members of a budget
+        (made,) = budgets.describe_budgets(**account)["Budgets"]
+        alarms = budgets.describe_notifications_for_budget(**account, BudgetName="course-monthly")["Notifications"]
+    assert (made["BudgetName"], made["BudgetType"], made["TimeUnit"]) == ("course-monthly", "COST", "MONTHLY")
+    assert (float(made["BudgetLimit"]["Amount"]), made["BudgetLimit"]["Unit"]) == (5, "USD")
+    assert {(each["NotificationType"], each["Threshold"]) for each in alarms} == {("ACTUAL", 50), ("FORECASTED", 100)}
+    written = [each["Subscribers"] for each in properties["NotificationsWithSubscribers"]]
+    assert written == [[{"SubscriptionType": "EMAIL", "Address": "somebody@example.org"}]] * 2
 
 
 class _Tags(yaml.SafeLoader):
