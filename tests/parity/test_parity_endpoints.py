@@ -178,9 +178,11 @@ def test_custom_attributes_inside_a_pipeline(there, answers):
     containers = []
     for name in ("first", "last"):
         body = packed("code/inference.py", HEARS.replace("NAME", name))
-        uri = there.put(f"hears-{name}/model.tar.gz", body)
-        pytorch = image(there, "pytorch", "2.5", py_version="py311", image_scope="inference")
-        containers.append({"Image": pytorch, "ModelDataUrl": uri})
+        containers.append({
+            "Image": image(there, "pytorch", "2.5", py_version="py311", image_scope="inference"),
+            "ModelDataUrl": there.put(f"hears-{name}/model.tar.gz", body),
+            "Environment": {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},  # the machine has 4 GB for both
+        })  # fmt: skip
     with serving(there, "hears", *containers) as name:
         answers(asked(there, name, b"told", "text/csv", "text/csv", CustomAttributes="of-mine"))
 
