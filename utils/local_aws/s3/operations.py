@@ -52,9 +52,7 @@ def properties(headers: Mapping[str, str]) -> tuple[str, dict[str, str], dict[st
     the storage classes whose objects would have to be restored first.
     """
     metadata = {
-        name.removeprefix("x-amz-meta-"): value
-        for name, value in headers.items()
-        if name.startswith("x-amz-meta-")
+        name.removeprefix("x-amz-meta-"): value for name, value in headers.items() if name.startswith("x-amz-meta-")
     }
     size = sum(len(name) + len(value.encode()) for name, value in metadata.items())
     if size > 2048:
@@ -138,9 +136,7 @@ def _directive(call: Call, name: str) -> bool:
     value = call.headers.get(name, "COPY")
     if value not in ("COPY", "REPLACE"):
         kind = "metadata" if "metadata" in name else "tagging"
-        raise AwsError(
-            "InvalidArgument", f"Unknown {kind} directive.", ArgumentName=name, ArgumentValue=value
-        )
+        raise AwsError("InvalidArgument", f"Unknown {kind} directive.", ArgumentName=name, ArgumentValue=value)
     return value == "REPLACE"
 
 
@@ -171,9 +167,7 @@ def copy_object(store: ObjectStore, call: Call) -> Response:
     return answer("CopyObjectResult", [*times, *kind, *sums])
 
 
-def _copied(
-    call: Call, source: S3Object, path: Path, new_properties: bool, new_tags: bool, algorithm: str
-) -> S3Object:
+def _copied(call: Call, source: S3Object, path: Path, new_properties: bool, new_tags: bool, algorithm: str) -> S3Object:
     """The copy of ``source`` whose bytes are at ``path``, as the request's directives describe it."""
     content_type, headers, metadata = properties(call.headers)
     if not new_properties:
@@ -191,9 +185,7 @@ def _copied(
                     digest.update(block)
         etag = digests.pop("md5").digest().hex()
         checksums = {name: encode(digest.digest()) for name, digest in digests.items()}
-    return S3Object(
-        call.bucket, call.key, source.size, etag, path, content_type, headers, metadata, tags, checksums
-    )
+    return S3Object(call.bucket, call.key, source.size, etag, path, content_type, headers, metadata, tags, checksums)
 
 
 # ---- reading
