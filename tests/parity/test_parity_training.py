@@ -217,7 +217,7 @@ for channel in ('train', 'listed'):
     for number in (0, 1):
         with open(f'{data}/{channel}_{number}', 'rb') as stream:
             first = stream.read(1)
-            beside = fifos()
+            beside = [name for name in fifos() if name != f'{channel}_{number}']
             show(f'{channel} {number}', [(first + stream.read()).decode(), beside])
         end = time.monotonic() + 5
         while f'{channel}_{number}' in fifos() and time.monotonic() < end:
