@@ -239,6 +239,9 @@ def test_a_context_tells_of_the_request_and_takes_what_is_said_of_the_answer(end
             if prediction[0] == "echo":
                 context.set_response_header(0, ATTRIBUTES, "heard")
                 context.set_response_header(0, "Content-Type", "text/lost")
+                context.set_response_content_type(0, "text/lost")
+            if prediction[0] == "more":
+                return context.manifest, "text/plain"
             return str(prediction), "text/plain"
     """
     with endpoint({"code/inference.py": code}, "pytorch-inference") as made:
@@ -250,6 +253,8 @@ def test_a_context_tells_of_the_request_and_takes_what_is_said_of_the_answer(end
         assert (echo["Body"].read(), echo["CustomAttributes"]) == (b"('echo', None)", "heard")
         assert echo["ContentType"] == "text/plain"
         assert error(runtime, made, b"[]", CustomAttributes="refuse") == (422, "('refuse', None)")
+        status, message = error(runtime, made, b"[]", CustomAttributes="more")
+        assert status == 500 and message.startswith("context.manifest is not in the embedded AWS account. ")
         assert ask(runtime, made, b"[]")[1] == b"(None, None)"  # the status was that request's alone
 
 

@@ -1,8 +1,8 @@
-"""Parts of the images' packages that are not here: scripts import more of them than they use."""
+"""Parts of the images' software that are not here: scripts import more of them than they use."""
 
 
 class Absent:
-    """A module that can be imported; what is asked of it is refused by its name."""
+    """A module that can be imported, or an object; what it has not is refused by its name."""
 
     def __init__(self, name: str) -> None:
         self.__name__ = name

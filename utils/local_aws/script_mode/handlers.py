@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
+from local_aws_absent import Absent
 from local_aws_formats import CSV, JSON, NPY, UnsupportedFormatError, read, write
 
 LIBSVM = ("text/libsvm", "text/x-libsvm")
@@ -128,13 +129,14 @@ IMAGES: dict[str, type[Defaults]] = {
 }
 
 
-class Context:
+class Context(Absent):
     """What the newer images' servers hand to a function that takes one argument more: the server, and a request.
 
     Source: TorchServe's ``ts/context.py``.  Requests come one by one, so that ``idx`` is 0.
     """
 
     def __init__(self, model_dir: str) -> None:
+        super().__init__("context")
         self.system_properties = {"model_dir": model_dir, "gpu_id": None}
         self.begin({})
 
@@ -155,6 +157,9 @@ class Context:
 
     def set_response_header(self, idx: int, key: str, value: str) -> None:
         self.headers[key] = value
+
+    def set_response_content_type(self, idx: int, value: str) -> None:
+        """Of no effect, as in AWS's toolkit, which says it again after the user's code."""
 
 
 class Handler:
