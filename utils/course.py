@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import logging
 import os
 import re
 import sys
@@ -108,10 +107,7 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
         sdk.check(edition)
     except ValueError as error:
         raise CourseError(str(error)) from None
-    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
-    for name in ("sagemaker", "sagemaker.config", "botocore"):
-        # Their notices come or not with what the kernel has imported before, and tell nothing about the lesson.
-        logging.getLogger(name).setLevel(logging.WARNING)
+    sdk.hush()
     warnings.filterwarnings("ignore", 'install "ipywidgets"')  # with which version 3 would draw while it waits
     with _own_tracebacks():
         session, role = _local_session() if where == "local" else _aws_session()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -35,10 +34,10 @@ def aws(cap: float, only: str, into: Path) -> int:
     if os.environ.get("COURSE_AWS") != "aws":
         print("This asks a real AWS account, and costs money: it is run with COURSE_AWS=aws only.", file=sys.stderr)
         return 2
-    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
-    logging.getLogger("sagemaker").setLevel(logging.WARNING)
+    from utils.preflight.sdk import hush
     from utils.preflight.stack import open_session
 
+    hush()
     try:
         session, _ = open_session()
     except ValueError as error:

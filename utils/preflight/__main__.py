@@ -7,6 +7,7 @@ import os
 import sys
 
 from .checks import Lacking, look, request
+from .sdk import hush
 
 MARKS = {True: "ok     ", False: "MISSING", None: "?      "}
 
@@ -19,6 +20,7 @@ def main() -> int:
     )
     parser.add_argument("--request", action="store_true", help="ask AWS for the quotas that are too low")
     options = parser.parse_args()
+    hush()
     if os.environ.get("COURSE_AWS", "local") != "aws":
         print("COURSE_AWS is not 'aws', so the lessons run in the embedded account, which needs none of this.")
     lacking: list[Lacking] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -35,6 +37,13 @@ def check(edition: str | None) -> None:
         "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
         "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
     )
+
+
+def hush() -> None:
+    """Keep the SDK and botocore from printing notices, which come or not with what was imported before."""
+    os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
+    for name in ("sagemaker", "sagemaker.config", "botocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def session_module() -> ModuleType:
