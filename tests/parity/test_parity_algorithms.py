@@ -122,6 +122,7 @@ NUMBERS = {
     ),
     "loss decides": ("few ones", {CRITERION: "loss_function"}),
     "hinge_loss": ("few ones", {"loss": "hinge_loss"}),
+    "hinge_loss with weights": ("few ones", {"loss": "hinge_loss", "positive_example_weight_mult": "balanced"}),
     "hinge_loss decides": ("few ones", {"loss": "hinge_loss", CRITERION: "loss_function"}),
     "class weights": ("three", {"balance_multiclass_weights": "true"}),
     "class weights of few records": ("three", {"balance_multiclass_weights": "true", "num_point_for_scaler": "10"}),

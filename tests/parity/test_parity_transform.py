@@ -49,7 +49,7 @@ def run(there, job: dict) -> dict:
         "lines": [NUMBER.sub(kind, line) for text in texts for line in text.split("\n")],
         "digits": max((digits(each[0]) for text in texts for each in NUMBER.finditer(text)), default=0),
         "data-log": [line.partition("rows.csv: ")[2] for line in log if "rows.csv: " in line],
-        "shown": {member: found.get(member) for member in ("TransformOutput", "DataProcessing")},
+        "shown": {member: found.get(member) for member in ("TransformInput", "TransformOutput", "DataProcessing")},
     }
 
 
@@ -117,7 +117,7 @@ def test_a_record_that_lacks_what_is_filtered(there, model, answers):
     answers(ended(run(there, job)))
 
 
-# Gives back what it gets, but for what it is told to leave out.
+# Gives back what it gets, but for what it is told to leave out, or to say twice.
 ECHOES = """
 def model_fn(folder):
     return None
@@ -125,13 +125,15 @@ def model_fn(folder):
 def transform_fn(model, body, content_type, accept):
     text = body.decode() if isinstance(body, bytes) else body
     kept = [line for line in text.splitlines() if "leave out" not in line]
+    kept += [line for line in kept if "say twice" in line]
     return "\\n".join(kept), "application/jsonlines"
 """
 
 
 def test_what_filters_make_of_records(there, answers):
-    """Names that are there and that are not; an answer of fewer records than were sent."""
-    whole, left_out = b'{"a": 1, "b": [2, 3]}\n{"b": [5, 6], "a": 4}\n', b'{"a": 1}\n{"a": "leave out"}\n'
+    """Names that are there and that are not; answers of fewer and of more records than were sent."""
+    whole = b'{"a": 1, "b": [2, 3]}\n{"b": [5, 6], "a": 4}\n'
+    joined = {"JoinSource": "Input"}
     seen = {}
     with model_of(there, "echo", served_script(there, "echo", ECHOES)) as name:
         for case, body, processing in (
@@ -140,7 +142,8 @@ def test_what_filters_make_of_records(there, answers):
             ("two names", whole, {"OutputFilter": "$['a','b']"}),
             ("one index", whole, {"OutputFilter": "$.b[1]"}),
             ("two indices", whole, {"OutputFilter": "$.b[0,1]"}),
-            ("fewer answers", left_out, {"JoinSource": "Input"}),
+            ("fewer answers", b'{"a": 1}\n{"a": "leave out"}\n', joined),
+            ("more answers", b'{"a": 1}\n{"a": "say twice"}\n', joined),
         ):
             job = batch(there, name, "filtered", body, DataProcessing=processing, BatchStrategy="MultiRecord")
             job["TransformInput"]["ContentType"] = job["TransformOutput"]["Accept"] = "application/jsonlines"
