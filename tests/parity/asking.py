@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conftest import There
 
 ROWS = b"".join(b"%d,%d,%d\n" % (3 * n + 7, n, n % 5) for n in range(40))  # label first
+ONES = b"".join(b"%d,%d,%d\n" % (n % 7 < 3, n, n % 5) for n in range(40))  # labels 0 and 1
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 REGRESSOR = {"predictor_type": "regressor", "num_models": "1", "epochs": "1", "mini_batch_size": "4"}
 
@@ -62,12 +63,27 @@ def training(there: There, beginning: str, uri: str, **members: object) -> dict:
     } | members
 
 
+def finished(there: There, job: dict) -> dict:
+    """What Describe says of a training job that was asked for, in the end."""
+    name = job["TrainingJobName"]
+    return there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+
+
 def trained(there: There, job: dict) -> dict:
     """Run a training job; what Describe says of it in the end."""
     there.sagemaker.create_training_job(**job)
-    return there.ended(
-        there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=job["TrainingJobName"]
-    )
+    return finished(there, job)
+
+
+def outcome(described: dict) -> dict:
+    """How a training job ended, and why."""
+    return {"status": described["TrainingJobStatus"], "reason": described.get("FailureReason")}
+
+
+def tried(there: There, job: dict) -> dict:
+    """A training job's refusal, or how it ended."""
+    said = there.said(there.sagemaker.create_training_job, **job)
+    return outcome(finished(there, job)) if "accepted" in said else said
 
 
 def artifact(there: There, described: dict) -> dict[str, bytes]:

@@ -7,15 +7,26 @@ import json
 import re
 import zipfile
 
-from asking import NUMBER, REGRESSOR, ROWS, artifact, channel, on_two_hosts, rows, sharded, trained, training, xgboost
+from asking import (
+    NUMBER,
+    ONES,
+    REGRESSOR,
+    ROWS,
+    artifact,
+    channel,
+    on_two_hosts,
+    outcome,
+    rows,
+    sharded,
+    trained,
+    training,
+    tried,
+    xgboost,
+)
 
 
 def ended(found: dict) -> dict:
-    return {
-        "status": found["TrainingJobStatus"],
-        "reason": found.get("FailureReason"),
-        "metrics": sorted(each["MetricName"] for each in found.get("FinalMetricDataList", [])),
-    }
+    return outcome(found) | {"metrics": sorted(each["MetricName"] for each in found.get("FinalMetricDataList", []))}
 
 
 def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str = "train", **members: object) -> dict:
@@ -23,13 +34,7 @@ def failed(there, beginning: str, body: bytes, hyperparameters: dict, name: str 
     uri = there.put(f"{beginning}/data.csv", body)
     job = training(there, beginning, uri, HyperParameters=hyperparameters, **members)
     job["InputDataConfig"] = [channel(uri, name)]
-    said = there.said(there.sagemaker.create_training_job, **job)
-    if "accepted" not in said:
-        return said
-    found = there.ended(
-        there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=job["TrainingJobName"]
-    )
-    return {"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")}
+    return tried(there, job)
 
 
 NAME = re.compile(r"\w*(?:objective|sampled_)\w*")
@@ -89,13 +94,7 @@ def test_a_gzipped_channel(there, answers):
     uri = there.put("packed/data.csv.gz", gzip.compress(ROWS))
     job = training(there, "packed", uri)
     job["InputDataConfig"] = [channel(uri, CompressionType="Gzip")]
-    said = there.said(there.sagemaker.create_training_job, **job)
-    if "accepted" in said:
-        found = there.ended(
-            there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=job["TrainingJobName"]
-        )
-        said = {"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")}
-    answers(said)
+    answers(tried(there, job))
 
 
 # Settings whose effect on the numbers is a guess; each with its kind of labels.
@@ -174,9 +173,7 @@ def numbers(there, kind: str, given: dict, **others: str) -> dict:
     lines = there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"])
     told = [line for line in lines if "#quality_metric" in line or "#early_stopping_criteria_metric" in line]
     best = [line.partition("hyperparameters: ")[2] for line in lines if "Best model found" in line]
-    return {
-        "status": found["TrainingJobStatus"],
-        "reason": found.get("FailureReason"),
+    return outcome(found) | {
         "metrics": final(found),
         "names in the log": sorted({name for line in told for name in NAME.findall(line)}),
         "no numbers": sorted({line.partition("host=algo-1, ")[2] for line in told if line.endswith("=nan")}),
@@ -260,7 +257,7 @@ def of_records(there, beginning: str, body: bytes) -> dict:
     kind = {"ContentType": "application/x-recordio-protobuf"}
     job["InputDataConfig"] = [channel(uri, **kind), channel(uri, "validation", **kind)]
     found = trained(there, job)
-    return {"status": found["TrainingJobStatus"], "reason": found.get("FailureReason"), "metrics": final(found)}
+    return outcome(found) | {"metrics": final(found)}
 
 
 def test_records_of_other_tensors(there, answers):
@@ -291,11 +288,7 @@ def test_records_of_other_tensors(there, answers):
 def test_a_file_whose_name_begins_with_a_dot(there, answers):
     there.put("dotted/.hidden.csv", b"no,number,here\n")
     uri = there.put("dotted/data.csv", ROWS).rpartition("/")[0] + "/"
-    found = trained(there, training(there, "dotted", uri))
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
-
-
-ONES = b"".join(b"%d,%d,%d\n" % (n % 7 < 3, n, n % 5) for n in range(40))  # labels 0 and 1
+    answers(outcome(trained(there, training(there, "dotted", uri))))
 
 
 def test_xgboosts_words(there, answers):

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import json
 
-from asking import REGRESSOR, ROWS, channel, image, on_two_hosts, rows, script, sharded, trained, training
+from asking import (
+    REGRESSOR,
+    ROWS,
+    channel,
+    finished,
+    image,
+    on_two_hosts,
+    outcome,
+    rows,
+    script,
+    sharded,
+    trained,
+    training,
+    tried,
+)
 
 LISTS = """
 import json, os, sys
@@ -49,16 +63,6 @@ def test_files_of_a_channel(there, answers):
     answers({"status": found["TrainingJobStatus"], "seen": seen(lines), "metrics": metrics})
 
 
-def asked(there, job: dict) -> dict:
-    """How a job ends, or its refusal."""
-    found = there.said(there.sagemaker.create_training_job, **job)
-    if "accepted" not in found:
-        return found
-    name = job["TrainingJobName"]
-    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-    return {"status": end["TrainingJobStatus"], "reason": end.get("FailureReason")}
-
-
 def test_addresses_of_s3(there, answers):
     """An input by its addresses of the web."""
     bucket, _, key = rows(there).removeprefix("s3://").partition("/")
@@ -71,7 +75,7 @@ def test_addresses_of_s3(there, answers):
         f"https://{bucket}.s3.amazonaws.com/{key}",
     ):
         job = training(there, "address", form)
-        seen[form] = asked(there, job)
+        seen[form] = tried(there, job)
         if "status" in seen[form]:
             shown = described(there, job["TrainingJobName"], "InputDataConfig")["InputDataConfig"]
             seen[form]["shown"] = shown[0]["DataSource"]["S3DataSource"]["S3Uri"]
@@ -88,7 +92,7 @@ def test_inputs_that_are_not_there(there, answers):
 
 def test_an_output_bucket_that_is_not_there(there, answers):
     place = {"S3OutputPath": f"s3://{there.bucket}-is-not-there/out"}
-    answers(asked(there, training(there, "no-output", rows(there), OutputDataConfig=place)))
+    answers(tried(there, training(there, "no-output", rows(there), OutputDataConfig=place)))
 
 
 def of_manifest(there, *names: str) -> dict:
@@ -104,10 +108,10 @@ def test_what_cannot_be_downloaded(there, answers):
     for key in ("clash/a/b.csv", "clash/a"):
         uri = there.put(key, ROWS)
     answers({
-        "not there": asked(
+        "not there": tried(
             there, training(there, "manifest", "", InputDataConfig=[of_manifest(there, "a.csv", "z.csv")])
         ),
-        "file and folder": asked(there, training(there, "clash", uri.rpartition("/")[0] + "/")),
+        "file and folder": tried(there, training(there, "clash", uri.rpartition("/")[0] + "/")),
     })  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def test_a_job_that_completes(there, answers):
     there.sagemaker.create_training_job(**job)
     name = job["TrainingJobName"]
     begins = described(there, name, "ModelArtifacts", "SecondaryStatus")
-    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    end = finished(there, job)
     stop = there.sagemaker.stop_training_job
     answers({
         "artifacts at once": begins["ModelArtifacts"] is not None,
@@ -162,7 +166,7 @@ def test_a_job_that_is_stopped(there, answers):
     there.sagemaker.create_training_job(**job)
     name = job["TrainingJobName"]
     there.sagemaker.stop_training_job(TrainingJobName=name)
-    end = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
+    end = finished(there, job)
     last = end["SecondaryStatusTransitions"][-1]
     answers({"status": end["TrainingJobStatus"], "last": (last["Status"], last.get("StatusMessage"))})
 
@@ -171,8 +175,7 @@ def test_an_entry_point_that_is_not_there(there, answers):
     job = script(there, "no-entry", LISTS, rows(there), HyperParameters={})
     algorithm = {"ContainerEntrypoint": ["/opt/nothing"], "TrainingImage": image(there, "sklearn", "1.2-1")}
     job["AlgorithmSpecification"] = {"TrainingInputMode": "File", **algorithm}
-    found = trained(there, job)
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+    answers(outcome(trained(there, job)))
 
 
 def test_metric_definitions(there, answers):
@@ -188,8 +191,7 @@ def test_metric_definitions(there, answers):
 
 def test_a_script_that_fails(there, answers):
     """What the job's reason says of the command that was run."""
-    found = trained(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+    answers(outcome(trained(there, script(there, "fails", "import sys\nsys.exit(3)\n", rows(there)))))
 
 
 def test_a_pipe_of_what_is_not_compressed(there, answers):
@@ -197,8 +199,7 @@ def test_a_pipe_of_what_is_not_compressed(there, answers):
     job = training(there, "not-packed", rows(there))
     job["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
     job["InputDataConfig"][0]["CompressionType"] = "Gzip"
-    found = trained(there, job)
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+    answers(outcome(trained(there, job)))
 
 
 # Reads each channel twice, and says what lies beside the FIFOs meanwhile.
@@ -236,14 +237,11 @@ def test_a_pipe_from_inside(there, answers):
     job["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
     there.sagemaker.create_training_job(**job)
     there.put("listed/c.csv", b"c")
-    name = job["TrainingJobName"]
-    found = there.ended(there.sagemaker.describe_training_job, "TrainingJobStatus", TrainingJobName=name)
-    lines = there.lines("/aws/sagemaker/TrainingJobs", name)
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason"), "seen": seen(lines)})
+    found = finished(there, job)
+    answers(outcome(found) | {"seen": seen(there.lines("/aws/sagemaker/TrainingJobs", job["TrainingJobName"]))})
 
 
 def test_a_host_without_an_object(there, answers):
     """One object for two hosts."""
     uri = rows(there)
-    found = on_two_hosts(there, training(there, "hosts", uri, InputDataConfig=[sharded(uri)]))
-    answers({"status": found["TrainingJobStatus"], "reason": found.get("FailureReason")})
+    answers(outcome(on_two_hosts(there, training(there, "hosts", uri, InputDataConfig=[sharded(uri)]))))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from asking import NUMBER, ROWS, image, rows, served_by, served_script, trained, training, xgboost
+from asking import NUMBER, ONES, ROWS, image, rows, served_by, served_script, trained, training, xgboost
 
 BATCH = b"1,2\n3,4\n"
 
@@ -85,8 +85,7 @@ def test_a_batch_that_asks_for_no_format(there, model, answers):
 
 def test_a_classifiers_answers(there, answers):
     """In the format that it has unless asked otherwise, in CSV, and in JSON lines."""
-    classes = there.put("classes/train.csv", b"".join(b"%d,%d,%d\n" % (n % 7 < 3, n, n % 5) for n in range(40)))
-    job = training(there, "classifier", classes)
+    job = training(there, "classifier", there.put("classes/train.csv", ONES))
     job["HyperParameters"] = job["HyperParameters"] | {"predictor_type": "binary_classifier"}
     container = served_by(there, trained(there, job)["ModelArtifacts"]["S3ModelArtifacts"])
     with model_of(there, "classifier", container) as name:

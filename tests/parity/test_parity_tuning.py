@@ -6,8 +6,8 @@ import pytest
 from asking import NUMBER, REGRESSOR, channel, image, rows, script
 
 
-def tuning(there, uri: str, **members: object) -> dict:
-    """The members of a CreateHyperParameterTuningJob."""
+def tuning(there, uri: str, seconds: int = 300, **members: object) -> dict:
+    """The members of a CreateHyperParameterTuningJob, each of whose jobs may take so many seconds."""
     config = {
         "Strategy": "Random",
         "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "test:mse"},
@@ -23,7 +23,7 @@ def tuning(there, uri: str, **members: object) -> dict:
         "InputDataConfig": [channel(uri), channel(uri, "test")],
         "OutputDataConfig": {"S3OutputPath": f"s3://{there.bucket}/course/parity/out"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
     }
     name = there.name("t")
     there.names[name] = "<tuning>"
@@ -43,14 +43,8 @@ def test_tuning_jobs_that_are_refused(there, answers):
     def ranged(kind: str, **range_: object) -> dict:
         return asked(ParameterRanges={f"{kind}ParameterRanges": [range_]})
 
-    many = tuning(there, uri)
-    many["TrainingJobDefinition"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
-
     def limited(jobs: int, at_once: int) -> dict:
-        limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": at_once}
-        config = many["HyperParameterTuningJobConfig"] | {"ResourceLimits": limits}
-        members = {"HyperParameterTuningJobName": there.name("t"), "HyperParameterTuningJobConfig": config}
-        return there.said(there.sagemaker.create_hyper_parameter_tuning_job, **many | members)
+        return asked(seconds=1, ResourceLimits={"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": at_once})
 
     answers({
         "more jobs than 750": limited(751, 1),
@@ -108,11 +102,9 @@ def test_the_tunable_hyperparameters(there, answers):
         range_ = {"Values": [value]} if kind == "Categorical" else {"MinValue": value, "MaxValue": f"{value}1"}
         if kind == "Integer":
             range_["MaxValue"] = "8"
-        job = tuning(there, uri, ParameterRanges={f"{kind}ParameterRanges": [{"Name": name} | range_]})
-        fixed = {key: fixed for key, fixed in REGRESSOR.items() if key != name}
-        job["TrainingJobDefinition"] |= {
-            "StaticHyperParameters": fixed, "StoppingCondition": {"MaxRuntimeInSeconds": 1}
-        }  # fmt: skip
+        job = tuning(there, uri, seconds=1, ParameterRanges={f"{kind}ParameterRanges": [{"Name": name} | range_]})
+        fixed = {key: value for key, value in REGRESSOR.items() if key != name}
+        job["TrainingJobDefinition"]["StaticHyperParameters"] = fixed
         seen[name] = there.said(there.sagemaker.create_hyper_parameter_tuning_job, **job)
         if "accepted" in seen[name]:
             there.sagemaker.stop_hyper_parameter_tuning_job(
