@@ -45,9 +45,7 @@ def csv(x, y) -> bytes:
     return text.getvalue().encode()
 
 
-def channel(
-    uri: str, channel_name: str = "train", kind: str = "S3Prefix", content_type: str | None = "text/csv"
-):
+def channel(uri: str, channel_name: str = "train", kind: str = "S3Prefix", content_type: str | None = "text/csv"):
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     found = {"ChannelName": channel_name, "DataSource": {"S3DataSource": source}}
     return found | ({"ContentType": content_type} if content_type else {})
@@ -144,9 +142,7 @@ def check_shape(value, shape, where: str) -> None:
     kind = shape.type_name
     if kind == "structure":
         assert set(value) <= set(shape.members), f"{where} has {set(value) - set(shape.members)}"
-        assert set(shape.required_members) <= set(value), (
-            f"{where} lacks {set(shape.required_members) - set(value)}"
-        )
+        assert set(shape.required_members) <= set(value), f"{where} lacks {set(shape.required_members) - set(value)}"
         for member, item in value.items():
             check_shape(item, shape.members[member], f"{where}.{member}")
     elif kind == "list":

@@ -215,9 +215,7 @@ def test_manifests_that_are_none(account, sagemaker, s3, bucket, body):
     key = f"manifests/{name('none')}"
     s3.put_object(Bucket=bucket, Key=key, Body=body)
     place = channel(f"s3://{bucket}/{key}", kind="ManifestFile")
-    code, message = refusal(
-        sagemaker.create_training_job, **definition(account, name("m"), place, bucket=bucket)
-    )
+    code, message = refusal(sagemaker.create_training_job, **definition(account, name("m"), place, bucket=bucket))
     assert code == "ValidationException"
     assert f"s3://{bucket}/{key}" in message or "http://x/" in message
 
@@ -230,9 +228,7 @@ def test_a_manifest_of_objects_that_are_not_there(account, sagemaker, s3, bucket
         f"s3://{bucket}/manifests/not-there",
     ):
         place = channel(uri, kind="ManifestFile")
-        code, message = refusal(
-            sagemaker.create_training_job, **definition(account, name("m"), place, bucket=bucket)
-        )
+        code, message = refusal(sagemaker.create_training_job, **definition(account, name("m"), place, bucket=bucket))
         assert code == "ValidationException"
         assert message.startswith(f'No S3 objects found under S3 URL "{uri}" given in input data source.')
 
@@ -256,10 +252,7 @@ def refused(account, sagemaker, s3, bucket):
                 place = place[0] if isinstance(place, list) else place
             place[first] = value
         found = refusal(sagemaker.create_training_job, **params)
-        assert (
-            refusal(sagemaker.describe_training_job, TrainingJobName=job)[1]
-            == "Requested resource not found."
-        )
+        assert refusal(sagemaker.describe_training_job, TrainingJobName=job)[1] == "Requested resource not found."
         return found
 
     return call
@@ -343,9 +336,7 @@ def test_a_name_that_cannot_be(account, sagemaker, bucket):
 def test_two_channels_of_one_name(account, sagemaker, s3, bucket):
     s3.put_object(Bucket=bucket, Key="good/train.csv", Body=GOOD)
     twice = [channel(f"s3://{bucket}/good/")] * 2
-    code, message = refusal(
-        sagemaker.create_training_job, **definition(account, name("twice"), *twice, bucket=bucket)
-    )
+    code, message = refusal(sagemaker.create_training_job, **definition(account, name("twice"), *twice, bucket=bucket))
     assert code == "ValidationException" and "'train'" in message
 
 

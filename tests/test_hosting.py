@@ -244,9 +244,7 @@ def test_payloads_that_cannot_be_evaluated(account, once, endpoint, body, conten
         'Received client error (400) from primary with message "unable to evaluate payload provided". '
         f"See {link} in account {account.account.account_id} for more information."
     )
-    group = (
-        f"arn:aws:logs:us-east-1:{account.account.account_id}:log-group:/aws/sagemaker/Endpoints/{endpoint}"
-    )
+    group = f"arn:aws:logs:us-east-1:{account.account.account_id}:log-group:/aws/sagemaker/Endpoints/{endpoint}"
     assert response["LogStreamArn"].startswith(f"{group}:log-stream:variant-0/i-")
 
 
@@ -260,9 +258,7 @@ def test_payloads_that_cannot_be_evaluated(account, once, endpoint, body, conten
 )
 def test_formats_that_the_model_does_not_know(once, endpoint, given, status):
     response = model_error(once.invoke_endpoint, EndpointName=endpoint, Body=as_csv(X), **given)
-    assert (
-        response["OriginalStatusCode"] == status and "image/png" in response["OriginalMessage"] or not given
-    )
+    assert response["OriginalStatusCode"] == status and "image/png" in response["OriginalMessage"] or not given
 
 
 def test_what_the_runtime_refuses(account, once, endpoint):
@@ -285,9 +281,7 @@ def test_the_log_of_an_endpoint(once, endpoint):
     lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
     assert stream["logStreamName"].startswith("variant-0/i-")
     assert lines[:2] == ["loading model...", "...model loaded."]
-    assert (
-        "feature dimension of the input: 2 does not match the feature dimension of the model: 3" in lines[-1]
-    )
+    assert "feature dimension of the input: 2 does not match the feature dimension of the model: 3" in lines[-1]
 
 
 # Descriptions and lists
@@ -329,9 +323,7 @@ def test_lists(sagemaker, hosts, artifact, kind):
         names = [hosts.config(model) for model in names]
     first = checked(sagemaker, f"List{kind}s")
     assert len(first[f"{kind}s"]) == 10 and first["NextToken"]
-    paginator = sagemaker.get_paginator(
-        {"Model": "list_models", "EndpointConfig": "list_endpoint_configs"}[kind]
-    )
+    paginator = sagemaker.get_paginator({"Model": "list_models", "EndpointConfig": "list_endpoint_configs"}[kind])
 
     def listed(**filters):
         pages = paginator.paginate(PaginationConfig={"PageSize": 5}, **filters)
@@ -346,9 +338,7 @@ def test_lists(sagemaker, hosts, artifact, kind):
 def test_the_list_of_endpoints(sagemaker, endpoint):
     listed = checked(sagemaker, "ListEndpoints", NameContains=endpoint, StatusEquals="InService")["Endpoints"]
     body = sagemaker.describe_endpoint(EndpointName=endpoint)
-    assert (
-        listed == [{member: body[member] for member in listed[0]}] and listed[0]["EndpointName"] == endpoint
-    )
+    assert listed == [{member: body[member] for member in listed[0]}] and listed[0]["EndpointName"] == endpoint
     assert sagemaker.list_endpoints(NameContains=endpoint, StatusEquals="Failed")["Endpoints"] == []
 
 
@@ -403,10 +393,7 @@ def test_names_that_are_unknown(account, sagemaker):
     params = {"EndpointName": "x", "EndpointConfigName": "not-there"}
     assert "Could not find endpoint configuration" in refusal(sagemaker.create_endpoint, **params)[1]
     params = {"EndpointConfigName": "x", "ProductionVariants": [variant("not-there")]}
-    assert (
-        f'Could not find model "{base}:model/not-there".'
-        == refusal(sagemaker.create_endpoint_config, **params)[1]
-    )
+    assert f'Could not find model "{base}:model/not-there".' == refusal(sagemaker.create_endpoint_config, **params)[1]
 
 
 # Requests that are refused
@@ -437,9 +424,7 @@ def test_models_that_cannot_be(account, sagemaker, bucket, change, words):
     params = {"ModelName": name("no"), "ExecutionRoleArn": account.account.role_arn} | change
     code, message = refusal(sagemaker.create_model, **params)
     assert code == "ValidationException" and words in message
-    assert refusal(sagemaker.describe_model, ModelName=params["ModelName"])[1].startswith(
-        "Could not find model"
-    )
+    assert refusal(sagemaker.describe_model, ModelName=params["ModelName"])[1].startswith("Could not find model")
 
 
 def test_a_model_needs_a_role_of_this_account(sagemaker):
@@ -472,10 +457,7 @@ def test_configurations_that_cannot_be(sagemaker, hosts, artifact):
     assert "unique" in refusal(sagemaker.create_endpoint_config, **params)[1]
     params["ProductionVariants"] = [variant(model)]
     output = {"OutputConfig": {"S3OutputPath": "s3://a/b"}}
-    assert (
-        "AsyncInferenceConfig"
-        in refusal(sagemaker.create_endpoint_config, **params, AsyncInferenceConfig=output)[1]
-    )
+    assert "AsyncInferenceConfig" in refusal(sagemaker.create_endpoint_config, **params, AsyncInferenceConfig=output)[1]
 
 
 # Artifacts
@@ -535,9 +517,7 @@ def test_artifacts_that_cannot_be_served(account, sagemaker, once, hosts, s3, bu
         )
         events = boto3.client("logs").filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")
         log = "\n".join(event["message"] for event in events["events"])
-        assert (
-            "The model cannot be loaded: " in log and "model_algo-1" in log and str(account.folder) not in log
-        )
+        assert "The model cannot be loaded: " in log and "model_algo-1" in log and str(account.folder) not in log
     assert not list(account.folder.rglob("outside"))
     code, message = refusal(once.invoke_endpoint, EndpointName=endpoint, Body=b"1", ContentType=CSV)
     assert code == "ValidationError" and "Failed" in message
@@ -568,10 +548,7 @@ def test_an_endpoint_outlives_what_it_was_made_of(sagemaker, runtime, once, host
     sagemaker.delete_model(ModelName=model)
     sagemaker.delete_endpoint_config(EndpointConfigName=config)
     s3.delete_object(Bucket=bucket, Key="artifacts/short-lived")
-    assert (
-        runtime.invoke_endpoint(EndpointName=endpoint, Body=as_csv(X[:1]), ContentType=CSV)["ContentType"]
-        == JSON
-    )
+    assert runtime.invoke_endpoint(EndpointName=endpoint, Body=as_csv(X[:1]), ContentType=CSV)["ContentType"] == JSON
     sagemaker.delete_endpoint(EndpointName=endpoint)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=endpoint, WaiterConfig={"Delay": 0.05})
     assert "not found" in refusal(once.invoke_endpoint, EndpointName=endpoint, Body=b"1")[1]
@@ -635,9 +612,7 @@ def test_two_variants_share_the_requests(sagemaker, runtime, hosts, artifact):
 def test_the_whole_of_a_refused_deployment(sagemaker, hosts, artifact):
     config = hosts.config(hosts.model(artifact))
     policy = {
-        "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-        }
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
     }
     params = {"EndpointName": "no", "EndpointConfigName": config, "DeploymentConfig": policy}
     assert "DeploymentConfig" in refusal(sagemaker.create_endpoint, **params)[1]

@@ -42,9 +42,7 @@ def trained(account, sagemaker, s3, bucket) -> str:
     """The address of a Linear Learner model."""
     s3.put_object(Bucket=bucket, Key="serial/train.csv", Body=csv(X, Y))
     job = name("serial")
-    sagemaker.create_training_job(
-        **definition(account, job, channel(f"s3://{bucket}/serial/train.csv"), bucket=bucket)
-    )
+    sagemaker.create_training_job(**definition(account, job, channel(f"s3://{bucket}/serial/train.csv"), bucket=bucket))
     return ended(sagemaker, job)["ModelArtifacts"]["S3ModelArtifacts"]
 
 

@@ -49,8 +49,10 @@ def submit(sagemaker, account, bucket, *channels, **members):
 
 
 def log_of(job):
-    pages = boto3.client("logs").get_paginator("filter_log_events").paginate(
-        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/"
+    pages = (
+        boto3.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
     )
     return [event["message"] for page in pages for event in page["events"]]
 
@@ -138,9 +140,7 @@ def test_a_job_with_a_fifo_that_nobody_opens_again_can_be_stopped(sagemaker, acc
 )
 def test_what_a_mode_has_not_is_refused(sagemaker, account, bucket, places, members, words):
     channel = plain_channel(f"{places}csv/") | members
-    sentence = refusal(
-        sagemaker.create_training_job, **definition(account, name("modes"), channel, bucket=bucket)
-    )[1]
+    sentence = refusal(sagemaker.create_training_job, **definition(account, name("modes"), channel, bucket=bucket))[1]
     assert all(word in sentence for word in words)
 
 

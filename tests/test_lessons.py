@@ -180,9 +180,7 @@ def test_regenerate_takes_a_picture_whose_pixels_changed_and_no_other(tmp_path: 
     assert nbformat.read(path, as_version=4).cells[0].outputs[0].data != data
 
 
-def test_regenerate_does_not_write_a_notebook_with_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_regenerate_does_not_write_a_notebook_with_an_error(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = put(tmp_path, "00_start_here", "x = 1", "1 / 0")
     before = path.read_bytes()
     assert regenerate([path], MASKS, tmp_path) == 1

@@ -91,9 +91,7 @@ def coefficients(base):
 
 
 def metric_lines(log):
-    return [
-        json.loads(line.removeprefix("#metrics ")) for line in log.splitlines() if line.startswith("#metrics ")
-    ]
+    return [json.loads(line.removeprefix("#metrics ")) for line in log.splitlines() if line.startswith("#metrics ")]
 
 
 def objectives(log, name):

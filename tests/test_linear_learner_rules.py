@@ -72,8 +72,7 @@ VALUES = {
     "unbias_label": SWITCH_OR_AUTO,
     "num_point_for_scaler": COUNT,
     "binary_classifier_model_selection_criteria": (
-        "accuracy f_beta f1 precision_at_target_recall recall_at_target_precision "
-        "loss_function cross_entropy_loss",
+        "accuracy f_beta f1 precision_at_target_recall recall_at_target_precision loss_function cross_entropy_loss",
         "auto auc",
     ),
     "target_recall": SHARE,
@@ -94,11 +93,7 @@ VALUES = {
 def test_the_table_is_complete():
     private = {name for name in RULES if name.startswith("_")}
     assert set(VALUES) == set(RULES) - private - {"predictor_type"}
-    sdk = {
-        attribute.name
-        for attribute in vars(LinearLearner).values()
-        if type(attribute).__name__ == "Hyperparameter"
-    }
+    sdk = {attribute.name for attribute in vars(LinearLearner).values() if type(attribute).__name__ == "Hyperparameter"}
     assert sdk <= set(RULES)
     assert len(sdk) > 35
 
@@ -242,9 +237,7 @@ def test_given_values_move_the_drawn_models():
     assert given.l1 == pytest.approx(np.multiply(auto.l1, 10))
     assert set(given.wd) == {0}
     assert (given.step, given.factor, given.optimizer) == (auto.step, auto.factor, auto.optimizer)
-    schedule = Grid.build(
-        multiclass(lr_scheduler_step="20", lr_scheduler_factor="0.5", lr_scheduler_minimum_lr="1e-4")
-    )
+    schedule = Grid.build(multiclass(lr_scheduler_step="20", lr_scheduler_factor="0.5", lr_scheduler_minimum_lr="1e-4"))
     assert schedule.step[0] == 20 and min(schedule.step) >= 20 and max(schedule.step) <= 2000
     assert schedule.factor[0] == 0.5 and min(schedule.factor) >= 0
     assert schedule.minimum_lr == pytest.approx(np.multiply(auto.minimum_lr, 10))

@@ -85,9 +85,7 @@ def test_streams_of_a_prefix(logs, group):
     assert "firstEventTimestamp" not in found[0]
     found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix="job_1")["logStreams"]
     assert [stream["logStreamName"] for stream in found] == ["job_1/algo-1"]  # an underscore is no wildcard
-    code, _ = refusal(
-        logs.describe_log_streams, logGroupName=group, logStreamNamePrefix="job", orderBy="LastEventTime"
-    )
+    code, _ = refusal(logs.describe_log_streams, logGroupName=group, logStreamNamePrefix="job", orderBy="LastEventTime")
     assert code == "InvalidParameterException"
 
 
@@ -134,15 +132,11 @@ def test_reading_backward_ends_with_the_same_token(logs, group):
 def test_two_streams_do_not_mix(logs, group):
     put(logs, group, "one", ["1a", "1b"])
     put(logs, group, "two", ["2a", "2b"])
-    logs.put_log_events(
-        logGroupName=group, logStreamName="one", logEvents=[{"timestamp": NOW + 9, "message": "1c"}]
-    )
+    logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=[{"timestamp": NOW + 9, "message": "1c"}])
     for stream, expected in (("one", ["1a", "1b", "1c"]), ("two", ["2a", "2b"])):
         page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, limit=3)
         assert texts(page["events"]) == expected
-        back = logs.get_log_events(
-            logGroupName=group, logStreamName=stream, nextToken=page["nextBackwardToken"]
-        )
+        back = logs.get_log_events(logGroupName=group, logStreamName=stream, nextToken=page["nextBackwardToken"])
         assert back["events"] == []
 
 
@@ -198,9 +192,7 @@ def test_events_of_several_streams(logs, group):
     found = checked(logs, "FilterLogEvents", logGroupName=group, logStreamNamePrefix="a/")["events"]
     assert {event["logStreamName"] for event in found} == {"a/1", "a/2"} and len(found) == 4
     assert len({event["eventId"] for event in found}) == 4
-    found = logs.filter_log_events(logGroupName=group, logStreamNames=["a/1", "b/1"], filterPattern="y")[
-        "events"
-    ]
+    found = logs.filter_log_events(logGroupName=group, logStreamNames=["a/1", "b/1"], filterPattern="y")["events"]
     assert texts(found) == ["a/1 y", "b/1 y"]
     both = {"logStreamNamePrefix": "a", "logStreamNames": ["a/1"]}
     assert refusal(logs.filter_log_events, logGroupName=group, **both)[0] == "InvalidParameterException"

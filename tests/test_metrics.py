@@ -162,9 +162,7 @@ def test_metrics_are_listed(cloudwatch):
         pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=namespace, **filters)
         return [(metric["MetricName"], metric["Dimensions"]) for page in pages for metric in page["Metrics"]]
 
-    assert sorted(listed(), key=str) == sorted(
-        [("m0", HOST), ("m0", []), ("m1", HOST), ("m2", HOST)], key=str
-    )
+    assert sorted(listed(), key=str) == sorted([("m0", HOST), ("m0", []), ("m1", HOST), ("m2", HOST)], key=str)
     assert listed(MetricName="m1") == [("m1", HOST)]
     assert len(listed(Dimensions=[{"Name": "Host"}])) == len(listed(Dimensions=HOST)) == 3
     assert listed(Dimensions=[{"Name": "Host", "Value": "algo-2"}]) == []

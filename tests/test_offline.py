@@ -110,9 +110,7 @@ def test_a_lesson(guarded, tmp_path):
     script = tmp_path / "lesson.py"
     script.write_text("\n".join(cell.source for cell in cells if cell.cell_type == "code") + CONTROL)
     environment = {**place.environment, "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        [sys.executable, script], env=environment, cwd=LESSON.parent, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, script], env=environment, cwd=LESSON.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "no trained model found: training one now" in done.stdout
     assert "the block ended with: something went wrong in the middle\nnothing is running\ndone\n" in done.stdout

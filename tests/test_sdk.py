@@ -181,9 +181,7 @@ def test_attach_and_deploy_by_the_sdk_alone(course, learner, s3):
         found = [each["score"] for each in predictor.predict(X[:5])["predictions"]]
         np.testing.assert_allclose(found, scores(*coefficients(s3, learner.model_data))[:5], rtol=3e-7)
         config = client.describe_endpoint(EndpointName=predictor.endpoint_name)["EndpointConfigName"]
-        model = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0][
-            "ModelName"
-        ]
+        model = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]["ModelName"]
     finally:
         predictor.delete_model()
         predictor.delete_endpoint()
@@ -218,9 +216,7 @@ def test_csv_through_the_estimator_with_its_log(course, uri, s3, capsys):
     formats = {"serializer": CSVSerializer(), "deserializer": JSONDeserializer()}
     with course.endpoint(fitted, **MACHINE, **formats) as predictor:
         answer = predictor.predict(X)
-    np.testing.assert_allclose(
-        [each["score"] for each in answer["predictions"]], scores(weights, bias), rtol=3e-7
-    )
+    np.testing.assert_allclose([each["score"] for each in answer["predictions"]], scores(weights, bias), rtol=3e-7)
 
 
 @pytest.mark.parametrize("logs", [True, False])
@@ -247,9 +243,7 @@ def test_a_failed_job_cannot_be_deployed(course, uri):
 
 def test_input_that_is_not_there(course):
     with pytest.raises(ClientError, match="No S3 objects found under S3 URL"):
-        estimator(course).fit(
-            {"train": TrainingInput(f"{course.output_path}/nothing", content_type="text/csv")}
-        )
+        estimator(course).fit({"train": TrainingInput(f"{course.output_path}/nothing", content_type="text/csv")})
 
 
 def test_fit_without_waiting(course, uri):
@@ -381,9 +375,7 @@ def test_show_running(account, alone, learner, bucket, s3, capsys):
     assert capsys.readouterr().out == "nothing is running\n"
 
 
-def test_clean_up_deletes_what_is_the_user_s(
-    account, course, alone, learner, bucket, s3, capsys, monkeypatch
-):
+def test_clean_up_deletes_what_is_the_user_s(account, course, alone, learner, bucket, s3, capsys, monkeypatch):
     monkeypatch.setattr("utils.sweep.POLL", 0.02)
     client = alone.session.sagemaker_client
     job, other_job = endless(account, alone, bucket, s3), endless(account, course, bucket, s3)
@@ -408,9 +400,7 @@ def test_clean_up_deletes_what_is_the_user_s(
             ],
             Tags=tags,
         )
-    client.create_endpoint(
-        EndpointName=mine, EndpointConfigName=mine, Tags=kernel.tags
-    )  # it may be Creating yet
+    client.create_endpoint(EndpointName=mine, EndpointConfigName=mine, Tags=kernel.tags)  # it may be Creating yet
     capsys.readouterr()
     clean_up(alone)
     lines = capsys.readouterr().out.splitlines()

@@ -30,8 +30,15 @@ def shipped(monkeypatch):
 
 def insurance(**changed):
     """An insurance.csv of 12 rows; `changed` replaces values of its second row (line 3)."""
-    row = {"age": 40, "sex": "male", "bmi": 31.5, "children": 2, "smoker": "no", "region": "southeast",
-           "charges": 7000.25}
+    row = {
+        "age": 40,
+        "sex": "male",
+        "bmi": 31.5,
+        "children": 2,
+        "smoker": "no",
+        "region": "southeast",
+        "charges": 7000.25,
+    }
     table = pd.DataFrame([row] * 12).astype(object)
     for column, value in changed.items():
         table.loc[1, column] = value
@@ -86,15 +93,18 @@ def test_the_public_files_drop_in(name, rows, monkeypatch):
     assert len(table) == rows and list(table) == list(shipped)
 
 
-@pytest.mark.parametrize("text", [
-    pytest.param("\ufeff" + SALARY, id="a byte order mark"),
-    pytest.param(SALARY.replace("\n", "\r\n"), id="Windows line ends"),
-    pytest.param(SALARY.rstrip("\n"), id="no last line end"),
-    pytest.param(SALARY + "\n , \n\n", id="blank lines"),
-    pytest.param(SALARY.replace(",", " , "), id="spaces"),
-    pytest.param(re.sub(r"\n(?=.)", "\nAda,", "Name," + SALARY), id="a column more"),
-    pytest.param(re.sub(r"(.*),(.*)", r'"\2","\1"', SALARY), id="quotes, other order"),
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\ufeff" + SALARY, id="a byte order mark"),
+        pytest.param(SALARY.replace("\n", "\r\n"), id="Windows line ends"),
+        pytest.param(SALARY.rstrip("\n"), id="no last line end"),
+        pytest.param(SALARY + "\n , \n\n", id="blank lines"),
+        pytest.param(SALARY.replace(",", " , "), id="spaces"),
+        pytest.param(re.sub(r"\n(?=.)", "\nAda,", "Name," + SALARY), id="a column more"),
+        pytest.param(re.sub(r"(.*),(.*)", r'"\2","\1"', SALARY), id="quotes, other order"),
+    ],
+)
 def test_harmless_differences_are_read(folder, text):
     (folder / "salary.csv").write_bytes(text.encode())
     table = load("salary")

@@ -117,15 +117,13 @@ def test_the_artifact_lies_where_the_job_says(job, bucket, s3):
 
 def events(job):
     logs = boto3.client("logs")
-    streams = logs.describe_log_streams(
-        logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job['TrainingJobName']}/"
-    )
+    streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job['TrainingJobName']}/")
     (stream,) = streams["logStreams"]
     begun = int(stream["logStreamName"].removeprefix(f"{job['TrainingJobName']}/algo-1-"))
     assert int(job["TrainingStartTime"].timestamp()) <= begun <= job["TrainingEndTime"].timestamp()
-    found = logs.get_log_events(
-        logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"], startFromHead=True
-    )["events"]
+    found = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"], startFromHead=True)[
+        "events"
+    ]
     assert stream["firstEventTimestamp"] == found[0]["timestamp"]
     assert stream["lastEventTimestamp"] == found[-1]["timestamp"]
     return found
@@ -165,9 +163,7 @@ def test_training_job_analytics_reads_the_metrics(job, account):
     frame = TrainingJobAnalytics(job["TrainingJobName"], sagemaker_session=session).dataframe()
     final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     assert set(frame.metric_name) == set(final)
-    assert frame.query("metric_name == 'validation:mse'").value.iloc[-1] == pytest.approx(
-        final["validation:mse"]
-    )
+    assert frame.query("metric_name == 'validation:mse'").value.iloc[-1] == pytest.approx(final["validation:mse"])
     chosen = TrainingJobAnalytics(job["TrainingJobName"], ["train:progress"], session).dataframe()
     assert set(chosen.metric_name) == {"train:progress"} and chosen.value.between(33, 100).all()
 
@@ -290,9 +286,7 @@ def begun(sagemaker, job: str) -> None:
 
 def test_a_job_is_stopped(account, sagemaker, bucket, uri):
     job = name("stopped")
-    sagemaker.create_training_job(
-        **definition(account, job, channel(uri), bucket=bucket, hyperparameters=ENDLESS)
-    )
+    sagemaker.create_training_job(**definition(account, job, channel(uri), bucket=bucket, hyperparameters=ENDLESS))
     begun(sagemaker, job)
     if os.path.isdir("/proc"):
         wait_until(lambda: running(job), bool, "the job's process")
@@ -322,9 +316,7 @@ def test_a_job_is_stopped(account, sagemaker, bucket, uri):
 def test_a_job_that_is_stopped_at_once_never_trains(account, sagemaker, bucket, uri):
     jobs = [name("at-once") for _ in range(6)]
     for job in jobs:
-        sagemaker.create_training_job(
-            **definition(account, job, channel(uri), bucket=bucket, hyperparameters=ENDLESS)
-        )
+        sagemaker.create_training_job(**definition(account, job, channel(uri), bucket=bucket, hyperparameters=ENDLESS))
     for job in reversed(jobs):
         sagemaker.stop_training_job(TrainingJobName=job)
     for job in jobs:
@@ -376,9 +368,7 @@ def test_tags(job, sagemaker):
     arn = job["TrainingJobArn"]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "owner", "Value": "tests"}]
     added = [{"Key": f"key-{number:02d}", "Value": str(number)} for number in range(12)]
-    answer = checked(
-        sagemaker, "AddTags", ResourceArn=arn, Tags=[*added, {"Key": "owner", "Value": "nobody"}]
-    )
+    answer = checked(sagemaker, "AddTags", ResourceArn=arn, Tags=[*added, {"Key": "owner", "Value": "nobody"}])
     assert {"Key": "owner", "Value": "nobody"} in answer["Tags"]
     pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
     found = [tag for page in pages for tag in page["Tags"]]
@@ -473,13 +463,9 @@ def test_a_list_s_filters(many, sagemaker):
     assert set(before) | set(after) == set(jobs) and names[6] in before and names[6] in after
     assert names[0] in before and names[13] in after
     modified = listed(sagemaker, stem, LastModifiedTimeAfter=middle["LastModifiedTime"])
-    assert set(modified) == {
-        job for job in jobs if jobs[job]["LastModifiedTime"] >= middle["LastModifiedTime"]
-    }
+    assert set(modified) == {job for job in jobs if jobs[job]["LastModifiedTime"] >= middle["LastModifiedTime"]}
     modified = listed(sagemaker, stem, LastModifiedTimeBefore=middle["LastModifiedTime"])
-    assert set(modified) == {
-        job for job in jobs if jobs[job]["LastModifiedTime"] <= middle["LastModifiedTime"]
-    }
+    assert set(modified) == {job for job in jobs if jobs[job]["LastModifiedTime"] <= middle["LastModifiedTime"]}
 
 
 def test_a_page_follows_what_has_left_the_list(many, sagemaker):

@@ -154,9 +154,7 @@ def test_properties_are_retained_where_asked(place, endpoint):
         {"VariantName": "blue", "DesiredWeight": 0.0, "DesiredInstanceCount": 3},
         {"VariantName": "green", "DesiredWeight": 5.0},
     ]
-    place.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=endpoint, DesiredWeightsAndCapacities=changes
-    )
+    place.sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=changes)
     assert shown() == [(3, 0.0), (1, 5.0)]
     assert {place.ask(endpoint)["name"] for _ in range(12)} == {"green"}
     kept = {"RetainAllVariantProperties": True}
@@ -258,8 +256,6 @@ def test_by_the_sdk(place, endpoint):
         sagemaker_runtime_client=place.runtime,
     )
     predictor = sdk.Predictor(endpoint, session)
-    predictor.update_endpoint(
-        model_name="green", initial_instance_count=2, instance_type="ml.m5.large", wait=False
-    )
+    predictor.update_endpoint(model_name="green", initial_instance_count=2, instance_type="ml.m5.large", wait=False)
     (variant,) = place.ready(endpoint)["ProductionVariants"]
     assert variant["CurrentInstanceCount"] == 2 and b'"name": "green"' in predictor.predict(b"tell")

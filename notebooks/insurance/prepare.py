@@ -44,9 +44,7 @@ def prepare(table: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], ColumnTransfo
     """
     X, y = add_interaction(table.drop(columns=TARGET)), table[TARGET]
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=SEED)
-    X_train, X_validation, y_train, y_validation = train_test_split(
-        X_train, y_train, test_size=0.2, random_state=SEED
-    )
+    X_train, X_validation, y_train, y_validation = train_test_split(X_train, y_train, test_size=0.2, random_state=SEED)
     encoder = make_encoder(NUMBERS).fit(X_train)
     parts = {"train": (X_train, y_train), "validation": (X_validation, y_validation), "test": (X_test, y_test)}
     return {name: encoder.transform(X).pipe(_target_first, y) for name, (X, y) in parts.items()}, encoder

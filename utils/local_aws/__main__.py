@@ -35,9 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         "run", help="run a command (a script, a notebook, the AWS CLI, a shell) against the account"
     )
     run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
-    logs = commands.add_parser(
-        "logs", help="show what a job or an endpoint logged, or the account's process itself"
-    )
+    logs = commands.add_parser("logs", help="show what a job or an endpoint logged, or the account's process itself")
     logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
     page = commands.add_parser("page", help="look at the account in a browser: jobs, endpoints, logs, objects")
     page.add_argument("--print", action="store_true", help="print the page's link and open nothing")

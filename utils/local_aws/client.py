@@ -53,23 +53,27 @@ class Connection:
         past = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
         no_proxy = ",".join([*loopback, *(each for each in past.split(",") if each and each not in loopback)])
         paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(SHIM)]
-        return variables | {
-            "AWS_ACCESS_KEY_ID": self.account.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.account.secret_access_key,
-            "AWS_SESSION_TOKEN": self.account.session_token,
-            "AWS_REGION": self.account.region,
-            "AWS_DEFAULT_REGION": self.account.region,
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_CONFIG_FILE": str(empty),
-            "AWS_SHARED_CREDENTIALS_FILE": str(empty),
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(empty),
-            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(empty),
-            "NO_PROXY": no_proxy,
-            "no_proxy": no_proxy,
-            "PYTHONPATH": os.pathsep.join([str(SHIM), *paths]),
-            "LOCAL_AWS_STATE": str(self.folder),
-        } | {name: value for name, value in settings().items() if value}  # paths from whatever folder
+        return (
+            variables
+            | {
+                "AWS_ACCESS_KEY_ID": self.account.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": self.account.secret_access_key,
+                "AWS_SESSION_TOKEN": self.account.session_token,
+                "AWS_REGION": self.account.region,
+                "AWS_DEFAULT_REGION": self.account.region,
+                "AWS_ENDPOINT_URL": self.url,
+                "AWS_CONFIG_FILE": str(empty),
+                "AWS_SHARED_CREDENTIALS_FILE": str(empty),
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(empty),
+                "SAGEMAKER_USER_CONFIG_OVERRIDE": str(empty),
+                "NO_PROXY": no_proxy,
+                "no_proxy": no_proxy,
+                "PYTHONPATH": os.pathsep.join([str(SHIM), *paths]),
+                "LOCAL_AWS_STATE": str(self.folder),
+            }
+            | {name: value for name, value in settings().items() if value}
+        )  # paths from whatever folder
 
 
 def connect(folder: Path | None = None) -> Connection:

@@ -153,8 +153,5 @@ class Invocations:
             424,
             OriginalStatusCode=status,
             OriginalMessage=text,
-            LogStreamArn=(
-                f"arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}/{name}:log-stream:"
-                f"{quote(stream)}"
-            ),
+            LogStreamArn=(f"arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}/{name}:log-stream:{quote(stream)}"),
         )

@@ -106,9 +106,7 @@ class Logs:
         if self._stream(group, stream):
             raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
         with self.database.write() as cursor:
-            cursor.execute(
-                "insert into streams (log_group, name, created) values (?, ?, ?)", (group, stream, _now())
-            )
+            cursor.execute("insert into streams (log_group, name, created) values (?, ?, ?)", (group, stream, _now()))
 
     def delete_log_group(self, params: dict) -> None:
         self._need_group(params["logGroupName"])
@@ -167,9 +165,7 @@ class Logs:
         self._need_group(group)
         prefix, order = params.get("logStreamNamePrefix", ""), params.get("orderBy", "LogStreamName")
         if prefix and order == "LastEventTime":
-            raise AwsError(
-                "InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."
-            )
+            raise AwsError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
         limit, offset = params.get("limit", 50), _offset(params.get("nextToken"))
         column = "coalesce(last, 0)" if order == "LastEventTime" else "name"
         direction = "desc" if params.get("descending") else "asc"
@@ -231,9 +227,7 @@ class Logs:
         self._need_group(group)
         names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
         if names and prefix:
-            raise AwsError(
-                "InvalidParameterException", "logStreamNames and logStreamNamePrefix cannot both be given."
-            )
+            raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix cannot both be given.")
         where, args = "log_group = ? and id > ?", [group, _offset(params.get("nextToken"))]
         if names:
             where += f" and stream in ({', '.join('?' * len(names))})"

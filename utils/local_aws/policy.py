@@ -84,9 +84,7 @@ class Policy:
     def decide(self, action: str, resource: str, context: Context) -> Decision:
         """Whether ``action`` (``s3:GetObject``) is allowed on a resource's ARN, with condition keys in any case."""
         keys = {name.lower(): _as_list(value) for name, value in context.items()}
-        effects = {
-            statement["Effect"] for statement in self.statements if _applies(statement, action, resource, keys)
-        }
+        effects = {statement["Effect"] for statement in self.statements if _applies(statement, action, resource, keys)}
         if "Deny" in effects:
             return "explicitDeny"
         return "allowed" if effects else "implicitDeny"

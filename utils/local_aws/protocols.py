@@ -59,8 +59,7 @@ class JsonService:
         self.model = service_model(model)
         self.title = title
         self.operations = {
-            name: (function, len(inspect.signature(function).parameters) > 1)
-            for name, function in operations.items()
+            name: (function, len(inspect.signature(function).parameters) > 1) for name, function in operations.items()
         }
         self.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
 

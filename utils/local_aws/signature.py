@@ -210,9 +210,7 @@ def _version_4_claim(
     if "host" not in names:
         raise AwsError("IncompleteSignatureException", "'Host' must be a 'SignedHeader' in the signature.", 403)
     canonical_path = path if service == "s3" else quote(path or "/", safe="/~")
-    canonical_query = "&".join(
-        f"{name}={value}" for name, value in sorted((_encode(n), _encode(v)) for n, v in pairs)
-    )
+    canonical_query = "&".join(f"{name}={value}" for name, value in sorted((_encode(n), _encode(v)) for n, v in pairs))
     canonical_headers = "".join([f"{name}:{_one_space(headers.get(name, '').strip())}\n" for name in names])
     head = f"{method}\n{canonical_path}\n{canonical_query}\n{canonical_headers}\n{signed}\n"
 

@@ -62,6 +62,7 @@ class Host:
         """What stands for ``/opt/ml``."""
         return self.root / "opt" / "ml"
 
+
 log = logging.getLogger("local_aws")
 
 

@@ -357,9 +357,7 @@ class _Job:
         if self._decide:
             name, shown = self._decide.name, -value
         host = self._log.host
-        self._log.info(
-            f"#early_stopping_criteria_metric: host={host}, epoch={epoch}, criteria={name}, value={shown!r}"
-        )
+        self._log.info(f"#early_stopping_criteria_metric: host={host}, epoch={epoch}, criteria={name}, value={shown!r}")
 
     def _print_saved(self) -> None:
         self._log.info(f'Saved checkpoint to "/tmp/tmp{secrets.token_hex(4)}/mx-mod-0000.params"')

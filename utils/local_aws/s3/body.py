@@ -204,9 +204,7 @@ async def receive(
         expected = None
     trailer = headers.get("x-amz-trailer", "").lower()
     sdk = headers.get("x-amz-sdk-checksum-algorithm", "").lower()
-    named = {
-        name for name in CHECKSUMS if f"x-amz-checksum-{name}" in headers or trailer.endswith(f"-{name}")
-    }
+    named = {name for name in CHECKSUMS if f"x-amz-checksum-{name}" in headers or trailer.endswith(f"-{name}")}
     wanted = named | set(algorithms) | ({sdk} if sdk in CHECKSUMS else set())
     payload = headers.get("x-amz-content-sha256", "").lower()
     signed = len(payload) == 64

@@ -29,8 +29,7 @@ def list_buckets(store: ObjectStore, call: Call) -> Response:
     paged = "max-buckets" in call.query or "prefix" in call.query
     region = call.region if paged else None
     buckets = [
-        ("Bucket", [("Name", name), ("CreationDate", iso(created)), ("BucketRegion", region)])
-        for name, created in page
+        ("Bucket", [("Name", name), ("CreationDate", iso(created)), ("BucketRegion", region)]) for name, created in page
     ]
     more = _token(page[-1][0]) if page and len(found) > limit else None
     content = [("Owner", [("ID", call.owner)]), ("Buckets", buckets), ("Prefix", prefix or None)]

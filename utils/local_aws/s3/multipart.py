@@ -96,9 +96,7 @@ def _copy_range(header: str | None, size: int) -> tuple[int, int]:
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
             "the zero-based offsets of the first and last bytes to copy"
         )
-        raise AwsError(
-            "InvalidArgument", message, ArgumentName="x-amz-copy-source-range", ArgumentValue=header
-        )
+        raise AwsError("InvalidArgument", message, ArgumentName="x-amz-copy-source-range", ArgumentValue=header)
     first, last = int(found[1]), int(found[2])
     if first > last or last >= size:
         raise _bad_copy_range(header, size)

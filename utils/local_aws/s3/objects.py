@@ -173,9 +173,7 @@ class ObjectStore:
             if cursor.execute("DELETE FROM buckets WHERE name = ?", (name,)).rowcount == 0:
                 raise no_such_bucket(name)
             of_bucket = "upload IN (SELECT id FROM uploads WHERE bucket = ?)"
-            files = [
-                row["file"] for row in cursor.execute(f"SELECT file FROM parts WHERE {of_bucket}", (name,))
-            ]
+            files = [row["file"] for row in cursor.execute(f"SELECT file FROM parts WHERE {of_bucket}", (name,))]
             cursor.execute(f"DELETE FROM parts WHERE {of_bucket}", (name,))
             cursor.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
         self._unlink(files)
@@ -243,9 +241,7 @@ class ObjectStore:
         self._unlink(discarded)
         return obj
 
-    def put_file(
-        self, bucket: str, key: str, path: Path, content_type: str = "binary/octet-stream"
-    ) -> S3Object:
+    def put_file(self, bucket: str, key: str, path: Path, content_type: str = "binary/octet-stream") -> S3Object:
         """Make an object of a file and take the file over: it is moved away, across devices too.
 
         Raises ``NoSuchBucket`` and leaves the file where it is.
@@ -343,9 +339,7 @@ class ObjectStore:
         with self._database.write() as cursor:
             self.require_own(bucket)
             self.object(bucket, key)
-            cursor.execute(
-                "UPDATE objects SET tags = ? WHERE bucket = ? AND key = ?", (json.dumps(tags), bucket, key)
-            )
+            cursor.execute("UPDATE objects SET tags = ? WHERE bucket = ? AND key = ?", (json.dumps(tags), bucket, key))
 
     # ---- multipart uploads
 
@@ -480,8 +474,6 @@ class ObjectStore:
         cursor.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
         if cursor.rowcount == 0:
             raise no_such_upload(upload_id)
-        files = [
-            row["file"] for row in cursor.execute("SELECT file FROM parts WHERE upload = ?", (upload_id,))
-        ]
+        files = [row["file"] for row in cursor.execute("SELECT file FROM parts WHERE upload = ?", (upload_id,))]
         cursor.execute("DELETE FROM parts WHERE upload = ?", (upload_id,))
         return files

@@ -118,9 +118,7 @@ def error_response(error: AwsError, resource: str, request_id: str, head: bool) 
     fields = [("Code", error.code), ("Message", error.message), *error.fields.items()]
     host = hashlib.sha256(request_id.encode()).hexdigest()
     fields += [("Resource", resource), ("RequestId", request_id), ("HostId", host)]
-    return Response(
-        _DECLARATION + element("Error", fields), error.status, headers, media_type="application/xml"
-    )
+    return Response(_DECLARATION + element("Error", fields), error.status, headers, media_type="application/xml")
 
 
 def malformed_xml() -> AwsError:
@@ -245,9 +243,7 @@ def header_tags(header: str) -> dict[str, str]:
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates."
         )
-        raise AwsError(
-            "InvalidArgument", message, ArgumentName="x-amz-tagging", ArgumentValue=header
-        ) from None
+        raise AwsError("InvalidArgument", message, ArgumentName="x-amz-tagging", ArgumentValue=header) from None
     return check_tags(pairs, 10)
 
 
