@@ -1,8 +1,13 @@
 """What nbval does not compare, and what it must go on comparing."""
 # ruff: noqa: E501 (the two strings of a pair stand side by side)
 
+import base64
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 from nbval.plugin import get_sanitize_patterns
@@ -80,6 +85,12 @@ TAUGHT = [
 ]
 
 
+PICTURE = base64.b64encode(Random(0).randbytes(750_000)).decode()
+RUNS = [PICTURE, *("ab 01.-_/[]{}\"'= \n")]
+# The beginnings of what is masked, each cut where its end could be searched for in vain.
+BEGINNINGS = sorted({one[: len(one) * part // 4] for one, _ in DIFFER_ONLY_BY_THE_RUN for part in (2, 3, 4)})
+
+
 def masked(text: str) -> str:
     for pattern, replacement in PATTERNS.items():
         text = re.sub(pattern, replacement, text)
@@ -100,3 +111,34 @@ def test_no_pattern_is_given_twice() -> None:
     """nbval keeps one replacement per pattern: the second would silently win."""
     lines = [line for line in CONFIG.read_text("utf-8").splitlines() if line.startswith("regex: ")]
     assert len(lines) == len(PATTERNS)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fail what takes longer, in the middle of a search, too: a quadratic one would take hours."""
+
+    def late(*_: object) -> None:
+        pytest.fail(f"not done after {seconds} s")
+
+    handler = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run[:1]!r}")
+def test_a_megabyte_of_one_thing_is_masked_in_seconds(run: str) -> None:
+    text = run * (1_000_000 // len(run))
+    for end in ("", "x"):
+        with at_most(seconds=20):
+            masked(text + end)
+
+
+def test_what_only_begins_like_something_masked_takes_no_longer() -> None:
+    for beginning in BEGINNINGS:
+        with at_most(seconds=20):
+            masked(beginning * (200_000 // len(beginning)))
+            masked(beginning + beginning[-1] * 200_000 + "x")
