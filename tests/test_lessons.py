@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from utils.lessons.in_order import Lines, at_once
 from utils.lessons.play import ROOT, Failure, lessons, play
 from utils.lessons.regenerate import regenerate
 from utils.lessons.report import run, scores_in
@@ -197,12 +198,63 @@ def test_regenerate_stores_an_expected_error_without_folders(tmp_path: Path) -> 
     assert output.traceback == ["ZeroDivisionError: division by zero"]
 
 
+MEET = """
+import pathlib, time
+here, other = pathlib.Path({!r}), pathlib.Path({!r})
+here.touch()
+until = time.monotonic() + 60
+while not other.exists() and time.monotonic() < until:
+    time.sleep(0.01)
+print(other.exists())
+time.sleep({})
+"""
+
+
+def test_two_lessons_run_at_a_time_and_are_told_about_in_their_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    paths = [put(tmp_path, "00_slow", MEET.format(one, two, 1)), put(tmp_path, "01_quick", MEET.format(two, one, 0))]
+    # The clean-up deletes what other lessons have running.
+    paths.append(put(tmp_path, "99_clean_up", "1"))
+    assert regenerate(paths, MASKS, tmp_path) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["notebooks/00_slow", "written"], ["notebooks/01_quick", "written"], ["notebooks/99_clean_up", "written"],
+    ]  # fmt: skip
+    for path in paths[:2]:
+        assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "True\n"
+    assert paths[0].stat().st_mtime <= paths[2].stat().st_mtime
+
+
+def test_on_aws_one_lesson_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert at_once() == 2
+    monkeypatch.setenv("COURSE_AWS", "aws")
+    assert at_once() == 1
+
+
+def test_a_terminal_shows_which_lessons_are_at_work(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((30, 9)))
+    lines = Lines(["one", "second"])
+    lines.say(0, "cell 1 of 2")
+    lines.say(1, "cell 7 of 9")
+    lines.done(1, "2 s")
+    lines.done(0, "5 s")
+    assert capsys.readouterr().out.split("\r\x1b[K") == [
+        "", "one cell 1 of 2", "one cell 1 of 2   second cell 7"[:29], "one cell 1 of 2", "one    5 s\nsecond 2 s\n",
+    ]  # fmt: skip
+
+
 PLAY = """
-import nbformat, pathlib, sys
-from utils.lessons.play import play
-path = pathlib.Path(sys.argv[1])
+import pathlib, sys
+from utils.lessons.regenerate import regenerate
+paths = [pathlib.Path(path) for path in sys.argv[1:]]
 try:
-    play(nbformat.read(path, as_version=4), path.parent, print)
+    regenerate(paths, "", paths[0].parents[1])
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -224,18 +276,21 @@ NotebookClient.__init__, asyncio.sleep = remember, late
 
 @pytest.mark.parametrize("before", ["", LATE], ids=["as it comes", "a late look at the kernel"])
 def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path, before: str) -> None:
-    source = f"import pathlib, time\nbegun = pathlib.Path({str(tmp_path / 'begun')!r})\nbegun.touch()\n"
-    source += "try:\n    time.sleep(600)\nfinally:\n    begun.with_name('ended').touch()"
-    path = put(tmp_path, "00_start_here", source)
-    command = [sys.executable, "-c", before + PLAY, str(path)]
+    source = f"import pathlib, time\nbegun = pathlib.Path({str(tmp_path)!r}) / '{{0}} begun'\nbegun.touch()\n"
+    source += "try:\n    time.sleep(600)\nfinally:\n    begun.with_name('{0} ended').touch()"
+    names = ["one", "two"][: 1 if before else at_once()]
+    paths = [put(tmp_path, name, source.format(name)) for name in [*names, *([] if before else ["never begun"])]]
+    command = [sys.executable, "-c", before + PLAY, *map(str, paths)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
-    while not (tmp_path / "begun").exists() and process.poll() is None and time.monotonic() < until:
+    while len([*tmp_path.glob("* begun")]) < len(names) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in said, said
-    assert (tmp_path / "ended").exists()
+    assert sorted(path.name for path in tmp_path.glob("* *")) == sorted(
+        f"{name} {what}" for name in names for what in ("begun", "ended")
+    )
 
 
 def test_regenerate_leaves_a_lesson_whose_outputs_need_what_is_not_here(

@@ -3,9 +3,8 @@
 import asyncio
 import importlib.util
 import re
-import signal
 import subprocess
-import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,10 @@ LONGEST_CELL = 1800  # seconds: twice the longest training job that a lesson all
 
 class Failure(Exception):
     """A lesson that did not run to its end; the message says in which cell, and why."""
+
+
+class Stopped(Exception):
+    """A lesson that was ended by ``Stop.ask``."""
 
 
 def edition(path: Path) -> str:
@@ -56,24 +59,51 @@ def missing(notebook: NotebookNode) -> list[str]:
     return [name for name in needs if importlib.util.find_spec(name) is None]
 
 
-def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> None:
+class Stop:
+    """What ends the lessons that play in other threads, when Ctrl-C reaches the main one."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._lock = threading.Lock()
+        self._loops: set[asyncio.AbstractEventLoop] = set()
+
+    def ask(self) -> None:
+        """Interrupt the cells that run; ``play`` raises Stopped when their kernels have ended."""
+        with self._lock:
+            self.asked = True
+            for loop in self._loops:
+                loop.call_soon_threadsafe(_cancel_all, loop)
+
+    def reach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on ``ask`` ends what ``loop`` runs."""
+        with self._lock:
+            self._loops.add(loop)
+            if self.asked:
+                loop.call_soon_threadsafe(_cancel_all, loop)
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """What ``loop`` ran has ended."""
+        with self._lock:
+            self._loops.discard(loop)
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    # With those that watch over the running cell: they would outlive the kernel that they ask for.
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+
+
+def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None], stop: Stop | None = None) -> None:
     """Run every cell with `folder` as the working folder; the outputs go into `notebook`, old ones are lost.
 
-    Raises Failure at the first cell that fails, and KeyboardInterrupt on Ctrl-C, when the kernel has ended.
+    Raises Failure at the first cell that fails, and Stopped after ``stop.ask()``, when the kernel has ended.
     """
-    number, stopped = 0, False
+    number, stop = 0, stop or Stop()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     def started(notebook: NotebookNode) -> None:
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            nonlocal stopped
-            stopped = True
-            # With those that watch over the running cell: they would outlive the kernel that they ask for.
-            for each in asyncio.all_tasks(loop):
-                each.cancel()
-
-        loop.add_signal_handler(signal.SIGINT, stop)
+        loops.append(asyncio.get_running_loop())
+        stop.reach(loops[0])
 
     def begin(cell: NotebookNode, cell_index: int) -> None:
         nonlocal number
@@ -93,9 +123,9 @@ def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> No
     client = NotebookClient(notebook, km=kernel, resources=place, **options, **hooks)
     try:
         client.execute(cleanup_kc=True, stderr=subprocess.DEVNULL)  # of the kernel itself, not of the cells
-    except Exception as error:
-        if stopped:
-            raise KeyboardInterrupt from None
+    except (Exception, asyncio.CancelledError) as error:
+        if stop.asked:
+            raise Stopped from None
         in_cell = isinstance(error, CellExecutionError)
         text = error.traceback if in_cell else f"{type(error).__name__}: {error}"
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
@@ -103,14 +133,6 @@ def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None]) -> No
         source = notebook.cells[number - 1].source.splitlines() if number else []
         where = f"  cell {number} of {len(notebook.cells)}" if number else "  before the first cell"
         raise Failure("\n".join([where, *(f"    {line}" for line in [*source, "-" * 40, *last])])) from None
-
-
-def progress(head: str) -> Callable[..., None]:
-    """A function that says how far a notebook is: on one line of a terminal; elsewhere only the last word."""
-    terminal = sys.stdout.isatty()
-
-    def say(text: str, last: bool = False) -> None:
-        if terminal or last:
-            print(f"\r\x1b[K{head}{text}" if terminal else f"{head}{text}", end="", flush=True)
-
-    return say
+    finally:
+        for loop in loops:
+            stop.forget(loop)

@@ -11,8 +11,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
+from utils.lessons.in_order import Say, in_order
 from utils.lessons.outputs import comparable
-from utils.lessons.play import ROOT, Failure, missing, play, progress
+from utils.lessons.play import ROOT, Failure, Stop, missing, play
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {  # without the version of Python, which would differ from one machine to the next
@@ -26,28 +27,24 @@ LANGUAGE_INFO = {  # without the version of Python, which would differ from one 
 
 def regenerate(paths: list[Path], masks: str, root: Path = ROOT) -> int:
     """Run the notebooks and rewrite those whose outputs changed; 1 if a cell failed, else 0."""
-    failed = 0
-    width = max((len(str(path.relative_to(root))) for path in paths), default=0) + 2
-    for path in paths:
+
+    def one(path: Path, say: Say, stop: Stop) -> tuple[str, bool]:
         stored = nbformat.read(path, as_version=4)
         notebook = copy.deepcopy(stored)
-        say = progress(f"{path.relative_to(root)!s:{width}}")
         if lacks := missing(stored):
-            say(f"left as it is: its outputs need {', '.join(lacks)}, which is not installed here\n", last=True)
-            continue
+            return f"left as it is: its outputs need {', '.join(lacks)}, which is not installed here", True
         try:
-            play(notebook, path.parent, say)
+            play(notebook, path.parent, say, stop)
         except Failure as failure:
-            failed = 1
-            say(f"not written\n{failure}\n", last=True)
-            continue
+            return f"not written\n{failure}", False
         settle(notebook, stored, masks)
         text = nbformat.writes(notebook) + "\n"
-        same = text == path.read_text("utf-8")
-        if not same:
-            path.write_text(text, "utf-8", newline="\n")
-        say("unchanged\n" if same else "written\n", last=True)
-    return failed
+        if text == path.read_text("utf-8"):
+            return "unchanged", True
+        path.write_text(text, "utf-8", newline="\n")
+        return "written", True
+
+    return int(not all(in_order(paths, root, one)))
 
 
 def settle(notebook: NotebookNode, stored: NotebookNode, masks: str) -> None:

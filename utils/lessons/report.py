@@ -6,18 +6,30 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
 
 from utils.lessons.differences import differences
-from utils.lessons.play import ROOT, Failure, play, progress
+from utils.lessons.in_order import Say, in_order
+from utils.lessons.play import ROOT, Failure, Stop, play
 
 # JupyterLab's page, without the scripts that it would fetch from the network
 PAGE = '{% extends "lab/index.html.j2" %}' + "".join(
     f"{{% block {name} %}}{{% endblock %}}"
     for name in ("html_head_js", "html_head_js_mathjax", "html_head_js_mermaidjs", "jupyter_widgets")
 )
+
+
+class Played(NamedTuple):
+    """A lesson that was run: its name, how long it took, what is not as it was stored, its scores."""
+
+    name: Path
+    seconds: str
+    failed: bool
+    otherwise: list[list[str]]
+    scores: list[dict]
 
 
 def run(paths: list[Path], masks: str, root: Path = ROOT) -> int:
@@ -29,31 +41,18 @@ def run(paths: list[Path], masks: str, root: Path = ROOT) -> int:
     build = root / "build"
     for kind in ("notebooks", "html"):
         shutil.rmtree(build / kind, ignore_errors=True)
-    scores: dict[tuple[str, str], dict] = {}
-    rows, failed, otherwise = [], False, []
-    names = [path.relative_to(root / "notebooks").with_suffix("") for path in paths]
-    width = max((len(str(name)) for name in names), default=0) + 1
-    for path, name in zip(paths, names, strict=True):
-        begun, problem, notebook = time.monotonic(), "", nbformat.v4.new_notebook()
-        stored = notebook
-        say = progress(f"{name!s:{width}}")
-        try:
-            stored = nbformat.read(path, as_version=4)
-            notebook = copy.deepcopy(stored)
-            play(notebook, path.parent, say)
-        except (Failure, OSError, ValueError, nbformat.ValidationError) as error:
-            failed, problem = True, f"  FAILED\n{error}"
-        seconds = f"{time.monotonic() - begun:6.1f} s"
-        say(f"{seconds}{problem}\n", last=True)
-        executed = build / "notebooks" / f"{name}.ipynb"
-        executed.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, executed)
-        _write_page(notebook, name, build / "html" / f"{name}.html")
-        if problem:
-            print(f"  What ran: {executed.relative_to(root)}\n")
-        rows.append(f'<li><a href="{name}.html">{name}</a>, {seconds}{", failed" if problem else ""}</li>')
-        otherwise += [[f"{name}, {lines[0]}", *lines[1:]] for lines in differences(notebook, stored, masks)]
-        scores.update({(score["series"], score["model"]): score for score in scores_in(notebook)})
+
+    def one(path: Path, say: Say, stop: Stop) -> tuple[str, Played]:
+        return _play(path, masks, root, say, stop)
+
+    played = in_order(paths, root / "notebooks", one)
+    rows = [
+        f'<li><a href="{name}.html">{name}</a>, {seconds}{", failed" if failed else ""}</li>'
+        for name, seconds, failed, *_ in played
+    ]
+    otherwise = [lines for lesson in played for lines in lesson.otherwise]
+    scores = {(score["series"], score["model"]): score for lesson in played for score in lesson.scores}
+    failed = any(lesson.failed for lesson in played)
     wide = max((len(model) for _, model in scores), default=5) + 1
     table = [f"{'series':12}{'model':{wide}}{'RMSE ($)':>10}{'MAE ($)':>10}{'R²':>8}   on the test set"]
     for (series, model), score in scores.items():
@@ -69,6 +68,27 @@ def run(paths: list[Path], masks: str, root: Path = ROOT) -> int:
     if not scores:
         print("No lesson gave a score.")
     return int(failed or not scores)
+
+
+def _play(path: Path, masks: str, root: Path, say: Say, stop: Stop) -> tuple[str, Played]:
+    """Run one lesson, write what ran and its page; the lesson's line, and what the report says of it."""
+    name = path.relative_to(root / "notebooks").with_suffix("")
+    begun, problem, notebook = time.monotonic(), "", nbformat.v4.new_notebook()
+    stored = notebook
+    try:
+        stored = nbformat.read(path, as_version=4)
+        notebook = copy.deepcopy(stored)
+        play(notebook, path.parent, say, stop)
+    except (Failure, OSError, ValueError, nbformat.ValidationError) as error:
+        problem = f"  FAILED\n{error}"
+    seconds = f"{time.monotonic() - begun:6.1f} s"
+    executed = root / "build" / "notebooks" / f"{name}.ipynb"
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, executed)
+    _write_page(notebook, name, root / "build" / "html" / f"{name}.html")
+    ran = f"\n  What ran: {executed.relative_to(root)}\n" if problem else ""
+    otherwise = [[f"{name}, {lines[0]}", *lines[1:]] for lines in differences(notebook, stored, masks)]
+    return f"{seconds}{problem}{ran}", Played(name, seconds, bool(problem), otherwise, scores_in(notebook))
 
 
 def scores_in(notebook: NotebookNode) -> list[dict]:
