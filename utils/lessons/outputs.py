@@ -30,7 +30,7 @@ def comparable(value, patterns: dict[str, str], log: bool = False):
     if not isinstance(value, dict):
         return value
     parts = {
-        key: _pixels(part) if key == "image/png" else comparable(part, patterns, log)
+        key: _pixels(part) if key == "image/png" and isinstance(part, str) else comparable(part, patterns, log)
         for key, part in value.items()
         if key != "execution_count"
     }
