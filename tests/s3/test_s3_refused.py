@@ -28,6 +28,16 @@ def test_what_is_not_implemented_says_so(account, s3, bucket):
         error = refusal(call).response
         assert error["Error"]["Code"] == "NotImplemented" and named in error["Error"]["Message"]
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
+    for call, operation in (
+        (lambda: s3.get_bucket_policy(**here), "GetBucketPolicy"),
+        (lambda: s3.get_bucket_lifecycle_configuration(**here), "GetBucketLifecycleConfiguration"),
+        (lambda: s3.list_bucket_inventory_configurations(**here), "ListBucketInventoryConfigurations"),
+        (lambda: s3.get_bucket_inventory_configuration(**here, Id="i"), "GetBucketInventoryConfiguration"),
+        (lambda: s3.get_object_acl(**here, Key="k"), "GetObjectAcl"),
+        (lambda: s3.restore_object(**here, Key="a/k", RestoreRequest={"Days": 1}), "RestoreObject"),
+    ):
+        named = refusal(call).response["Error"]["Message"]
+        assert named.endswith(f"(Amazon Simple Storage Service's operation {operation})")
     assert b"form" in account.raw("POST", f"/{bucket}", b"x", {"Content-Type": "multipart/form-data"})[2]
     assert account.raw("PUT", "/")[0] == 405
     assert account.raw("GET", f"/{bucket}/k?unheard-of")[0] == 501
