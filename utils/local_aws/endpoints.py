@@ -161,7 +161,8 @@ class Endpoints:
 
     def list(self, params: dict) -> dict:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
-        return self.resources.listed(ENDPOINT, params, shown)
+        # https://github.com/boto/boto3/issues/2973
+        return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
 
     @executes
     def update(self, params: dict) -> dict:

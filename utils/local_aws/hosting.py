@@ -33,7 +33,10 @@ class Hosting:
         self.operations = {
             "CreateModel": self.create_model,
             "DescribeModel": lambda params: resources.get(MODEL, params["ModelName"]),
-            "ListModels": lambda params: resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime")),
+            # https://github.com/boto/boto3/issues/2521
+            "ListModels": lambda params: resources.listed(
+                MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True
+            ),
             "DeleteModel": self.delete_model,
             "CreateEndpointConfig": self.create_endpoint_config,
             "DescribeEndpointConfig": lambda params: resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"]),

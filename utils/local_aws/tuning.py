@@ -144,6 +144,7 @@ class TuningJobs(Jobs):
             order="Ascending",
             sort_by="Name",
             bodies=found,
+            within=body["HyperParameterTuningJobName"],
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
