@@ -358,6 +358,63 @@ def test_the_list_of_endpoints_is_counted_before_it_is_filtered(sagemaker, hosts
     assert [each["EndpointName"] for page in pages for each in page["Endpoints"]] == [endpoint]
 
 
+# Data capture
+
+
+def capture(**members) -> dict:
+    options = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
+    return {
+        "InitialSamplingPercentage": 20,
+        "DestinationS3Uri": "s3://somewhere/captured",
+        "CaptureOptions": options,
+    } | members
+
+
+def test_data_capture_that_is_switched_off(sagemaker, hosts, artifact):
+    """It is taken and shown, by the configuration and the endpoint; an update takes what the new one has."""
+    off = capture(EnableCapture=False)
+    model = hosts.model(artifact)
+    with_it, without = hosts.config(model, DataCaptureConfig=off), hosts.config(model)
+    assert checked(sagemaker, "DescribeEndpointConfig", EndpointConfigName=with_it)["DataCaptureConfig"] == off
+    endpoint = hosts.create(with_it)
+    hosts.ready(endpoint)
+
+    def shown() -> dict | None:
+        body = wait_until(
+            lambda: checked(sagemaker, "DescribeEndpoint", EndpointName=endpoint),
+            lambda body: body["EndpointStatus"] == "InService",
+            endpoint,
+        )
+        return body.get("DataCaptureConfig")
+
+    stopped = {
+        "EnableCapture": False, "CaptureStatus": "Stopped", "CurrentSamplingPercentage": 20,
+        "DestinationS3Uri": "s3://somewhere/captured", "KmsKeyId": "",
+    }  # fmt: skip
+    assert shown() == stopped
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=without, RetainAllVariantProperties=True)
+    assert shown() == stopped
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
+    sagemaker.update_endpoint(
+        EndpointName=endpoint, EndpointConfigName=without, RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=excluded,
+    )  # fmt: skip
+    assert shown() is None
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=with_it)
+    assert shown() == stopped
+
+
+def test_data_capture_that_is_switched_on(sagemaker, hosts, artifact):
+    """Nothing would be captured: it is refused. It is on where nothing is said of it."""
+    model = hosts.model(artifact)
+    params = {"EndpointConfigName": name("captures"), "ProductionVariants": [variant(model)]}
+    for on in (capture(EnableCapture=True), capture()):
+        code, message = refusal(sagemaker.create_endpoint_config, **params, DataCaptureConfig=on)
+        assert (
+            code == "ValidationException" and "CreateEndpointConfig's DataCaptureConfig with EnableCapture" in message
+        )
+
+
 # Names
 
 

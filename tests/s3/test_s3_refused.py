@@ -11,8 +11,7 @@ def test_what_is_not_implemented_says_so(account, s3, bucket):
     for call, named in (
         (lambda: s3.get_bucket_acl(**here), "acl"),
         (lambda: s3.get_bucket_policy(**here), "policy"),
-        (lambda: s3.get_bucket_versioning(**here), "versioning"),
-        (lambda: s3.list_object_versions(**here), "versions"),
+        (lambda: s3.put_bucket_versioning(**here, VersioningConfiguration={"Status": "Enabled"}), "versioning"),
         (lambda: s3.get_bucket_lifecycle_configuration(**here), "lifecycle"),
         (lambda: s3.get_bucket_encryption(**here), "encryption"),
         (lambda: s3.get_bucket_cors(**here), "cors"),

@@ -57,6 +57,7 @@ class TrainingJobs(Jobs):
         self.metrics = metrics
         self.operations = {
             "CreateTrainingJob": self.create,
+            "DeleteTrainingJob": self.delete,
             "DescribeTrainingJob": self.describe,
             "ListTrainingJobs": self.list,
             "StopTrainingJob": self.stop,

@@ -41,6 +41,8 @@ _ROUTES: dict[tuple[str, str, str], Operation] = {
     ("GET", "bucket", "tagging"): buckets.get_bucket_tagging,
     ("PUT", "bucket", "tagging"): buckets.put_bucket_tagging,
     ("DELETE", "bucket", "tagging"): buckets.delete_bucket_tagging,
+    ("GET", "bucket", "versioning"): buckets.get_bucket_versioning,
+    ("GET", "bucket", "versions"): buckets.list_object_versions,
     ("GET", "bucket", "uploads"): multipart.list_multipart_uploads,
     ("POST", "bucket", "delete"): operations.delete_objects,
     ("GET", "object", ""): operations.get_object,
@@ -61,8 +63,8 @@ _ROUTES: dict[tuple[str, str, str], Operation] = {
 _SUBRESOURCES = frozenset(" ".join(route[2] for route in _ROUTES).split()) - {"copy"}
 _PARAMETERS = frozenset(
     "prefix delimiter max-keys marker start-after continuation-token encoding-type fetch-owner max-parts "
-    "part-number-marker key-marker upload-id-marker max-uploads max-buckets bucket-region versionId x-id "
-    "AWSAccessKeyId Signature Expires content-type content-md5".split()
+    "part-number-marker key-marker version-id-marker upload-id-marker max-uploads max-buckets bucket-region "
+    "versionId x-id AWSAccessKeyId Signature Expires content-type content-md5".split()
 )
 # Headers whose meaning would be lost in silence; each is a prefix.
 _REFUSED = (
