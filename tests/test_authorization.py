@@ -241,6 +241,35 @@ def test_a_body_that_is_compressed_is_looked_into(trained):
     )
 
 
+def test_versions_and_deletions_are_rights_of_their_own(trained):
+    """By the Service Authorization Reference's names, where the version is ``null`` too."""
+    place = under(trained, allow("s3:ListBucket"), allow(["s3:GetObject", "s3:DeleteObject"]), allow("logs:Describe*"))
+    s3, key = place.client("s3"), {"Bucket": BUCKET, "Key": "rows.csv"}
+    on_bucket, on_key = f'"arn:aws:s3:::{BUCKET}"', f'"arn:aws:s3:::{BUCKET}/rows.csv"'
+    assert s3.get_object(**key)["ContentLength"]
+    deleted = {"Objects": [{"Key": "rows.csv", "VersionId": "null"}]}
+    for call, arguments, action, resource in (
+        (s3.list_object_versions, {"Bucket": BUCKET}, "s3:ListBucketVersions", on_bucket),
+        (s3.get_bucket_versioning, {"Bucket": BUCKET}, "s3:GetBucketVersioning", on_bucket),
+        (s3.get_object, key | {"VersionId": "null"}, "s3:GetObjectVersion", on_key),
+        (s3.delete_object, key | {"VersionId": "null"}, "s3:DeleteObjectVersion", on_key),
+    ):
+        assert denied(call, **arguments) == ("AccessDenied", refused(action, resource))
+    (error,) = s3.delete_objects(Bucket=BUCKET, Delete=deleted)["Errors"]
+    assert (error["Code"], error["Message"]) == ("AccessDenied", refused("s3:DeleteObjectVersion", on_key))
+    sagemaker, logs = place.client("sagemaker"), place.client("logs")
+    for call, arguments, action, resource in (
+        (sagemaker.delete_training_job, {"TrainingJobName": "a"}, "DeleteTrainingJob", "training-job/a"),
+        (sagemaker.delete_processing_job, {"ProcessingJobName": "p"}, "DeleteProcessingJob", "processing-job/p"),
+        (sagemaker.delete_hyper_parameter_tuning_job, {"HyperParameterTuningJobName": "t"},
+         "DeleteHyperParameterTuningJob", "hyper-parameter-tuning-job/t"),
+    ):  # fmt: skip
+        assert denied(call, **arguments)[1] == refused(f"sagemaker:{action}", f"{SAGEMAKER}:{resource}")
+    group = "/aws/sagemaker/TrainingJobs"
+    message = denied(logs.put_retention_policy, logGroupName=group, retentionInDays=1)[1]
+    assert "is not authorized to perform: logs:PutRetentionPolicy on resource: " in message and group in message
+
+
 def test_what_a_request_says_of_its_caller_and_its_time(trained):
     role = trained.running().account.role_arn
     is_role = {"ArnEquals": {"aws:PrincipalArn": role}, "StringEquals": {"aws:PrincipalType": "AssumedRole"}}

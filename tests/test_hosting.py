@@ -333,6 +333,11 @@ def test_lists(sagemaker, hosts, artifact, kind):
     assert listed(SortOrder="Ascending")[-12:] == names
     assert [each for each in listed(SortBy="Name", SortOrder="Ascending") if each in names] == sorted(names)
     assert listed(NameContains=names[3]) == [names[3]]
+    # AWS counts MaxResults before it filters models; of configurations nothing is known.
+    call = sagemaker.list_models if kind == "Model" else sagemaker.list_endpoint_configs
+    first = checked(sagemaker, f"List{kind}s", NameContains=names[3], MaxResults=1)
+    assert len(first[f"{kind}s"]) == (kind != "Model") and ("NextToken" in first) == (kind == "Model")
+    assert call(NameContains=names[-1], MaxResults=1)[f"{kind}s"][0][f"{kind}Name"] == names[-1]
 
 
 def test_the_list_of_endpoints(sagemaker, endpoint):
@@ -340,6 +345,74 @@ def test_the_list_of_endpoints(sagemaker, endpoint):
     body = sagemaker.describe_endpoint(EndpointName=endpoint)
     assert listed == [{member: body[member] for member in listed[0]}] and listed[0]["EndpointName"] == endpoint
     assert sagemaker.list_endpoints(NameContains=endpoint, StatusEquals="Failed")["Endpoints"] == []
+
+
+def test_the_list_of_endpoints_is_counted_before_it_is_filtered(sagemaker, hosts, artifact, endpoint):
+    """Public records show it: a page may be empty, and lead to more."""
+    newer = hosts.create(hosts.config(hosts.model(artifact)))
+    found = checked(sagemaker, "ListEndpoints", NameContains=endpoint, MaxResults=1)
+    assert found["Endpoints"] == [] and found["NextToken"]
+    (one,) = sagemaker.list_endpoints(NameContains=newer, MaxResults=1)["Endpoints"]
+    assert one["EndpointName"] == newer
+    pages = sagemaker.get_paginator("list_endpoints").paginate(NameContains=endpoint, PaginationConfig={"PageSize": 1})
+    assert [each["EndpointName"] for page in pages for each in page["Endpoints"]] == [endpoint]
+
+
+# Data capture
+
+
+def capture(**members) -> dict:
+    options = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
+    return {
+        "InitialSamplingPercentage": 20,
+        "DestinationS3Uri": "s3://somewhere/captured",
+        "CaptureOptions": options,
+    } | members
+
+
+def test_data_capture_that_is_switched_off(sagemaker, hosts, artifact):
+    """It is taken and shown, by the configuration and the endpoint; an update takes what the new one has."""
+    off = capture(EnableCapture=False)
+    model = hosts.model(artifact)
+    with_it, without = hosts.config(model, DataCaptureConfig=off), hosts.config(model)
+    assert checked(sagemaker, "DescribeEndpointConfig", EndpointConfigName=with_it)["DataCaptureConfig"] == off
+    endpoint = hosts.create(with_it)
+    hosts.ready(endpoint)
+
+    def shown() -> dict | None:
+        body = wait_until(
+            lambda: checked(sagemaker, "DescribeEndpoint", EndpointName=endpoint),
+            lambda body: body["EndpointStatus"] == "InService",
+            endpoint,
+        )
+        return body.get("DataCaptureConfig")
+
+    stopped = {
+        "EnableCapture": False, "CaptureStatus": "Stopped", "CurrentSamplingPercentage": 20,
+        "DestinationS3Uri": "s3://somewhere/captured", "KmsKeyId": "",
+    }  # fmt: skip
+    assert shown() == stopped
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=without, RetainAllVariantProperties=True)
+    assert shown() == stopped
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
+    sagemaker.update_endpoint(
+        EndpointName=endpoint, EndpointConfigName=without, RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=excluded,
+    )  # fmt: skip
+    assert shown() is None
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=with_it)
+    assert shown() == stopped
+
+
+def test_data_capture_that_is_switched_on(sagemaker, hosts, artifact):
+    """Nothing would be captured: it is refused. It is on where nothing is said of it."""
+    model = hosts.model(artifact)
+    params = {"EndpointConfigName": name("captures"), "ProductionVariants": [variant(model)]}
+    for on in (capture(EnableCapture=True), capture()):
+        code, message = refusal(sagemaker.create_endpoint_config, **params, DataCaptureConfig=on)
+        assert (
+            code == "ValidationException" and "CreateEndpointConfig's DataCaptureConfig with EnableCapture" in message
+        )
 
 
 # Names

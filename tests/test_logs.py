@@ -310,3 +310,68 @@ def test_requests_that_cannot_be(logs, group):
         assert refusal(call, logGroupName=group, nextToken="²")[0] == "InvalidParameterException"
     assert logs.get_log_events(**place)["events"] == []
     assert "not implemented" in refusal(logs.start_query, startTime=0, endTime=1, queryString="x")[1]
+
+
+# How long events are kept
+
+
+def retention(logs, group) -> int | None:
+    (described,) = checked(logs, "DescribeLogGroups", logGroupNamePrefix=group)["logGroups"]
+    return described.get("retentionInDays")
+
+
+def test_a_retention(logs, group):
+    assert retention(logs, group) is None
+    # The values that the API reference names.
+    days = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+    for each in days:
+        logs.put_retention_policy(logGroupName=group, retentionInDays=each)
+        assert retention(logs, group) == each
+    for each in (0, 2, -1, 10, 3654):
+        code, message = refusal(logs.put_retention_policy, logGroupName=group, retentionInDays=each)
+        assert code == "InvalidParameterException" and f"'{each}' at 'retentionInDays'" in message
+    assert retention(logs, group) == 3653
+    logs.delete_retention_policy(logGroupName=group)
+    assert retention(logs, group) is None
+    logs.delete_retention_policy(logGroupName=group)  # there is none to delete, and that is no fault
+    logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    logs.delete_log_group(logGroupName=group)
+    logs.create_log_group(logGroupName=group)
+    assert retention(logs, group) is None
+    for call, more in ((logs.put_retention_policy, {"retentionInDays": 1}), (logs.delete_retention_policy, {})):
+        assert refusal(call, logGroupName="/tests/none", **more)[0] == "ResourceNotFoundException"
+
+
+def test_events_expire(logs, group):
+    """They are gone for good: a longer retention does not bring them back."""
+    day = 24 * 3600 * 1000
+    put(logs, group, "old", ["six days old"], NOW - 6 * day)
+    put(logs, group, "both", ["two days old"], NOW - 2 * day)
+    logs.put_log_events(logGroupName=group, logStreamName="both", logEvents=[{"timestamp": NOW, "message": "of today"}])
+
+    def kept() -> list[list[str]]:
+        events = [logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in ("old", "both")]
+        return [texts(each) for each in (*events, logs.filter_log_events(logGroupName=group)["events"])]
+
+    assert kept() == [["six days old"], ["two days old", "of today"], ["six days old", "two days old", "of today"]]
+    logs.put_retention_policy(logGroupName=group, retentionInDays=5)
+    assert kept() == [[], ["two days old", "of today"], ["two days old", "of today"]]
+    logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    assert kept() == [[], ["of today"], ["of today"]]
+    streams = {each["logStreamName"]: each for each in logs.describe_log_streams(logGroupName=group)["logStreams"]}
+    assert streams["both"]["firstEventTimestamp"] == NOW and set(streams) == {"both", "old"}
+    logs.put_retention_policy(logGroupName=group, retentionInDays=3653)
+    assert kept() == [[], ["of today"], ["of today"]]
+
+
+def test_events_beyond_the_retention_are_not_taken(logs, group):
+    """PutLogEvents takes the others, and says how many were not."""
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    logs.put_retention_policy(logGroupName=group, retentionInDays=3)
+    ages = [5, 4, 2, 1]
+    events = [{"timestamp": NOW - age * 24 * 3600 * 1000, "message": f"{age} days"} for age in ages]
+    answer = checked(logs, "PutLogEvents", logGroupName=group, logStreamName="s", logEvents=events)
+    assert answer["rejectedLogEventsInfo"] == {"expiredLogEventEndIndex": 2}
+    assert texts(logs.get_log_events(logGroupName=group, logStreamName="s")["events"]) == ["2 days", "1 days"]
+    answer = checked(logs, "PutLogEvents", logGroupName=group, logStreamName="s", logEvents=events[2:])
+    assert "rejectedLogEventsInfo" not in answer

@@ -59,7 +59,8 @@ class Account:
         models = client.list_models(MaxResults=100)["Models"]
         pipelines = [each["PipelineName"] for each in client.list_pipelines()["PipelineSummaries"]]
         groups = client.list_model_package_groups()["ModelPackageGroupSummaryList"]
-        training = client.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+        pages = client.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
+        training = [each for page in pages for each in page["TrainingJobSummaries"]]
         processing = client.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
         batches = client.list_transform_jobs(StatusEquals="InProgress")["TransformJobSummaries"]
         searches = client.list_hyper_parameter_tuning_jobs(StatusEquals="InProgress")

@@ -327,3 +327,23 @@ def test_configurations_that_are_refused(there, endpoint, answers):
         "more provisioned than in all": asked_for(**serverless(ProvisionedConcurrency=2)),
         "model that is not there": asked_for(ModelName="course-parity-nothing"),
     })  # fmt: skip
+
+
+def test_data_capture_that_is_switched_off(there, endpoint, answers):
+    """What the endpoint shows of it."""
+    captures = there.name("captures")
+    off = {
+        "EnableCapture": False, "InitialSamplingPercentage": 20, "CaptureOptions": [{"CaptureMode": "Input"}],
+        "DestinationS3Uri": f"s3://{there.bucket}/course/parity/captured",
+    }  # fmt: skip
+    variants = [variant(endpoint)]
+    there.sagemaker.create_endpoint_config(
+        EndpointConfigName=captures, ProductionVariants=variants, DataCaptureConfig=off
+    )
+    try:
+        there.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=captures)
+        shown = settled(there, endpoint).get("DataCaptureConfig")
+        there.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint)
+        answers({"with it": shown, "without": settled(there, endpoint).get("DataCaptureConfig")})
+    finally:
+        there.sagemaker.delete_endpoint_config(EndpointConfigName=captures)

@@ -11,8 +11,7 @@ def test_what_is_not_implemented_says_so(account, s3, bucket):
     for call, named in (
         (lambda: s3.get_bucket_acl(**here), "acl"),
         (lambda: s3.get_bucket_policy(**here), "policy"),
-        (lambda: s3.get_bucket_versioning(**here), "versioning"),
-        (lambda: s3.list_object_versions(**here), "versions"),
+        (lambda: s3.put_bucket_versioning(**here, VersioningConfiguration={"Status": "Enabled"}), "versioning"),
         (lambda: s3.get_bucket_lifecycle_configuration(**here), "lifecycle"),
         (lambda: s3.get_bucket_encryption(**here), "encryption"),
         (lambda: s3.get_bucket_cors(**here), "cors"),
@@ -28,6 +27,16 @@ def test_what_is_not_implemented_says_so(account, s3, bucket):
         error = refusal(call).response
         assert error["Error"]["Code"] == "NotImplemented" and named in error["Error"]["Message"]
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
+    for call, operation in (
+        (lambda: s3.get_bucket_policy(**here), "GetBucketPolicy"),
+        (lambda: s3.get_bucket_lifecycle_configuration(**here), "GetBucketLifecycleConfiguration"),
+        (lambda: s3.list_bucket_inventory_configurations(**here), "ListBucketInventoryConfigurations"),
+        (lambda: s3.get_bucket_inventory_configuration(**here, Id="i"), "GetBucketInventoryConfiguration"),
+        (lambda: s3.get_object_acl(**here, Key="k"), "GetObjectAcl"),
+        (lambda: s3.restore_object(**here, Key="a/k", RestoreRequest={"Days": 1}), "RestoreObject"),
+    ):
+        named = refusal(call).response["Error"]["Message"]
+        assert named.endswith(f"(Amazon Simple Storage Service's operation {operation})")
     assert b"form" in account.raw("POST", f"/{bucket}", b"x", {"Content-Type": "multipart/form-data"})[2]
     assert account.raw("PUT", "/")[0] == 405
     assert account.raw("GET", f"/{bucket}/k?unheard-of")[0] == 501

@@ -48,6 +48,8 @@ S3_OF_BUCKET = {
     ("PUT", "tagging"): "PutBucketTagging",
     ("DELETE", "tagging"): "PutBucketTagging",
     ("GET", "uploads"): "ListBucketMultipartUploads",
+    ("GET", "versioning"): "GetBucketVersioning",
+    ("GET", "versions"): "ListBucketVersions",
 }
 S3_OF_OBJECT = {
     ("PUT", ""): "PutObject",
@@ -60,6 +62,16 @@ S3_OF_OBJECT = {
     ("GET", "tagging"): "GetObjectTagging",
     ("PUT", "tagging"): "PutObjectTagging",
     ("DELETE", "tagging"): "DeleteObjectTagging",
+}
+
+
+# What is asked for where a version is named, ``null`` too.
+S3_OF_VERSION = {
+    "GetObject": "GetObjectVersion",
+    "DeleteObject": "DeleteObjectVersion",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
 }
 
 
@@ -228,12 +240,14 @@ class Authorization:
     def _s3(self, method: str, path: str, query: str, headers: dict[str, str]) -> Iterator[Asked]:
         bucket, _, key = unquote(path.removeprefix("/")).partition("/")
         given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
-        part = next((name for name in ("uploadId", "uploads", "tagging", "location", "delete") if name in given), "")
+        parts = ("uploadId", "uploads", "tagging", "location", "delete", "versioning", "versions")
+        part = next((name for name in parts if name in given), "")
         if not bucket:
             yield Asked("s3:ListAllMyBuckets", "arn:aws:s3:::*", {})
         elif key:
             resource = f"arn:aws:s3:::{bucket}/{key}"
-            yield Asked(f"s3:{S3_OF_OBJECT.get((method, part), 'GetObject')}", resource, {})
+            action = S3_OF_OBJECT.get((method, part), "GetObject")
+            yield Asked(f"s3:{S3_OF_VERSION.get(action, action) if 'versionId' in given else action}", resource, {})
             if method == "PUT" and "x-amz-tagging" in headers:
                 yield Asked("s3:PutObjectTagging", resource, {})
             source = unquote(headers.get("x-amz-copy-source", "").partition("?")[0]).removeprefix("/")

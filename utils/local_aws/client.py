@@ -65,6 +65,8 @@ class Connection:
                 "AWS_CONFIG_FILE": str(empty),
                 "AWS_SHARED_CREDENTIALS_FILE": str(empty),
                 "AWS_EC2_METADATA_DISABLED": "true",
+                # Else an operation with a host of its own (``stream-127.0.0.1``) would not even arrive.
+                "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
                 "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(empty),
                 "SAGEMAKER_USER_CONFIG_OVERRIDE": str(empty),
                 "NO_PROXY": no_proxy,

@@ -24,6 +24,7 @@ from starlette.requests import Request
 
 from . import inference_pipeline, serving
 from .errors import AwsError
+from .hosting import shown_capture
 from .inference_pipeline import containers_of
 from .jobs import refuse
 from .logs import Logs
@@ -131,6 +132,7 @@ class Endpoints:
         created = now()
         body = {
             "EndpointConfigName": config["EndpointConfigName"],
+            "DataCaptureConfig": shown_capture(config),
             "EndpointStatus": "Creating",
             "CreationTime": created,
             "LastModifiedTime": created,
@@ -161,7 +163,8 @@ class Endpoints:
 
     def list(self, params: dict) -> dict:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
-        return self.resources.listed(ENDPOINT, params, shown)
+        # https://github.com/boto/boto3/issues/2973
+        return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
 
     @executes
     def update(self, params: dict) -> dict:
@@ -173,8 +176,10 @@ class Endpoints:
         _check_deployment(how or {})
         plan = self._plan(config)
         excluded = {each["VariantPropertyType"] for each in params.get("ExcludeRetainedVariantProperties", [])}
+        capture = shown_capture(config)
         if params.get("RetainAllVariantProperties"):
             plan = _retaining(plan, body["ProductionVariants"], excluded)
+            capture = capture if "DataCaptureConfig" in excluded else body.get("DataCaptureConfig")
         elif excluded:
             sentence = "ExcludeRetainedVariantProperties can be specified only if RetainAllVariantProperties is true."
             raise AwsError("ValidationException", sentence)
@@ -193,7 +198,7 @@ class Endpoints:
             LastModifiedTime=began,
             PendingDeploymentSummary=pending,
         )
-        threading.Thread(target=self._update, args=(name, pending, plan, how), daemon=True).start()
+        threading.Thread(target=self._update, args=(name, pending, plan, how, capture), daemon=True).start()
         return {"EndpointArn": body["EndpointArn"]}
 
     @executes
@@ -283,7 +288,7 @@ class Endpoints:
             self.serving[name] = variants
         self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
 
-    def _update(self, name: str, pending: dict, plan: Plan, how: dict | None) -> None:
+    def _update(self, name: str, pending: dict, plan: Plan, how: dict | None, capture: dict | None) -> None:
         """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
         policy = (how or {}).get("BlueGreenUpdatePolicy", {})
         before, deployment = self.resources.get(ENDPOINT, name)[DEPLOYMENT], secrets.token_hex(4)
@@ -311,6 +316,7 @@ class Endpoints:
                 ENDPOINT,
                 name,
                 EndpointConfigName=pending["EndpointConfigName"],
+                DataCaptureConfig=capture,
                 ProductionVariants=described,
                 PendingDeploymentSummary=None,
                 **({"LastDeploymentConfig": how} if how else {}),

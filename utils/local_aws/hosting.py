@@ -17,7 +17,7 @@ from .serverless import MEMORY_SIZES
 REFUSED_OF_MODEL = ("VpcConfig",)
 REFUSED_OF_CONTAINER = ("InferenceSpecificationName", "MultiModelConfig", "ModelDataSource",
                         "AdditionalModelDataSources", "ImageConfig")  # fmt: skip
-REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants",
+REFUSED_OF_CONFIG = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants",
                      "ExecutionRoleArn", "VpcConfig", "MetricsConfig")  # fmt: skip
 REFUSED_OF_VARIANT = ("AcceleratorType", "CoreDumpConfig", "ManagedInstanceScaling",
                       "RoutingConfig", "CapacityReservationConfig", "InstancePools")  # fmt: skip
@@ -33,7 +33,10 @@ class Hosting:
         self.operations = {
             "CreateModel": self.create_model,
             "DescribeModel": lambda params: resources.get(MODEL, params["ModelName"]),
-            "ListModels": lambda params: resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime")),
+            # https://github.com/boto/boto3/issues/2521
+            "ListModels": lambda params: resources.listed(
+                MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True
+            ),
             "DeleteModel": self.delete_model,
             "CreateEndpointConfig": self.create_endpoint_config,
             "DescribeEndpointConfig": lambda params: resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"]),
@@ -93,6 +96,8 @@ class Hosting:
     def create_endpoint_config(self, params: dict) -> dict:
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         _refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
+        if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
+            raise not_implemented("CreateEndpointConfig's DataCaptureConfig with EnableCapture")
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) < len(names):
             raise AwsError("ValidationException", "Variant names in an endpoint configuration must be unique.")
@@ -118,6 +123,18 @@ class Hosting:
     def delete_endpoint_config(self, params: dict) -> None:
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])
+
+
+def shown_capture(config: dict) -> dict | None:
+    """What DescribeEndpoint shows of a configuration's data capture, which is switched off; None if it has none."""
+    capture = config.get("DataCaptureConfig")
+    return capture and {
+        "EnableCapture": False,
+        "CaptureStatus": "Stopped",
+        "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+        "DestinationS3Uri": capture["DestinationS3Uri"],
+        "KmsKeyId": capture.get("KmsKeyId", ""),
+    }
 
 
 def _refuse(what: str, params: dict, members: tuple[str, ...]) -> None:

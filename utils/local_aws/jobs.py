@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import os
@@ -105,6 +106,24 @@ class Jobs:
                 f"The request was rejected because the {self.kind.noun} is in status {status}.",
             )
 
+    async def delete(self, params: dict) -> None:
+        """Forget a job that has ended, its tags too: its name is free then.  Its log and what lies in S3 stay."""
+        while True:
+            try:
+                body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
+            except AwsError as error:
+                raise AwsError("ResourceNotFound", error.message) from None
+            name, status = body[f"{self.kind.name}Name"], body[f"{self.kind.name}Status"]
+            if status not in self.ended:
+                raise AwsError(
+                    "ResourceInUse",
+                    f"The {self.kind.noun} {name} is in status {status}: it can be deleted once it has ended.",
+                )
+            if name not in self.running:
+                break
+            await asyncio.sleep(0.01)  # it has ended, and tidies up
+        self.resources.delete(self.kind, name)
+
 
 class JobRun(threading.Thread):
     """One job at work.  A kind of job says in ``live`` what it does, and in ``stopping`` what a stop changes."""
@@ -168,9 +187,9 @@ class JobRun(threading.Thread):
                 with self.state:
                     self.jobs.fail(self.job, BROKEN)
         finally:
-            self.jobs.running.pop(self.job, None)
             if not self.abandoned:
                 shutil.rmtree(self.root, ignore_errors=True)
+            self.jobs.running.pop(self.job, None)  # at last: from now on another job may have its name, and its folder
             clock.let_go()
 
     @contextmanager

@@ -26,12 +26,16 @@ create table if not exists streams (
 create table if not exists events (
     id integer primary key, log_group text not null, stream text not null,
     timestamp integer not null, ingested integer not null, message text not null);
+create table if not exists retentions (log_group text primary key, days integer not null);
 create index if not exists events_by_stream on events (log_group, stream, id);
 """
 MAX_EVENT = 262_144  # characters of one event; CloudWatch cuts what is longer
 MAX_PAGE = 1_000_000  # characters of one answer
 PAGE = 10_000  # events of one answer
 AT_ONCE = 200  # events read at a time
+DAY = 86_400_000  # milliseconds
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+EXPIRES_EVERY = 60_000  # milliseconds between two looks for events of a group that have expired
 
 
 class Logs:
@@ -40,16 +44,19 @@ class Logs:
     def __init__(self, folder: Path, account: Account) -> None:
         self.database = open_database(folder / "logs.sqlite", SCHEMA)
         self.account = account
+        self._looked: dict[str, int] = {}  # when a group was looked through for events that have expired
         self.operations = {
             "CreateLogGroup": self.create_log_group,
             "CreateLogStream": self.create_log_stream,
             "DeleteLogGroup": self.delete_log_group,
             "DeleteLogStream": self.delete_log_stream,
+            "DeleteRetentionPolicy": self.delete_retention_policy,
             "DescribeLogGroups": self.describe_log_groups,
             "DescribeLogStreams": self.describe_log_streams,
             "FilterLogEvents": self.filter_log_events,
             "GetLogEvents": self.get_log_events,
             "PutLogEvents": self.put_log_events,
+            "PutRetentionPolicy": self.put_retention_policy,
         }
 
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
@@ -81,6 +88,7 @@ class Logs:
 
     def tail(self, group: str, prefix: str, after: int, most: int) -> list[sqlite3.Row]:
         """The newest ``most`` events with an id above ``after``, in order, of the streams that begin so."""
+        self._expire(group)
         streams = self.database.read(
             "select name from streams where log_group = ? and substr(name, 1, ?) = ?", (group, len(prefix), prefix)
         )
@@ -111,7 +119,8 @@ class Logs:
     def delete_log_group(self, params: dict) -> None:
         self._need_group(params["logGroupName"])
         with self.database.write() as cursor:
-            for table, column in (("events", "log_group"), ("streams", "log_group"), ("groups", "name")):
+            of_group = ("events", "streams", "retentions")
+            for table, column in (*((table, "log_group") for table in of_group), ("groups", "name")):
                 cursor.execute(f"delete from {table} where {column} = ?", (params["logGroupName"],))
 
     def delete_log_stream(self, params: dict) -> None:
@@ -131,9 +140,31 @@ class Logs:
                 "InvalidParameterException",
                 "Log events in a single PutLogEvents request must be in chronological order.",
             )
+        kept = self._oldest(group)
+        expired = sum(row[2] < kept for row in rows)
         with self.database.write() as cursor:
-            self._append(cursor, group, stream, rows)
-        return {"nextSequenceToken": f"{now:056d}"}
+            self._append(cursor, group, stream, rows[expired:])
+        rejected = {"expiredLogEventEndIndex": expired} if expired else None
+        return {"nextSequenceToken": f"{now:056d}", "rejectedLogEventsInfo": rejected}
+
+    def put_retention_policy(self, params: dict) -> None:
+        group, days = params["logGroupName"], params["retentionInDays"]
+        self._need_group(group)
+        if days not in RETENTIONS:
+            raise AwsError(
+                "InvalidParameterException",
+                f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: "
+                f"Member must satisfy enum value set: [{', '.join(map(str, RETENTIONS))}]",
+            )
+        with self.database.write() as cursor:
+            cursor.execute("insert or replace into retentions values (?, ?)", (group, days))
+        self._looked.pop(group, None)
+        self._expire(group)
+
+    def delete_retention_policy(self, params: dict) -> None:
+        self._need_group(params["logGroupName"])
+        with self.database.write() as cursor:
+            cursor.execute("delete from retentions where log_group = ?", (params["logGroupName"],))
 
     def describe_log_groups(self, params: dict) -> dict:
         if params.get("logGroupNamePattern"):
@@ -144,7 +175,8 @@ class Logs:
             params.get("limit", 50),
         )
         rows = self.database.read(
-            "select * from groups where name > ? and substr(name, 1, ?) = ? order by name limit ?",
+            "select * from groups left join retentions on log_group = name "
+            "where name > ? and substr(name, 1, ?) = ? order by name limit ?",
             (start, len(prefix), prefix, limit + 1),
         )
         groups = [
@@ -154,6 +186,7 @@ class Logs:
                 "arn": f"{self._arn(row['name'])}:*",
                 "logGroupArn": self._arn(row["name"]),
                 "metricFilterCount": 0,
+                "retentionInDays": row["days"],
                 "logGroupClass": "STANDARD",
             }
             for row in rows[:limit]
@@ -192,6 +225,7 @@ class Logs:
     def get_log_events(self, params: dict) -> dict:
         group, stream = self._group_name(params), params["logStreamName"]
         self._need_stream(group, stream)
+        self._expire(group)
         token, limit = params.get("nextToken"), params.get("limit", PAGE)
         forward = params.get("startFromHead", False)
         where, args = "log_group = ? and stream = ?", [group, stream]
@@ -225,6 +259,7 @@ class Logs:
     def filter_log_events(self, params: dict) -> dict:
         group = self._group_name(params)
         self._need_group(group)
+        self._expire(group)
         names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
         if names and prefix:
             raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix cannot both be given.")
@@ -253,6 +288,26 @@ class Logs:
             "searchedLogStreams": [],
             "nextToken": str(page[-1]["id"]) if more else None,
         }
+
+    def _oldest(self, group: str) -> int:
+        """The time before which a group's events have expired; 0 if it keeps them for ever."""
+        rows = self.database.read("select days from retentions where log_group = ?", (group,))
+        return _now() - rows[0]["days"] * DAY if rows else 0
+
+    def _expire(self, group: str) -> None:
+        """Delete the events of a group that are older than its retention; looked for once in a while."""
+        now, oldest = _now(), self._oldest(group)
+        if not oldest or abs(now - self._looked.get(group, 0)) < EXPIRES_EVERY:
+            return
+        self._looked[group] = now
+        with self.database.write() as cursor:
+            cursor.execute("delete from events where log_group = ? and timestamp < ?", (group, oldest))
+            if cursor.rowcount:
+                cursor.execute(
+                    "update streams set first = (select min(timestamp) from events where log_group = streams.log_group "
+                    "and stream = streams.name) where log_group = ?",
+                    (group,),
+                )
 
     def _events(self, where: str, args: list, forward: bool = True) -> Iterator[sqlite3.Row]:
         """The events of a condition in their order, or against it: a few in memory at once, however many there are."""

@@ -256,7 +256,7 @@ class Metrics:
         for query in params["MetricDataQueries"]:
             stat = query.get("MetricStat")
             if not stat or stat["Stat"] not in STATISTICS:
-                raise not_implemented("CloudWatch's metric math and percentiles")
+                raise not_implemented("CloudWatch's operation GetMetricData for metric math and percentiles")
             metric = stat["Metric"]
             for member in ("Namespace", "MetricName"):
                 if not metric.get(member):

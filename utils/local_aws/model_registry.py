@@ -182,6 +182,7 @@ class ModelRegistry:
             lambda named: summary(named["Body"]),
             order="Ascending",
             bodies=[{**body, "ModelPackageName": _name(MODEL_PACKAGE, body), "Body": body} for body in bodies],
+            within=params.get("ModelPackageGroupName", ""),
         )
         return {"ModelPackageSummaryList": packages, "NextToken": token}
 

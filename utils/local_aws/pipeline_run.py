@@ -188,7 +188,10 @@ class PipelineRun(JobRun):
                 continue
             step = self.definition.steps[name]
             kind = MADE[step.type][0]
-            body = self.jobs.resources.get(kind, self.made[name])
+            body = self.jobs.resources.find(kind, self.made[name]) or {
+                f"{kind.name}Status": "Failed",
+                "FailureReason": f"The {kind.noun} {self.made[name]} was deleted.",
+            }
             status = body[f"{kind.name}Status"]
             if status not in ENDED:
                 working.append(step)

@@ -211,28 +211,36 @@ class Pipelines(Jobs):
             return {key: body.get(key) for key in shown} | {"StartTime": body["CreationTime"]} | reason
 
         bodies = self._executions(pipeline["PipelineName"])
-        found, token = self.resources.page(PIPELINE_EXECUTION, _times(params), summary, bodies=bodies)
+        found, token = self.resources.page(
+            PIPELINE_EXECUTION, _times(params), summary, bodies=bodies, within=pipeline["PipelineName"]
+        )
         return {"PipelineExecutionSummaries": found, "NextToken": token}
 
     def list_steps(self, params: dict) -> dict:
+        execution = self._execution(params)
         steps, token = self.resources.page(
             STEP,
             {"MaxResults": WHOLE_PAGE, **params},
             lambda step: {key: value for key, value in step.items() if key != "CreationTime"},
             # Kept in the order of their beginning, which the clock cannot tell of two that begin at once.
-            bodies=[{**step, "CreationTime": place} for place, step in enumerate(self._execution(params)["Steps"])],
+            bodies=[{**step, "CreationTime": place} for place, step in enumerate(execution["Steps"])],
+            within=execution["PipelineExecutionName"],
         )
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 
     def list_parameters(self, params: dict) -> dict:
-        values = self._execution(params)["Parameters"]
+        execution = self._execution(params)
         found, token = self.resources.page(
             PARAMETER,
             {"MaxResults": WHOLE_PAGE, **params},
             lambda each: {"Name": each["ParameterName"], "Value": each["Value"]},
             order="Ascending",
             sort_by="Name",
-            bodies=[{"ParameterName": k, "Value": as_text(v), "CreationTime": 0} for k, v in values.items()],
+            bodies=[
+                {"ParameterName": key, "Value": as_text(value), "CreationTime": 0}
+                for key, value in execution["Parameters"].items()
+            ],
+            within=execution["PipelineExecutionName"],
         )
         return {"PipelineParameters": found, "NextToken": token}
 

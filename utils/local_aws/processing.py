@@ -40,6 +40,7 @@ class ProcessingJobs(Jobs):
         super().__init__(folder / "processing", account, resources, objects, logs)
         self.operations = {
             "CreateProcessingJob": self.create,
+            "DeleteProcessingJob": self.delete,
             "DescribeProcessingJob": self.describe,
             "ListProcessingJobs": self.list,
             "StopProcessingJob": self.stop,

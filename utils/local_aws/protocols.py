@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import json
 import random
-import re
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -137,17 +136,6 @@ def not_implemented(what: str) -> AwsError:
     )
 
 
-def rest_operation(method: str, path: str) -> str:
-    """What SageMaker's services of the ``rest-json`` protocol call such a request: one of them and its operation."""
-    names = botocore.session.get_session().get_available_services()
-    for model in (service_model(name) for name in names if name.startswith("sagemaker-")):
-        for operation in map(model.operation_model, model.operation_names):
-            form = re.sub("{[^}]*}", "[^/]+", operation.http["requestUri"])
-            if method == operation.http["method"] and re.fullmatch(form, path):
-                return f"{model.metadata['serviceFullName']}'s operation {operation.name}"
-    return f"SageMaker's {method} {path}"
-
-
 def json_error(error: AwsError) -> Response:
     body = {"__type": error.code, "message": error.message, **error.fields}
     status = 400 if error.status == 403 else error.status  # this protocol knows 400 and 500 only
@@ -163,11 +151,12 @@ def rest_json_error(error: AwsError) -> Response:
 
 def query_response(action: str, namespace: str, result: dict[str, str | list[dict]]) -> Response:
     """An XML answer of the ``query`` protocol; its members are texts or lists of structures."""
+    headers = {"x-amzn-RequestId": request_id()}
     body = (
         f'<{action}Response xmlns="{namespace}"><{action}Result>{_members(result)}</{action}Result>'
-        f"<ResponseMetadata><RequestId>{request_id()}</RequestId></ResponseMetadata></{action}Response>"
+        f"<ResponseMetadata><RequestId>{headers['x-amzn-RequestId']}</RequestId></ResponseMetadata></{action}Response>"
     )
-    return Response(body, media_type="text/xml")
+    return Response(body, 200, headers, media_type="text/xml")
 
 
 def _members(structure: dict[str, str | list[dict]]) -> str:
@@ -182,8 +171,10 @@ def _members(structure: dict[str, str | list[dict]]) -> str:
 def query_error(error: AwsError) -> Response:
     # The names that all services share are written without suffix in this protocol.
     code = "ValidationError" if error.code == "ValidationException" else error.code.removesuffix("Exception")
+    headers = {"x-amzn-RequestId": request_id()}
     body = (
         f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(code)}</Code>"
-        f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id()}</RequestId></ErrorResponse>"
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{headers['x-amzn-RequestId']}</RequestId>"
+        "</ErrorResponse>"
     )
-    return Response(body, error.status, media_type="text/xml")
+    return Response(body, error.status, headers, media_type="text/xml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ create table if not exists resources (
     body text not null, tags text not null, primary key (kind, name));
 """
 MAX_TAGS = 50
+SEAL = 12  # bytes of a NextToken by which the account knows it for its own
 
 
 @dataclass(frozen=True)
@@ -169,39 +171,67 @@ class Resources:
         order: str = "Descending",
         sort_by: str = "CreationTime",
         bodies: list[dict] | None = None,
+        within: str = "",
+        counted_first: bool = False,
     ) -> tuple[list[dict], str | None]:
         """One page of a List operation: the summaries that pass its filters, and its NextToken.
 
-        ``order`` and ``sort_by`` hold where the caller names none; ``bodies`` are those to list, else all.
+        ``order`` and ``sort_by`` hold where the caller names none; ``bodies`` are those to list, else all, and
+        ``within`` what they are parts of.  Where AWS counts MaxResults before it filters (``counted_first``), a page
+        may have fewer, or none, and a NextToken.
         """
         name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
         if bodies is None:
             bodies = [body for body, _ in self.all(kind)]
-        found = [body for body in bodies if _listed(body, params, name_of, status_of)]
-        sort_by = params.get("SortBy", sort_by)
+
+        def passes(body: dict) -> bool:
+            return _listed(body, params, name_of, status_of)
+
+        found = bodies if counted_first else [body for body in bodies if passes(body)]
+        sort_by, order = params.get("SortBy", sort_by), params.get("SortOrder", order)
 
         def key(body: dict) -> list:
             values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}
             return [values.get(sort_by, body.get(sort_by, body["CreationTime"])), body[name_of]]
 
-        descending = params.get("SortOrder", order) == "Descending"
+        descending, of = order == "Descending", f"{kind.name} {within} {sort_by} {order}"
         if params.get("NextToken"):
             # The token is the place of the last one shown, which may have left the list since.
-            try:
-                after = json.loads(base64.urlsafe_b64decode(params["NextToken"]))
-                found = [body for body in found if (key(body) < after if descending else key(body) > after)]
-            except (ValueError, RecursionError, TypeError):
-                raise _invalid_token() from None
-        found.sort(key=key, reverse=descending)
+            after = self.place(of, params["NextToken"])
+            found = [body for body in found if (key(body) < after if descending else key(body) > after)]
+        found = sorted(found, key=key, reverse=descending)
         size = params.get("MaxResults", 10)
-        token = None
-        if len(found) > size:
-            token = base64.urlsafe_b64encode(json.dumps(key(found[size - 1])).encode()).decode()
-        return [summary(body) for body in found[:size]], token
+        page = found[:size]
+        token = self.token(of, key(page[-1])) if len(found) > size else None
+        return [summary(body) for body in page if not counted_first or passes(body)], token
 
-    def listed(self, kind: Kind, params: dict, shown: tuple[str, ...]) -> dict:
+    def token(self, of: str, place: list | int) -> str:
+        """A NextToken that leads to a place in a list; ``of`` says which list, and in what order."""
+        text = json.dumps([of, place]).encode()
+        return base64.urlsafe_b64encode(self._seal(text) + text).decode()
+
+    def place(self, of: str, token: str) -> list | int:
+        """Where a NextToken leads; AwsError if it is none, is of another list, or was changed."""
+        try:
+            given = base64.b64decode(token.encode(), b"-_", validate=True)
+        except ValueError:  # of binascii, and of what is not ASCII
+            raise _invalid_token() from None
+        seal, text = given[:SEAL], given[SEAL:]
+        if not hmac.compare_digest(seal, self._seal(text)):
+            raise _invalid_token()
+        said, place = json.loads(text)
+        if said != of:
+            raise _invalid_token()
+        return place
+
+    def _seal(self, text: bytes) -> bytes:
+        return hmac.digest(self.account.secret_access_key.encode(), text, "sha256")[:SEAL]
+
+    def listed(self, kind: Kind, params: dict, shown: tuple[str, ...], counted_first: bool = False) -> dict:
         """The answer of a List operation whose list is called ``KINDs`` and whose summaries are these members."""
-        found, token = self.page(kind, params, lambda body: {key: body.get(key) for key in shown})
+        found, token = self.page(
+            kind, params, lambda body: {key: body.get(key) for key in shown}, counted_first=counted_first
+        )
         return {f"{kind.name}s": found, "NextToken": token}
 
     def need_free(self, kind: Kind, name: str) -> None:

@@ -74,11 +74,12 @@ def search(resources: Resources, described: dict[Kind, Callable[[dict], dict]], 
         key=lambda each: _comparable(each[0].get(sort_by, each[0][created])),
         reverse=params.get("SortOrder", "Descending") == "Descending",
     )
-    start, size = _start(params.get("NextToken")), params.get("MaxResults", MAX_RESULTS)
+    start = resources.place(f"Search {name}", params["NextToken"]) if params.get("NextToken") else 0
+    size = params.get("MaxResults", MAX_RESULTS)
     page = found[start : start + size]
     return {
         "Results": [{name: body} for _, body in page],
-        "NextToken": str(start + size) if len(found) > start + size else None,
+        "NextToken": resources.token(f"Search {name}", start + size) if len(found) > start + size else None,
         "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
     }
 
@@ -228,11 +229,3 @@ def _text(value: object) -> str:
 
 def _comparable(value: object) -> tuple:
     return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value))
-
-
-def _start(token: str | None) -> int:
-    if token is None:
-        return 0
-    if not token.isdecimal():
-        raise AwsError("ValidationException", "Invalid NextToken.")
-    return int(token)

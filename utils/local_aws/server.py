@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from . import bookkeeping, disk, leases
+from . import bookkeeping, disk, leases, s3
 from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
 from .coalescing import Protocol
@@ -37,6 +37,7 @@ from .invocations import MAX_BODY, Invocations
 from .logs import Logs
 from .metrics import Metrics
 from .model_registry import ModelRegistry
+from .naming import operation_name
 from .page import Page, is_for_the_page
 from .pipelines import Pipelines
 from .policy import Policy
@@ -48,10 +49,8 @@ from .protocols import (
     query_error,
     request_id,
     rest_json_error,
-    rest_operation,
 )
 from .resources import TUNING_JOB, Resources
-from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, Key, claim
 from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
@@ -61,7 +60,7 @@ from .tuning import TuningJobs
 
 IDLE_SECONDS = 600  # without a request, a job or a living client, after which the process ends
 # Services that write their errors in XML whatever a request looks like.
-WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express")
+WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express", "s3-object-lambda")
 FORM = "application/x-www-form-urlencoded"
 TARGETS = {
     "SageMaker": "sagemaker",
@@ -80,7 +79,7 @@ class Application:
         self.folder, self.hosts = folder, hosts
         self.keys = Keys(folder, account)
         public, policy = settings()[BUCKETS], settings()[POLICY]
-        self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
+        self.s3 = s3.S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
         resources = Resources(folder, account)
@@ -149,12 +148,15 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], service: str) -> Response:
         if headers.get("host", "") not in self.hosts:
             raise AwsError("AccessDeniedException", "The embedded account answers on its own address only.", 403)
-        method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        signer = claim(method, path, scope["query_string"].decode("latin-1"), headers)
+        method = scope["method"]
+        path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
+        signer = claim(method, path, query, headers)
         if signer is None:
             if is_for_the_page(request := Request(scope, receive)):
                 return await self.page.answer(request)
             if service == "s3":
+                if method == "POST" and headers.get("content-type", "").startswith("multipart/form-data"):
+                    raise s3.a_browsers_form()  # it would be signed in its fields
                 raise AwsError("AccessDenied", "Access Denied", 403)
             raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
         key = self.keys.find(signer.access_key_id)
@@ -163,6 +165,8 @@ class Application:
             self._authorize("s3", scope, headers, b"", key)
             need = partial(self.authorization.need, key) if self.authorization else None
             response = await self.s3.handle(Request(scope, receive), need)
+            for name, value in s3.identity(s3.request_id()).items():
+                response.raw_headers.append((name.encode(), value.encode()))
             if "authorization" not in headers:
                 # A presigned URL may be opened in a browser: what an object holds is not to act in the page's name.
                 response.raw_headers.append((b"content-security-policy", b"sandbox"))
@@ -174,14 +178,15 @@ class Application:
         self._authorize(signer.service, scope, headers, body, key)
         if service == "runtime" and signer.service == "sagemaker":
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
-                raise not_implemented(rest_operation(method, path))
+                raise not_implemented(operation_name("sagemaker", method, path, query, headers))
             return await self.invocations.answer(path, headers, body)
         request = Request(scope, receive)
         if signer.service in self.services:
             return await self.services[signer.service].handle(request, body)
         if signer.service in bookkeeping.SERVICES:
             return await self.bookkeeping.handle(request, body, signer.service, key)
-        raise not_implemented(f"The service '{signer.service}'")
+        name = operation_name(signer.service, method, path, query, headers, body)
+        raise not_implemented(f"The service '{signer.service}' ({name})")
 
     def _authorize(self, service: str, scope: Scope, headers: dict[str, str], body: bytes, key: Key) -> None:
         if self.authorization:
@@ -231,7 +236,7 @@ def _apparent_service(scope: Scope, headers: dict[str, str]) -> str:
 
 def _error(service: str, scope: Scope, error: AwsError) -> Response:
     if service == "s3":
-        return error_response(error, scope["path"], request_id(), scope["method"] == "HEAD")
+        return s3.error_response(error, scope["path"], s3.request_id(), scope["method"] == "HEAD")
     if service == "runtime":
         return rest_json_error(error)
     return query_error(error) if service == "query" else json_error(error)

@@ -57,6 +57,7 @@ class TrainingJobs(Jobs):
         self.metrics = metrics
         self.operations = {
             "CreateTrainingJob": self.create,
+            "DeleteTrainingJob": self.delete,
             "DescribeTrainingJob": self.describe,
             "ListTrainingJobs": self.list,
             "StopTrainingJob": self.stop,
@@ -177,8 +178,13 @@ class TrainingJobs(Jobs):
             "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
             "TrainingJobStatus", "SecondaryStatus",
         )  # fmt: skip
+        # The API reference says it of StatusEquals; for NameContains see https://github.com/boto/boto3/issues/2838.
         jobs, token = self.resources.page(
-            TRAINING_JOB, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
+            TRAINING_JOB,
+            params,
+            lambda body: {key: body.get(key) for key in shown},
+            order="Ascending",
+            counted_first=True,
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 

@@ -51,6 +51,7 @@ class TuningJobs(Jobs):
         self.training = training
         self.operations = {
             "CreateHyperParameterTuningJob": self.create,
+            "DeleteHyperParameterTuningJob": self.delete,
             "DescribeHyperParameterTuningJob": self.describe_now,
             "ListHyperParameterTuningJobs": self.list,
             "StopHyperParameterTuningJob": self.stop,
@@ -144,6 +145,7 @@ class TuningJobs(Jobs):
             order="Ascending",
             sort_by="Name",
             bodies=found,
+            within=body["HyperParameterTuningJobName"],
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
@@ -182,6 +184,8 @@ class TuningJobs(Jobs):
         jobs = []
         for body, _ in self.resources.all(TRAINING_JOB, f"{tuning['HyperParameterTuningJobName']}-"):
             if body.get("TuningJobArn") != tuning["HyperParameterTuningJobArn"]:
+                continue
+            if body["CreationTime"] < tuning["CreationTime"]:  # of one that had the name before, and was deleted
                 continue
             shown = (
                 "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime",

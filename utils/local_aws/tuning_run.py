@@ -93,7 +93,8 @@ class TuningRun(JobRun):
     def _value(self, run: TrainingRun) -> float | None:
         """What an ended training job reached; None if it failed or told no objective."""
         if run.job not in self._values:
-            failed = self.jobs.resources.get(TRAINING_JOB, run.job)["TrainingJobStatus"] == "Failed"
+            body = self.jobs.resources.find(TRAINING_JOB, run.job)  # none if it was deleted as soon as it had ended
+            failed = body is None or body["TrainingJobStatus"] == "Failed"
             self._values[run.job] = None if failed else run.final_metrics.get(OBJECTIVE, (None,))[0]
         return self._values[run.job]
 

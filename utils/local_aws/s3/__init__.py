@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,13 +18,14 @@ from starlette.responses import Response
 
 from ..disk import need_room
 from ..errors import AwsError
+from ..naming import operation_name
 from . import buckets, multipart, operations
 from .body import MAX_DOCUMENT, MAX_PUT, receive
 from .objects import ObjectStore
-from .protocol import Call, Need, error_response, parse
+from .protocol import Call, Need, error_response, identity, parse, request_id
 from .records import S3Object
 
-__all__ = ["S3", "S3Object", "error_response"]
+__all__ = ["S3", "S3Object", "a_browsers_form", "error_response", "identity", "request_id"]
 
 Operation = Callable[[ObjectStore, Call], Response]
 
@@ -40,6 +41,8 @@ _ROUTES: dict[tuple[str, str, str], Operation] = {
     ("GET", "bucket", "tagging"): buckets.get_bucket_tagging,
     ("PUT", "bucket", "tagging"): buckets.put_bucket_tagging,
     ("DELETE", "bucket", "tagging"): buckets.delete_bucket_tagging,
+    ("GET", "bucket", "versioning"): buckets.get_bucket_versioning,
+    ("GET", "bucket", "versions"): buckets.list_object_versions,
     ("GET", "bucket", "uploads"): multipart.list_multipart_uploads,
     ("POST", "bucket", "delete"): operations.delete_objects,
     ("GET", "object", ""): operations.get_object,
@@ -60,8 +63,8 @@ _ROUTES: dict[tuple[str, str, str], Operation] = {
 _SUBRESOURCES = frozenset(" ".join(route[2] for route in _ROUTES).split()) - {"copy"}
 _PARAMETERS = frozenset(
     "prefix delimiter max-keys marker start-after continuation-token encoding-type fetch-owner max-parts "
-    "part-number-marker key-marker upload-id-marker max-uploads max-buckets bucket-region versionId x-id "
-    "AWSAccessKeyId Signature Expires content-type content-md5".split()
+    "part-number-marker key-marker version-id-marker upload-id-marker max-uploads max-buckets bucket-region "
+    "versionId x-id AWSAccessKeyId Signature Expires content-type content-md5".split()
 )
 # Headers whose meaning would be lost in silence; each is a prefix.
 _REFUSED = (
@@ -131,9 +134,18 @@ class S3(ObjectStore):
         return [upload.algorithm] if upload.algorithm else []
 
 
+def a_browsers_form() -> AwsError:
+    """What refuses S3's POST Object, which a browser sends as a form."""
+    return buckets.not_implemented("POST of a form (multipart/form-data: S3's POST Object)")
+
+
 def _route(call: Call) -> Operation:
     """The operation that a request means; ``NotImplemented`` names what there is none for."""
     level = "object" if call.key else "bucket" if call.bucket else "account"
+    if call.method == "POST" and call.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise a_browsers_form()
+    if "x-amz-account-id" in call.headers:  # of S3 Control, which shares S3's name in signatures
+        raise _missing(call, "x-amz-account-id")
     named = []
     for name in call.query:
         if name in _SUBRESOURCES:
@@ -141,10 +153,10 @@ def _route(call: Call) -> Operation:
         elif name == "partNumber" and "uploadId" in call.query:
             continue
         elif name not in _PARAMETERS and not name.lower().startswith(("x-amz-", "response-")):
-            raise buckets.not_implemented(name)
+            raise _missing(call, name)
     for name in call.headers:
         if name.startswith(_REFUSED) or name.startswith("x-amz-grant-"):
-            raise buckets.not_implemented(name)
+            raise _missing(call, name)
     if call.headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
     if call.query.get("versionId", "null") not in ("", "null"):
@@ -155,8 +167,14 @@ def _route(call: Call) -> Operation:
         named.append("copy")
     operation = _ROUTES.get((call.method, level, " ".join(named)))
     if operation is None and (named or call.method == "POST"):
-        raise buckets.not_implemented(f"{call.method} {' '.join(named) or 'of a form'}")
+        raise _missing(call, f"{call.method} {' '.join(named) or 'of a form'}")
     if operation is None:
         message = "The specified method is not allowed against this resource."
         raise AwsError("MethodNotAllowed", message, 405, Method=call.method, ResourceType=level.upper())
     return operation
+
+
+def _missing(call: Call, what: str) -> AwsError:
+    """What refuses a request for ``what``, and says which operation of S3 that is."""
+    path = quote(f"/{call.bucket}/{call.key}" if call.key else f"/{call.bucket}")
+    return buckets.not_implemented(f"{what} ({operation_name('s3', call.method, path, urlencode(call.query), {})})")

@@ -91,6 +91,12 @@ def get_bucket_location(store: ObjectStore, call: Call) -> Response:
     return answer("LocationConstraint", "" if call.region == "us-east-1" else call.region)
 
 
+def get_bucket_versioning(store: ObjectStore, call: Call) -> Response:
+    """GetBucketVersioning: empty, as of a bucket whose versions were never switched on."""
+    store.require_bucket(call.bucket)
+    return answer("VersioningConfiguration", "")
+
+
 def get_bucket_tagging(store: ObjectStore, call: Call) -> Response:
     """GetBucketTagging; ``NoSuchTagSet`` when there are none."""
     tags = store.bucket_tags(call.bucket)
@@ -167,6 +173,37 @@ def list_objects_v2(store: ObjectStore, call: Call) -> Response:
     return answer("ListBucketResult", [*content, *_contents(call, page, owner)])
 
 
+def list_object_versions(store: ObjectStore, call: Call) -> Response:
+    """ListObjectVersions of a bucket without versions: each object has one, ``null``, which is its latest."""
+    marker, version = call.query.get("key-marker", ""), call.query.get("version-id-marker")
+    wrong = None
+    if version is not None and "key-marker" not in call.query:
+        wrong = "A version-id marker cannot be specified without a key marker."
+    elif version == "":
+        wrong = "A version-id marker cannot be empty."
+    elif version not in (None, "null"):
+        wrong = "Invalid version id specified"
+    if wrong:
+        raise AwsError("InvalidArgument", wrong, ArgumentName="version-id-marker", ArgumentValue=version)
+    page, limit = _page(store, call, _behind(call, marker))
+    delimiter = call.query.get("delimiter")
+    more = page.following is not None
+    at_object = more and bool(page.objects) and page.objects[-1].key == page.last
+    content = [
+        ("Name", call.bucket),
+        ("Prefix", call.coded(call.query.get("prefix", ""))),
+        ("KeyMarker", call.coded(marker)),
+        ("VersionIdMarker", version or ""),
+        ("NextKeyMarker", call.coded(page.last) if more else None),
+        ("NextVersionIdMarker", "null" if at_object else None),
+        ("MaxKeys", limit),
+        ("Delimiter", call.coded(delimiter) if delimiter else None),
+        ("EncodingType", call.query.get("encoding-type")),
+        ("IsTruncated", more),
+    ]
+    return answer("ListVersionsResult", [*content, *_contents(call, page, owner=True, versions=True)])
+
+
 def _page(store: ObjectStore, call: Call, start: str | bytes) -> tuple[Page, int]:
     limit = call.number("max-keys", 1000)
     check_encoding(call)
@@ -194,8 +231,9 @@ def _behind(call: Call, marker: str) -> str | bytes:
     return marker + "\0" if marker else ""
 
 
-def _contents(call: Call, page: Page, owner: bool) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [("Contents", _row(call, obj, owner)) for obj in page.objects]
+def _contents(call: Call, page: Page, owner: bool, versions: bool = False) -> list[tuple[str, object]]:
+    name, own = ("Version", [("VersionId", "null"), ("IsLatest", True)]) if versions else ("Contents", [])
+    rows: list[tuple[str, object]] = [(name, [*_row(call, obj, owner), *own]) for obj in page.objects]
     return rows + [("CommonPrefixes", [("Prefix", call.coded(prefix))]) for prefix in page.prefixes]
 
 

@@ -294,7 +294,9 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
     for node in wanted:
         key, version = node.findtext("Key"), node.findtext("VersionId")
         try:
-            call.need("s3:DeleteObject", f"arn:aws:s3:::{call.bucket}/{key}")
+            call.need(
+                "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion", f"arn:aws:s3:::{call.bucket}/{key}"
+            )
             if version not in (None, "null"):
                 raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
             store.delete(call.bucket, key, _delete_condition(node.findtext("ETag"), key))

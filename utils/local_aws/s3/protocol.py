@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import random
 import re
+import string
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from .body import Body
 from .records import S3Object
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_OF_IDS = string.digits + string.ascii_uppercase
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -110,14 +114,27 @@ def answer(name: str, content: object, headers: dict[str, str] | None = None) ->
     return Response(text, 200, headers, media_type="application/xml")
 
 
+def request_id() -> str:
+    """An id in the form of S3's, 16 capitals and digits; nobody need be unable to guess it."""
+    return "".join(random.choices(_OF_IDS, k=16))
+
+
+def identity(request_id: str) -> dict[str, str]:
+    """The headers by which every answer of S3 names its request: its id, and the extended id ("host id").
+
+    Source: S3's API reference, "Common Response Headers".
+    """
+    extended = base64.b64encode(hashlib.blake2b(request_id.encode(), digest_size=56).digest()).decode()
+    return {"x-amz-request-id": request_id, "x-amz-id-2": extended}
+
+
 def error_response(error: AwsError, resource: str, request_id: str, head: bool) -> Response:
     """S3's error document; no body to a HEAD request (``head``), where S3 sends the status alone."""
-    headers = {"x-amz-request-id": request_id}
+    headers = identity(request_id)
     if head or error.status == 304:
         return Response(None, error.status, headers, media_type="application/xml")
     fields = [("Code", error.code), ("Message", error.message), *error.fields.items()]
-    host = hashlib.sha256(request_id.encode()).hexdigest()
-    fields += [("Resource", resource), ("RequestId", request_id), ("HostId", host)]
+    fields += [("Resource", resource), ("RequestId", request_id), ("HostId", headers["x-amz-id-2"])]
     return Response(_DECLARATION + element("Error", fields), error.status, headers, media_type="application/xml")
 
 

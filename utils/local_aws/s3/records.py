@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +76,13 @@ def access_denied() -> AwsError:
 
 def no_such_bucket(bucket: str) -> AwsError:
     """S3's answer to a bucket that does not exist."""
-    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+    message = "The specified bucket does not exist"
+    if re.match("jumpstart-([a-z]+-)?cache-", bucket):
+        message += (
+            ": SageMaker JumpStart, whose models lie in it, is not implemented in the embedded AWS account. "
+            "utils/local_aws/README.md lists what is; COURSE_AWS=aws uses a real account."
+        )
+    return AwsError("NoSuchBucket", message, 404, BucketName=bucket)
 
 
 def no_such_key(key: str) -> AwsError:

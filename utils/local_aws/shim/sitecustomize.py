@@ -1,8 +1,9 @@
 """What keeps a Python process's SageMaker calls on this machine; Python imports it at start-up.
 
 ``AWS_ENDPOINT_URL`` sends every AWS call to the embedded account but for three places where the SageMaker
-SDK goes around it.  Each is closed here, and nothing else is touched:
+SDK goes around it, and one of botocore.  Each is closed here, and nothing else is touched:
 
+- hosts that an operation puts before the address (``123456789012.127.0.0.1`` of S3 Control): nobody would find them.
 - STS: the SDK names its regional address itself; the address is dropped, so that ``AWS_ENDPOINT_URL`` holds.
 - telemetry: the SDK reports calls to an address of its own by ``requests``; the report is not sent.
 - a Studio image's metadata file names a real role; the SDK is told of a file that is not there.
@@ -14,19 +15,30 @@ does nothing unless ``AWS_ENDPOINT_URL`` points to this machine.
 import importlib.util
 import os
 import sys
+from urllib.parse import urlsplit, urlunsplit
 
 NO_FILE = "/nonexistent/resource-metadata.json"
 
 
-def _without_sts_address(module):
+def _at_the_account(module):
     create_client = module.Session.create_client
 
     def patched(self, service_name, *args, **kwargs):
         if service_name == "sts" and "endpoint_url" in kwargs:
             kwargs["endpoint_url"] = None
-        return create_client(self, service_name, *args, **kwargs)
+        client = create_client(self, service_name, *args, **kwargs)
+        client.meta.events.register("before-sign", _to_the_account)
+        return client
 
     module.Session.create_client = patched
+
+
+def _to_the_account(request, **_):
+    """Send what is meant for a host in front of the account's own to the account, where it is refused by name."""
+    account = os.environ.get("AWS_ENDPOINT_URL", "").partition("://")[2].rstrip("/")
+    address = urlsplit(request.url)
+    if account and address.netloc != account and address.netloc.endswith((f".{account}", f"-{account}")):
+        request.url = urlunsplit(address._replace(netloc=account))
 
 
 def _without_telemetry(module):
@@ -38,7 +50,7 @@ def _without_metadata_file(module):
 
 
 CHANGES = {
-    "botocore.session": _without_sts_address,
+    "botocore.session": _at_the_account,
     "sagemaker.telemetry.telemetry_logging": _without_telemetry,
     "sagemaker.serve.utils.telemetry_logger": _without_telemetry,
     "sagemaker.core.telemetry.telemetry_logging": _without_telemetry,
