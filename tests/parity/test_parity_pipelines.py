@@ -99,6 +99,48 @@ def test_definitions_that_are_refused(there, pipeline, answers):
     })  # fmt: skip
 
 
+def test_references_of_other_types(there, pipeline, answers):
+    """Parameters, properties and functions in the place of arguments of each type; none of it is run."""
+    parameters = [
+        {"Name": "String", "Type": "String", "DefaultValue": "s"},
+        {"Name": "Integer", "Type": "Integer", "DefaultValue": 1},
+        {"Name": "Float", "Type": "Float", "DefaultValue": 0.5},
+        {"Name": "Boolean", "Type": "Boolean", "DefaultValue": True},
+    ]
+    place = f"s3://{there.bucket}/{there.run}"
+    batch = {
+        "ModelName": "a-model",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{place}/rows/"}}},
+        "TransformOutput": {"S3OutputPath": f"{place}/scores/"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    properties = ("TransformJobArn", "CreationTime", "MaxConcurrentTransforms", "ModelClientConfig", "Environment")
+    references = {each["Name"]: {"Get": f"Parameters.{each['Name']}"} for each in parameters}
+    references |= {each: {"Get": f"Steps.Before.{each}"} for each in properties}
+    references |= {
+        "start": {"Get": "Execution.StartDateTime"},
+        "join": {"Std:Join": {"On": "", "Values": ["1"]}},
+        "file": {"Std:JsonGet": {"S3Uri": f"{place}/file.json", "Path": "a"}},
+    }
+
+    def made(member: str, value: object) -> dict:
+        steps = step("Before", "Transform", batch), step("A", "Transform", batch | {member: value})
+        said = pipeline(*steps, Parameters=parameters)
+        return {key: value for key, value in said.items() if key != "name"}
+
+    seen = {}
+    for name, value in references.items():
+        seen[f"{name} for a string"] = made("Environment", {"N": value})
+        seen[f"{name} for a number"] = made("MaxConcurrentTransforms", value)
+        seen[f"{name} for a boolean"] = made("DataCaptureConfig", {"GenerateInferenceId": value})
+        seen[f"{name} for a list"] = made("Tags", value)
+        seen[f"{name} for a map"] = made("Environment", value)
+        seen[f"{name} for a structure"] = made("ModelClientConfig", value)
+    seen["an experiment"] = made("ExperimentConfig", {"ExperimentName": "e"})
+    seen["a number for a string"] = made("Environment", {"N": 1})
+    answers(seen)
+
+
 def test_a_step_that_fails(there, pipeline, answers):
     """Its job fails; another is independent of it; a third waits for it, and never begins."""
     fails = processing(there, "fails", "import sys\nsys.exit(3)\n")

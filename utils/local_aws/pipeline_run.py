@@ -18,18 +18,9 @@ from typing import TYPE_CHECKING
 from . import clock
 from .errors import AwsError
 from .jobs import ENDED, MAX_REASON, JobRun
-from .pipeline_definition import (
-    CALLS,
-    PROPERTY_FILE,
-    Definition,
-    Step,
-    Undefined,
-    as_text,
-    holds,
-    pick,
-    property_file,
-    resolved,
-)
+from .pipeline_arguments import CALLS
+from .pipeline_definition import Definition, Step, property_file
+from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
 from .resources import (
     MODEL,
     MODEL_PACKAGE,

@@ -15,7 +15,8 @@ from pathlib import Path
 from .errors import AwsError
 from .jobs import Jobs, refuse
 from .logs import Logs
-from .pipeline_definition import as_text, parameter_values, read
+from .pipeline_definition import parameter_values, read
+from .pipeline_expressions import as_text
 from .pipeline_run import PipelineRun, finish
 from .protocols import executes, not_implemented, service_model
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
