@@ -52,7 +52,6 @@ def model(**arguments) -> dict:
         (whole(fails("A"), parameters=[{"Name": "P", "Type": "Number"}]), "The Type of parameter 'P' is not one of"),
         (whole(fails("A", Type="Lambda")), "A pipeline step of the type Lambda (step 'A'; types that run here: "),
         (whole(fails("A", Type=["Fail"])), "A pipeline step of the type ['Fail']"),
-        (whole(fails("A", CacheConfig={"Enabled": True, "ExpireAfter": "p1d"})), "CacheConfig of step 'A'"),
         (whole(fails("A", RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"]}])), "RetryPolicies of step 'A'"),
     ],
 )  # fmt: skip

@@ -250,3 +250,40 @@ def test_a_group_that_a_step_makes(there, pipeline, answers):
             there.sagemaker.delete_model_package(ModelPackageName=each["ModelPackageArn"])
         there.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
     answers(found)
+
+
+def test_a_step_that_is_cached(there, pipeline, answers):
+    """A run without caching, then two with it; what AWS says to durations, and to steps that it cannot cache."""
+    name = there.name("pipeline")
+    work = job(processing(there, "step", "print('works')\n"))
+    found, arns = [], []
+    for enabled in (False, True, True):
+        config = {"Enabled": enabled, "ExpireAfter": "P1D"}
+        definition = {"Version": "2020-12-01", "Steps": [step("Works", "Processing", work, CacheConfig=config)]}
+        members = {"PipelineName": name, "PipelineDefinition": json.dumps(definition)}
+        if arns:
+            there.sagemaker.update_pipeline(**members)
+        else:
+            there.sagemaker.create_pipeline(**members, RoleArn=there.role, ClientRequestToken=there.run * 3)
+        arns.append(there.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"])
+        there.ended(
+            there.sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=arns[-1]
+        )
+        (told,) = there.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arns[-1])["PipelineExecutionSteps"]
+        hit = told.get("CacheHitResult", {}).get("SourcePipelineExecutionArn")
+        found.append({
+            "status": told["StepStatus"],
+            "attempts": told.get("AttemptCount"),
+            "members": sorted(told),
+            "its source": f"execution {arns.index(hit) + 1}" if hit in arns else hit,
+        })  # fmt: skip
+    there.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=there.run * 3)
+    seen = {"executions": found}
+    for config in (
+        {"Enabled": True},
+        *({"Enabled": True, "ExpireAfter": each} for each in ("30d", "P1S", "P", "1 day")),
+    ):
+        said = pipeline(step("Batch", "Transform", {}, CacheConfig=config))
+        seen[json.dumps(config)] = {key: value for key, value in said.items() if key != "name"}
+    said = pipeline(step("Makes", "Model", {}, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"}))
+    answers(seen | {"a Model step": {key: value for key, value in said.items() if key != "name"}})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .errors import AwsError
 from .pipeline_arguments import CALLS, check_arguments, check_references, property_shape
+from .pipeline_cache import check_cache
 from .pipeline_expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, list_in, need
 from .protocols import not_implemented
 
@@ -93,8 +94,7 @@ def _add(body: object, branch: tuple[str, bool] | None, steps: dict[str, Step]) 
         done = ", ".join((*CALLS, "Condition", "Fail"))
         raise not_implemented(f"A pipeline step of the type {kind} (step '{name}'; types that run here: {done})")
     need(isinstance(arguments, dict), f"Expecting start of Json Object in the Arguments of step '{name}'.")
-    if body.get("CacheConfig") not in (None, {}, {"Enabled": False}):
-        raise not_implemented(f"The caching of steps (CacheConfig of step '{name}')")
+    check_cache(name, kind, body.get("CacheConfig"))
     if body.get("RetryPolicies"):
         raise not_implemented(f"The retrying of steps (RetryPolicies of step '{name}')")
     for each in list_in(body.get("PropertyFiles") or [], f"PropertyFiles of step '{name}'"):

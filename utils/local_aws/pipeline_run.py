@@ -19,6 +19,7 @@ from . import clock
 from .errors import AwsError
 from .jobs import ENDED, MAX_REASON, JobRun
 from .pipeline_arguments import CALLS
+from .pipeline_cache import longest_age, signature
 from .pipeline_definition import Definition, Step, property_file
 from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
 from .resources import (
@@ -74,6 +75,7 @@ class PipelineRun(JobRun):
         self.parallel = body.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps", math.inf)
         self.steps: dict[str, dict] = {}  # what is told of each step that has begun, by its name
         self.made: dict[str, str] = {}  # the name of what each step has made
+        self.signatures: dict[str, str] = {}  # of each step that may be cached, by which its runs are told apart
         self.skipped: set[str] = set()  # steps of a branch that was not taken, and those that wait for them
 
     def live(self) -> None:
@@ -143,6 +145,8 @@ class PipelineRun(JobRun):
             return self._evaluate(expression, own)
 
         params = resolved(step.arguments, evaluate)
+        if source := self._cached(step, params):
+            return self._take(step, *source)
         if step.type != "RegisterModel" or "ModelPackageGroupName" not in params:
             params[named] = name
         else:
@@ -156,6 +160,35 @@ class PipelineRun(JobRun):
         self.made[step.name] = arn if step.type == "RegisterModel" else name
         status = "Executing" if step.type in JOBS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
+
+    def _cached(self, step: Step, arguments: dict) -> tuple[str, dict] | None:
+        """The newest earlier run of a step that may stand for this one: its execution's ARN, and what is told of it."""
+        mine = signature(step.type, arguments)
+        if mine is None:
+            return None
+        self.signatures[step.name] = mine
+        age = longest_age(step.body.get("CacheConfig"))
+        if age is None:
+            return None
+        oldest = now() - age
+        found = [
+            (body["PipelineExecutionArn"], told)
+            for body in self.jobs.executions(self.pipeline)
+            if body.get("StepSignatures", {}).get(step.name) == mine
+            for told in body["Steps"]
+            if told["StepName"] == step.name
+            and told["StepStatus"] == "Succeeded"
+            and told["EndTime"] >= oldest
+            and "CacheHitResult" not in told  # which has done nothing itself
+            and self.jobs.resources.find(MADE[step.type][0], _made(step, told)) is not None
+        ]
+        return max(found, key=lambda each: each[1]["EndTime"], default=None)
+
+    def _take(self, step: Step, execution: str, told: dict) -> None:
+        """Let what an earlier run of a step has made be what this one makes."""
+        self.made[step.name] = _made(step, told)
+        source = {"SourcePipelineExecutionArn": execution}
+        self._change(step, "Succeeded", Metadata=told["Metadata"], CacheHitResult=source)
 
     def _need_group(self, group: str) -> None:
         """A pipeline makes the group that it registers its model in, if it is not there."""
@@ -277,7 +310,11 @@ class PipelineRun(JobRun):
             told["FailureReason"] = reason[:MAX_REASON]
         with self.state:
             self.jobs.resources.update(
-                PIPELINE_EXECUTION, self.job, Steps=list(self.steps.values()), LastModifiedTime=now()
+                PIPELINE_EXECUTION,
+                self.job,
+                Steps=list(self.steps.values()),
+                StepSignatures=self.signatures,
+                LastModifiedTime=now(),
             )
 
     def _end(self, status: str, reason: str | None) -> None:
@@ -302,6 +339,11 @@ def finish(resources: Resources, name: str, status: str, reason: str | None) -> 
         Steps=steps,
         LastModifiedTime=ended,
     )
+
+
+def _made(step: Step, told: dict) -> str:
+    """The name of the job that a step has made, by what is told of the step."""
+    return told["Metadata"][MADE[step.type][1]]["Arn"].rpartition("/")[2]
 
 
 def _iso(at: float) -> str:
