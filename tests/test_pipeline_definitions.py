@@ -52,7 +52,6 @@ def model(**arguments) -> dict:
         (whole(fails("A"), parameters=[{"Name": "P", "Type": "Number"}]), "The Type of parameter 'P' is not one of"),
         (whole(fails("A", Type="Lambda")), "A pipeline step of the type Lambda (step 'A'; types that run here: "),
         (whole(fails("A", Type=["Fail"])), "A pipeline step of the type ['Fail']"),
-        (whole(fails("A", RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"]}])), "RetryPolicies of step 'A'"),
     ],
 )  # fmt: skip
 def test_a_definition_that_cannot_run_is_refused(sagemaker, account, text, sentence):

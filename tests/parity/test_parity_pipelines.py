@@ -287,3 +287,23 @@ def test_a_step_that_is_cached(there, pipeline, answers):
         seen[json.dumps(config)] = {key: value for key, value in said.items() if key != "name"}
     said = pipeline(step("Makes", "Model", {}, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"}))
     answers(seen | {"a Model step": {key: value for key, value in said.items() if key != "name"}})
+
+
+def test_policies_that_are_refused(there, pipeline, answers):
+    """Of the retries of a step; none of it is run."""
+    limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"]}
+    seen = {}
+    for policy in (
+        limit,
+        {"ExceptionType": ["SageMaker.CAPACITY_ERROR", "SageMaker.JOB_CAPACITY_ERROR"]},
+        {"ExceptionType": "SageMaker.RESOURCE_LIMIT"},
+        {"ExceptionType": ["SageMaker.NOTHING"]},
+        limit | {"MaxAttempts": 21},
+        limit | {"IntervalSeconds": 43201},
+        limit | {"BackoffRate": 0},
+        limit | {"MaxAttempts": 1, "ExpireAfterMin": 1},
+    ):
+        said = pipeline(step("Batch", "Transform", {}, RetryPolicies=[policy]))
+        seen[json.dumps(policy)] = {key: value for key, value in said.items() if key != "name"}
+    said = pipeline(step("Ends", "Fail", {"ErrorMessage": "ended"}, RetryPolicies=[limit]))
+    answers(seen | {"a Fail step": {key: value for key, value in said.items() if key != "name"}})

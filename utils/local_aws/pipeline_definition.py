@@ -14,6 +14,7 @@ from .errors import AwsError
 from .pipeline_arguments import CALLS, check_arguments, check_references, property_shape
 from .pipeline_cache import check_cache
 from .pipeline_expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, list_in, need
+from .pipeline_retries import check_retries
 from .protocols import not_implemented
 
 VERSION = "2020-12-01"
@@ -95,8 +96,7 @@ def _add(body: object, branch: tuple[str, bool] | None, steps: dict[str, Step]) 
         raise not_implemented(f"A pipeline step of the type {kind} (step '{name}'; types that run here: {done})")
     need(isinstance(arguments, dict), f"Expecting start of Json Object in the Arguments of step '{name}'.")
     check_cache(name, kind, body.get("CacheConfig"))
-    if body.get("RetryPolicies"):
-        raise not_implemented(f"The retrying of steps (RetryPolicies of step '{name}')")
+    check_retries(name, kind, body.get("RetryPolicies"))
     for each in list_in(body.get("PropertyFiles") or [], f"PropertyFiles of step '{name}'"):
         need(isinstance(each, dict), f"Expecting start of Json Object in PropertyFiles of step '{name}'.")
         for member in ("PropertyFileName", "OutputName", "FilePath"):

@@ -22,6 +22,7 @@ from .pipeline_arguments import CALLS
 from .pipeline_cache import longest_age, signature
 from .pipeline_definition import Definition, Step, property_file
 from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
+from .pipeline_retries import Retries
 from .resources import (
     MODEL,
     MODEL_PACKAGE,
@@ -76,6 +77,8 @@ class PipelineRun(JobRun):
         self.steps: dict[str, dict] = {}  # what is told of each step that has begun, by its name
         self.made: dict[str, str] = {}  # the name of what each step has made
         self.signatures: dict[str, str] = {}  # of each step that may be cached, by which its runs are told apart
+        self.retries: dict[str, Retries] = {}  # of each step that has begun
+        self.again: dict[str, float] = {}  # when the steps that wait to be tried again begin, by the steady clock
         self.skipped: set[str] = set()  # steps of a branch that was not taken, and those that wait for them
 
     def live(self) -> None:
@@ -121,6 +124,11 @@ class PipelineRun(JobRun):
             "AttemptCount": 1,
         }
         self.steps[step.name] = {key: value for key, value in told.items() if value is not None}
+        self.retries[step.name] = Retries(step.type, step.body.get("RetryPolicies") or [])
+        self._try(step)
+
+    def _try(self, step: Step) -> None:
+        """Do what a step does, for the first time or once more."""
         try:
             if step.type == "Condition":
                 conditions = step.arguments["Conditions"]
@@ -155,7 +163,7 @@ class PipelineRun(JobRun):
             answer = self.jobs.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
-            return self._change(step, "Failed", reason)
+            return self._fail(step, reason, code=error.code)
         arn = answer[f"{kind.name}Arn"]
         self.made[step.name] = arn if step.type == "RegisterModel" else name
         status = "Executing" if step.type in JOBS else "Succeeded"
@@ -211,6 +219,17 @@ class PipelineRun(JobRun):
             if told["StepStatus"] != "Executing":
                 continue
             step = self.definition.steps[name]
+            if name in self.again:
+                if self.stop_wanted.is_set():
+                    self._change(step, "Stopped")
+                    continue
+                if time.monotonic() >= self.again[name]:
+                    del self.again[name]
+                    told["AttemptCount"] += 1
+                    self._try(step)
+                if told["StepStatus"] == "Executing":
+                    working.append(step)
+                continue
             kind = MADE[step.type][0]
             body = self.jobs.resources.get(kind, self.made[name])
             status = body[f"{kind.name}Status"]
@@ -222,11 +241,23 @@ class PipelineRun(JobRun):
                 self._change(step, "Stopped")
             else:
                 why = body.get("FailureReason") or f"The {kind.noun} {self.made[name]} was stopped."
-                self._change(step, "Failed", f"ClientError: {why}")
+                self._fail(step, f"ClientError: {why}", why=why)
+                if told["StepStatus"] == "Executing":
+                    working.append(step)
         return working
+
+    def _fail(self, step: Step, reason: str, code: str = "", why: str = "") -> None:
+        """A step's call was refused with ``code``, or its job has failed and says ``why``: try it again, or end it."""
+        at = None if self.stop_wanted.is_set() else self.retries[step.name].next(code, why)
+        if at is None:
+            return self._change(step, "Failed", reason)
+        self.again[step.name] = at
+        self._change(step, "Executing")
 
     def _stop_all(self, working: list[Step]) -> None:
         for step in working:
+            if step.name in self.again:
+                continue
             kind = MADE[step.type][0]
             try:
                 self.jobs.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
