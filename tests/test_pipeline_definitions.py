@@ -6,6 +6,8 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jobs import IMAGE, name, refusal
 from pipelines import compares, decides, fails, get, whole
 
@@ -41,6 +43,8 @@ def model(**arguments) -> dict:
         (whole(model(PrimaryContainer={"Imag": "i"})), "Unknown Argument member 'Imag'"),
         (whole(decides("A", no=[model(Modell=1) | {"Name": "B"}])), "Unknown Argument member 'Modell'"),
         (whole(model(Containers={})), "Expecting start of Json Array in Containers in Arguments of step 'A'"),
+        (whole(model(ModelName=["m"])), "Expecting a value of type [String] in ModelName in Arguments of step 'A'"),
+        (whole(model(Tags=[{"Key": {"a": 1}}])), "Expecting a value of type [String] in Key in Tags in Arguments"),
         (
             whole(model(), fails("B", get("Steps.A.Artifact"))),
             "a Model step has no such property",
@@ -234,6 +238,34 @@ def test_the_sdk_sends_numbers_as_texts(account):
     made = pipeline("--n", count.to_string(), "--rate", rate.to_string())
     made.create(role_arn=role)
     made.delete()
+
+
+ATOMS = st.sampled_from(
+    [None, True, 0, 1.5, "", "a", "P1D", "Parameters.I", "Steps.A.RoleArn", "Execution.PipelineArn"]
+)
+NAMES = st.sampled_from([
+    "Get", "Std:Join", "Std:JsonGet", "Values", "On", "PropertyFile", "S3Uri", "Path", "HyperParameters", "Environment",
+    "InputDataConfig", "Tags", "Key", "ExceptionType", "Enabled", "ErrorMessage", "Conditions", "Type", "LeftValue",
+    "RightValue", "IfSteps", "StoppingCondition", "TrainingJobDefinition", "ProcessingOutputConfig", "Outputs",
+])  # fmt: skip
+ANY = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3))
+STEPS = st.fixed_dictionaries(
+    {"Type": st.sampled_from(["Training", "Processing", "Tuning", "Transform", "Fail", "Condition"]), "Arguments": ANY},
+    optional={"CacheConfig": ANY, "RetryPolicies": ANY, "PropertyFiles": ANY, "DependsOn": ANY},
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, min_size=1, max_size=2))
+def test_whatever_a_definition_says_it_is_taken_or_refused(sagemaker, account, steps):
+    steps = [{"Name": "AB"[place]} | step for place, step in enumerate(steps)]
+    text = whole(*steps, parameters=[{"Name": "I", "Type": "Integer"}])
+    try:
+        sagemaker.create_pipeline(PipelineName="any", PipelineDefinition=text, RoleArn=account.account.role_arn)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ValidationException", text
+    else:
+        sagemaker.delete_pipeline(PipelineName="any")
 
 
 @pytest.mark.parametrize(

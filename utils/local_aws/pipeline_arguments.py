@@ -80,6 +80,8 @@ def _check(value: object, shape: Shape, where: str) -> None:
         need(isinstance(value, dict), f"Expecting start of Json Object in {where}.")
         for item in value.values():
             _check(item, shape.value, where)
+    elif isinstance(value, (dict, list)):
+        raise bad(f"Expecting a value of type [{_type(shape)}] in {where}.")
     elif isinstance(value, str) and getattr(shape, "enum", None) and value not in shape.enum:
         allowed = ", ".join(shape.enum)
         raise bad(
