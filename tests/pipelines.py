@@ -1,8 +1,10 @@
-"""Definitions of pipelines as tests write them: JSON of version 2020-12-01."""
+"""Definitions of pipelines as tests write them: JSON of version 2020-12-01; and what became of an execution."""
 
 from __future__ import annotations
 
 import json
+
+from jobs import wait_until
 
 
 def get(path: str) -> dict:
@@ -24,3 +26,14 @@ def compares(kind: str, left: object, right: object) -> dict:
 
 def whole(*steps: dict, parameters=(), **members) -> str:
     return json.dumps({"Version": "2020-12-01", "Parameters": list(parameters), "Steps": list(steps)} | members)
+
+
+def finished(client, arn: str) -> tuple[dict, dict[str, dict]]:
+    """An execution's description, once it has ended, and its steps by their names, the first one first."""
+    body = wait_until(
+        lambda: client.describe_pipeline_execution(PipelineExecutionArn=arn),
+        lambda body: body["PipelineExecutionStatus"] not in ("Executing", "Stopping"),
+        arn,
+    )
+    steps = client.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+    return body, {step["StepName"]: step for step in steps["PipelineExecutionSteps"]}

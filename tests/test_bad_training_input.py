@@ -303,7 +303,7 @@ SOURCE = "InputDataConfig__DataSource__S3DataSource__"
         ),
         ({"CheckpointConfig": {"S3Uri": "s3://a-bucket-for-tests/c"}}, ["CheckpointConfig"]),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, ["VpcConfig"]),
-        ({"RetryStrategy": {"MaximumRetryAttempts": 2}}, ["RetryStrategy"]),
+        ({"TensorBoardOutputConfig": {"S3OutputPath": "s3://a-bucket-for-tests/b"}}, ["TensorBoardOutputConfig"]),
         ({"AlgorithmSpecification__ContainerEntrypoint": ["sh"]}, ["ContainerEntrypoint"]),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, ["TrainingImage"]),
         ({"HyperParameters": {"x": "y" * 2501}}, ["hyperParameters", "less than or equal to 2500"]),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from jobs import ENDLESS, IMAGE, QUICK, channel, checked, csv, definition, name, refusal, table, wait_until
-from pipelines import compares, decides, fails, get, whole
+from pipelines import compares, decides, fails, finished, get, whole
 from places import Place
 
 import utils
@@ -85,16 +85,6 @@ def run(sagemaker, create):
         return finished(sagemaker, arn["PipelineExecutionArn"])
 
     return run
-
-
-def finished(client, arn: str) -> tuple[dict, dict[str, dict]]:
-    body = wait_until(
-        lambda: client.describe_pipeline_execution(PipelineExecutionArn=arn),
-        lambda body: body["PipelineExecutionStatus"] not in ("Executing", "Stopping"),
-        arn,
-    )
-    steps = client.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
-    return body, {step["StepName"]: step for step in steps["PipelineExecutionSteps"]}
 
 
 # An execution from its beginning to its end

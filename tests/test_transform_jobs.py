@@ -27,10 +27,8 @@ from jobs import (
 )
 from places import Place
 from sagemaker.amazon.common import write_numpy_to_dense_tensor
+from transform_jobs import finished, logged, outputs, said, transform_definition
 
-from utils.local_aws.jsonpath import JsonPath
-
-GROUP = "/aws/sagemaker/TransformJobs"
 X, Y = table(12, 3)
 ROWS = [",".join(f"{value:.9g}" for value in row) for row in X]
 
@@ -76,23 +74,6 @@ def put(s3, bucket):
     return put
 
 
-def transform_definition(model: str, uri: str, bucket: str, **members) -> dict:
-    source, output = members.pop("source", {}), members.pop("output", {})
-    kind = members.pop("kind", "S3Prefix")
-    return {
-        "TransformJobName": name("transform"),
-        "ModelName": model,
-        "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}},
-            "ContentType": "text/csv",
-            "SplitType": "Line",
-        }
-        | source,
-        "TransformOutput": {"S3OutputPath": f"s3://{bucket}/{name('transform/out')}"} | output,
-        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-    } | members
-
-
 @pytest.fixture
 def run(sagemaker, s3, bucket, model):
     """Run a job to its end: its description, and its output objects by their names below the output path."""
@@ -104,39 +85,6 @@ def run(sagemaker, s3, bucket, model):
         return body, outputs(s3, params["TransformOutput"]["S3OutputPath"])
 
     return run
-
-
-def finished(client, job: str) -> dict:
-    return wait_until(
-        lambda: client.describe_transform_job(TransformJobName=job),
-        lambda body: body["TransformJobStatus"] in ("Completed", "Failed", "Stopped"),
-        job,
-    )
-
-
-def outputs(s3, path: str) -> dict[str, str]:
-    bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix + "/").get("Contents", [])
-    return {
-        each["Key"].removeprefix(prefix + "/"): s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode()
-        for each in found
-    }
-
-
-def logged(job: str, data_log: bool) -> list[str]:
-    """The messages of a job's container, or of its data-log."""
-    client = boto3.client("logs")
-    streams = client.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{job}/")["logStreams"]
-    (stream,) = [each["logStreamName"] for each in streams if each["logStreamName"].endswith("/data-log") == data_log]
-    found = client.get_log_events(logGroupName=GROUP, logStreamName=stream, startFromHead=True)
-    return [event["message"] for event in found["events"]]
-
-
-def said(job: str) -> list[str]:
-    """The data-log without its stamps."""
-    lines = logged(job, data_log=True)
-    pattern = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}:\[sagemaker logs\]: (.*)")
-    return [pattern.fullmatch(line)[1] for line in lines]
 
 
 def values(text: str) -> list[float]:
@@ -328,62 +276,6 @@ def test_a_document_of_many_instances(run, put, scores):
     np.testing.assert_allclose(json.loads(found), scores, rtol=3e-7)
 
 
-RECORD = {"a": 1, "b": {"c": [10, 20, 30], "d e": None}, "z": [{"s": 1.5}, {"s": 2.5}]}
-ROW = ["p", "q", "r", "s"]
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "expected"),
-    [
-        ("$", RECORD, RECORD),
-        ("$.a", RECORD, 1),
-        ("$.b.c", RECORD, [10, 20, 30]),
-        ("$['b'].c[1]", RECORD, 20),
-        ("$.b.['d e']", RECORD, None),
-        ('$["a"]', RECORD, 1),
-        ("$['a','z']", RECORD, {"a": 1, "z": [{"s": 1.5}, {"s": 2.5}]}),
-        ("$[ 'a' , \"b\" ].x", {"a": {"x": 1}, "b": {"x": 2}}, {"a": 1, "b": 2}),
-        ("$.z[*].s", RECORD, [1.5, 2.5]),
-        ("$.z.*", RECORD, [{"s": 1.5}, {"s": 2.5}]),
-        ("$.b.*", RECORD, [[10, 20, 30], None]),
-        ("$[0]", ROW, "p"),
-        ("$[-1]", ROW, "s"),
-        ("$[-4]", ROW, "p"),
-        ("$[3,1]", ROW, ["s", "q"]),
-        ("$[1:]", ROW, ["q", "r", "s"]),
-        ("$[:2]", ROW, ["p", "q"]),
-        ("$[1:3]", ROW, ["q", "r"]),
-        ("$[-2:]", ROW, ["r", "s"]),
-        ("$[:-3]", ROW, ["p"]),
-        ("$[0,2:]", ROW, ["p", "r", "s"]),
-        ("$[1:2]", ROW, ["q"]),
-        ("$[:]", ROW, ROW),
-    ],
-)
-def test_what_a_path_selects(path, value, expected):
-    assert JsonPath(path).apply(value) == expected
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [("$[4]", ROW), ("$[-5]", ROW), ("$[0,9]", ROW), ("$[9:]", ROW), ("$.a", ROW), ("$.x", RECORD),
-     ("$['a','x']", RECORD), ("$[0]", RECORD), ("$.a.b", RECORD), ("$.a[*]", RECORD), ("$.z[0].t", RECORD)],
-)  # fmt: skip
-def test_what_a_path_does_not_find(path, value):
-    with pytest.raises(ValueError, match="JSONPath"):
-        JsonPath(path).apply(value)
-
-
-BAD_PATHS = ["a", "@.a", "$a", "$.", "$..a", "$[", "$[]", "$[1", "$['a]", "$['a',1]", "$[1,]", "$[,]", "$[1:2:3]",
-             "$[a]", "$[?(@.a)]", "$.a b*", "$[1.5]", "$['a' 'b']", "$.*x"]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", BAD_PATHS)
-def test_what_is_no_path(path):
-    with pytest.raises(ValueError, match="JSONPath"):
-        JsonPath(path)
-
-
 # What fails
 
 
@@ -503,7 +395,7 @@ def test_what_cannot_be_asked_for(sagemaker, bucket, model, put, run):
     assert "must not exceed 100 MB" in refused(MaxPayloadInMB=51, MaxConcurrentTransforms=2)
     for path in ("$[", "x"):
         for member in ("InputFilter", "OutputFilter"):
-            assert f"DataProcessing.{member}: The JSONPath '{path}'" in refused(DataProcessing={member: path})
+            assert refused(DataProcessing={member: path}).startswith(f'Invalid {member}: "{path}". The JSONPath')
     assert "text/csv" in refused(DataProcessing={"JoinSource": "Input"}, source={"ContentType": "text/plain"})
     assert "is not of the form s3://" in refused(output={"S3OutputPath": "https://a/b"})
     assert "No S3 objects found under S3 URL" in refused(source={"DataSource": {

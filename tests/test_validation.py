@@ -29,7 +29,7 @@ def job(account):
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
         # Refused after the model's rules have been held, so that no job is ever made.
-        "RetryStrategy": {"MaximumRetryAttempts": 1},
+        "TensorBoardOutputConfig": {"S3OutputPath": "s3://a-bucket/board"},
     }
 
 
@@ -47,7 +47,7 @@ def faults(client, job: dict) -> list[str]:
 
 
 def test_a_request_that_breaks_no_rule_comes_further(client, job):
-    with pytest.raises(ClientError, match="RetryStrategy is not implemented"):
+    with pytest.raises(ClientError, match="TensorBoardOutputConfig is not implemented"):
         client.create_training_job(**job)
 
 

@@ -371,6 +371,32 @@ def test_an_execution_of_a_pipeline(place, gate, jump):
     in_order(watch.begun, watch.took(), body["CreationTime"], *moments, body["LastModifiedTime"])
 
 
+def test_a_cached_step_expires(place):
+    """An hour is what a run may be old; the clock is set ahead by less, and by more."""
+    sagemaker = place.client("sagemaker")
+    work = processing_definition(place.client("s3"), BUCKET, "cached", "pass")
+    del work["ProcessingJobName"]
+    cached = {"Enabled": True, "ExpireAfter": "PT1H"}
+    steps = [{"Name": "Work", "Type": "Processing", "Arguments": work, "CacheConfig": cached}]
+    body = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": steps})
+    role = place.running().account.role_arn
+    place.set(0)
+    sagemaker.create_pipeline(PipelineName="cached", PipelineDefinition=body, ClientRequestToken="0" * 32, RoleArn=role)
+    found = []
+    for seconds in (0, 3000, 4000):
+        place.set(seconds)
+        arn = sagemaker.start_pipeline_execution(PipelineName="cached")["PipelineExecutionArn"]
+        wait_until(
+            lambda arn=arn: sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn),
+            lambda body: body["PipelineExecutionStatus"] == "Succeeded",
+            arn,
+        )
+        (step,) = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+        found.append((arn, step.get("CacheHitResult", {}).get("SourcePipelineExecutionArn")))
+    place.set(0)
+    assert [source for _, source in found] == [None, found[0][0], None]
+
+
 @pytest.mark.parametrize("machine", ["an instance", "serverless"])
 def test_an_endpoint(place, gate, jump, machine):
     sagemaker, runtime, name = place.client("sagemaker"), place.client("sagemaker-runtime"), f"{machine[-8:]}{jump}"

@@ -99,6 +99,48 @@ def test_definitions_that_are_refused(there, pipeline, answers):
     })  # fmt: skip
 
 
+def test_references_of_other_types(there, pipeline, answers):
+    """Parameters, properties and functions in the place of arguments of each type; none of it is run."""
+    parameters = [
+        {"Name": "String", "Type": "String", "DefaultValue": "s"},
+        {"Name": "Integer", "Type": "Integer", "DefaultValue": 1},
+        {"Name": "Float", "Type": "Float", "DefaultValue": 0.5},
+        {"Name": "Boolean", "Type": "Boolean", "DefaultValue": True},
+    ]
+    place = f"s3://{there.bucket}/{there.run}"
+    batch = {
+        "ModelName": "a-model",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{place}/rows/"}}},
+        "TransformOutput": {"S3OutputPath": f"{place}/scores/"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    properties = ("TransformJobArn", "CreationTime", "MaxConcurrentTransforms", "ModelClientConfig", "Environment")
+    references = {each["Name"]: {"Get": f"Parameters.{each['Name']}"} for each in parameters}
+    references |= {each: {"Get": f"Steps.Before.{each}"} for each in properties}
+    references |= {
+        "start": {"Get": "Execution.StartDateTime"},
+        "join": {"Std:Join": {"On": "", "Values": ["1"]}},
+        "file": {"Std:JsonGet": {"S3Uri": f"{place}/file.json", "Path": "a"}},
+    }
+
+    def made(member: str, value: object) -> dict:
+        steps = step("Before", "Transform", batch), step("A", "Transform", batch | {member: value})
+        said = pipeline(*steps, Parameters=parameters)
+        return {key: value for key, value in said.items() if key != "name"}
+
+    seen = {}
+    for name, value in references.items():
+        seen[f"{name} for a string"] = made("Environment", {"N": value})
+        seen[f"{name} for a number"] = made("MaxConcurrentTransforms", value)
+        seen[f"{name} for a boolean"] = made("DataCaptureConfig", {"GenerateInferenceId": value})
+        seen[f"{name} for a list"] = made("Tags", value)
+        seen[f"{name} for a map"] = made("Environment", value)
+        seen[f"{name} for a structure"] = made("ModelClientConfig", value)
+    seen["an experiment"] = made("ExperimentConfig", {"ExperimentName": "e"})
+    seen["a number for a string"] = made("Environment", {"N": 1})
+    answers(seen)
+
+
 def test_a_step_that_fails(there, pipeline, answers):
     """Its job fails; another is independent of it; a third waits for it, and never begins."""
     fails = processing(there, "fails", "import sys\nsys.exit(3)\n")
@@ -208,3 +250,60 @@ def test_a_group_that_a_step_makes(there, pipeline, answers):
             there.sagemaker.delete_model_package(ModelPackageName=each["ModelPackageArn"])
         there.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
     answers(found)
+
+
+def test_a_step_that_is_cached(there, pipeline, answers):
+    """A run without caching, then two with it; what AWS says to durations, and to steps that it cannot cache."""
+    name = there.name("pipeline")
+    work = job(processing(there, "step", "print('works')\n"))
+    found, arns = [], []
+    for enabled in (False, True, True):
+        config = {"Enabled": enabled, "ExpireAfter": "P1D"}
+        definition = {"Version": "2020-12-01", "Steps": [step("Works", "Processing", work, CacheConfig=config)]}
+        members = {"PipelineName": name, "PipelineDefinition": json.dumps(definition)}
+        if arns:
+            there.sagemaker.update_pipeline(**members)
+        else:
+            there.sagemaker.create_pipeline(**members, RoleArn=there.role, ClientRequestToken=there.run * 3)
+        arns.append(there.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"])
+        there.ended(
+            there.sagemaker.describe_pipeline_execution, "PipelineExecutionStatus", PipelineExecutionArn=arns[-1]
+        )
+        (told,) = there.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arns[-1])["PipelineExecutionSteps"]
+        hit = told.get("CacheHitResult", {}).get("SourcePipelineExecutionArn")
+        found.append({
+            "status": told["StepStatus"],
+            "attempts": told.get("AttemptCount"),
+            "members": sorted(told),
+            "its source": f"execution {arns.index(hit) + 1}" if hit in arns else hit,
+        })  # fmt: skip
+    there.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=there.run * 3)
+    seen = {"executions": found}
+    for config in (
+        {"Enabled": True},
+        *({"Enabled": True, "ExpireAfter": each} for each in ("30d", "P1S", "P", "1 day")),
+    ):
+        said = pipeline(step("Batch", "Transform", {}, CacheConfig=config))
+        seen[json.dumps(config)] = {key: value for key, value in said.items() if key != "name"}
+    said = pipeline(step("Makes", "Model", {}, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"}))
+    answers(seen | {"a Model step": {key: value for key, value in said.items() if key != "name"}})
+
+
+def test_policies_that_are_refused(there, pipeline, answers):
+    """Of the retries of a step; none of it is run."""
+    limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"]}
+    seen = {}
+    for policy in (
+        limit,
+        {"ExceptionType": ["SageMaker.CAPACITY_ERROR", "SageMaker.JOB_CAPACITY_ERROR"]},
+        {"ExceptionType": "SageMaker.RESOURCE_LIMIT"},
+        {"ExceptionType": ["SageMaker.NOTHING"]},
+        limit | {"MaxAttempts": 21},
+        limit | {"IntervalSeconds": 43201},
+        limit | {"BackoffRate": 0},
+        limit | {"MaxAttempts": 1, "ExpireAfterMin": 1},
+    ):
+        said = pipeline(step("Batch", "Transform", {}, RetryPolicies=[policy]))
+        seen[json.dumps(policy)] = {key: value for key, value in said.items() if key != "name"}
+    said = pipeline(step("Ends", "Fail", {"ErrorMessage": "ended"}, RetryPolicies=[limit]))
+    answers(seen | {"a Fail step": {key: value for key, value in said.items() if key != "name"}})

@@ -141,6 +141,7 @@ def test_what_filters_make_of_records(there, answers):
             ("two names", whole, {"OutputFilter": "$['a','b']"}),
             ("one index", whole, {"OutputFilter": "$.b[1]"}),
             ("two indices", whole, {"OutputFilter": "$.b[0,1]"}),
+            ("a slice to the last but one", whole, {"OutputFilter": "$.b[0:1]"}),
             ("fewer answers", b'{"a": 1}\n{"a": "leave out"}\n', joined),
             ("more answers", b'{"a": 1}\n{"a": "say twice"}\n', joined),
         ):
@@ -256,7 +257,15 @@ def test_batches_that_are_refused(there, model, answers):
     create = there.sagemaker.create_transform_job
     nothing = batch(there, model, "nothing", BATCH)
     nothing["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] += "-nothing/"
-    answers({
+    filtered = {}
+    for kind in ("text/csv", "application/json"):
+        for path in ("$['a_b']", '$["a"]', "$.\u00e9", "$..a", "$[", "a"):
+            job = nothing | {
+                "TransformInput": nothing["TransformInput"] | {"ContentType": kind},
+                "DataProcessing": {"InputFilter": path},
+            }
+            filtered[f"{kind} and the filter {path}"] = there.said(create, **job)
+    answers(filtered | {
         "no input": there.said(create, **nothing),
         "no model": there.said(create, **batch(there, "course-parity-nothing", "no-model", BATCH)),
         "described": there.said(there.sagemaker.describe_transform_job, TransformJobName="course-parity-nothing"),

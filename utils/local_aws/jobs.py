@@ -63,12 +63,17 @@ class Jobs:
         """End a job as Failed."""
         raise NotImplementedError
 
+    def retry(self, name: str) -> bool:
+        """Begin a job anew that an internal error has interrupted; False if it is not to be tried again."""
+        return False
+
     def recover(self) -> None:
-        """End the jobs that ran when the account's process ended, and remove their folders."""
-        for body, _ in self.resources.all(self.kind):
-            if body[f"{self.kind.name}Status"] not in self.ended:
-                self.fail(body[f"{self.kind.name}Name"], LOST)
+        """Remove the folders of the jobs that ran when the account's process ended, and try these again or end them."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        for body, _ in self.resources.all(self.kind):
+            name = body[f"{self.kind.name}Name"]
+            if body[f"{self.kind.name}Status"] not in self.ended and not self.retry(name):
+                self.fail(name, LOST)
 
     def shut_down(self) -> None:
         """Kill what runs; ``recover`` says at the next start what became of it."""

@@ -1,7 +1,10 @@
 """The part of JSONPath that batch transform's filters know.
 
 ``$``, ``.name``, ``*``, ``['a','b']``, ``[1,3]``, ``[a:b]``, ``[0,5:]``, negative indexes.  Source: the
-developer guide, "Associate Prediction Results with Input Records", supported JSONPath operators.
+developer guide, "Associate Prediction Results with Input Records", supported JSONPath operators, and the API
+reference of DataProcessing.  AWS looks at a path's characters when a job is made, and at two forms that it knows
+and does not support when the job applies it; its sentences are in public reports
+(github.com/boto/boto3/issues/3136, github.com/aws/sagemaker-python-sdk/issues/1112).
 """
 
 from __future__ import annotations
@@ -9,11 +12,18 @@ from __future__ import annotations
 import re
 
 _STEP = re.compile(r"\.(?P<name>[^.\[\]'\"*\s]+)|(?:\.\*)|\.?\[(?P<inner>[^\[\]]*)\]")
-_NAME = r"""\s*(?:'[^']*'|"[^"]*")\s*"""
+_NAME = r"\s*'[^']*'\s*"
 _NUMBER = r"\s*(?:-?\d+|(?:-?\d+)?\s*:\s*(?:-?\d+)?)\s*"
 _NAMES, _NUMBERS = re.compile(f"{_NAME}(?:,{_NAME})*"), re.compile(f"{_NUMBER}(?:,{_NUMBER})*")
 
+OPERATORS = "$[]*. ,:-'"
+
 Selector = str | int | slice
+
+
+def unexpected(text: str) -> str | None:
+    """The first character of ``text`` that no path may have: neither letter nor digit nor one of ``OPERATORS``."""
+    return next((each for each in text if not each.isalnum() and each not in OPERATORS), None)
 
 
 class JsonPath:
@@ -22,6 +32,7 @@ class JsonPath:
     def __init__(self, text: str) -> None:
         self.text = text
         self.steps: list[list[Selector] | None] = []  # None is the wildcard
+        self.unsupported = ""  # why it cannot be applied, though it can be read
         if not text.startswith("$"):
             raise ValueError(f"The JSONPath '{text}' does not begin with $.")
         position = 1
@@ -46,14 +57,24 @@ class JsonPath:
         """What it selects of a JSON value; ValueError if a name or an index is not there.
 
         One name or index gives that value, several names an object, several indexes or a slice an array.
+        A slice is without its end, as Python's.
         """
+        if self.unsupported:
+            raise ValueError(f"Invalid JsonPath: {self.text}: {self.unsupported}")
         return self._apply(value, self.steps)
 
     def _selectors(self, inner: str) -> list[Selector]:
         if _NAMES.fullmatch(inner):
-            return [name.strip()[1:-1] for name in re.findall(_NAME, inner)]
+            names = [name.strip()[1:-1] for name in re.findall(_NAME, inner)]
+            if len(names) > 1 and any("." in name for name in names):
+                self.unsupported = f"nesting of children within brackets is not supported. Format [{inner}]"
+            return names
         if not _NUMBERS.fullmatch(inner):
             raise ValueError(f"The JSONPath '{self.text}' has '[{inner}]', which is neither names nor indexes.")
+        if inner.count(":") > 1:
+            self.unsupported = (
+                f"only single range filters of format (eg: [1:5]) are supported. Format [{inner}] is not supported"
+            )
         return [
             slice(*(int(end) if end.strip() else None for end in part.split(":"))) if ":" in part else int(part)
             for part in inner.split(",")

@@ -18,18 +18,11 @@ from typing import TYPE_CHECKING
 from . import clock
 from .errors import AwsError
 from .jobs import ENDED, MAX_REASON, JobRun
-from .pipeline_definition import (
-    CALLS,
-    PROPERTY_FILE,
-    Definition,
-    Step,
-    Undefined,
-    as_text,
-    holds,
-    pick,
-    property_file,
-    resolved,
-)
+from .pipeline_arguments import CALLS
+from .pipeline_cache import longest_age, signature
+from .pipeline_definition import Definition, Step, property_file
+from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
+from .pipeline_retries import Retries
 from .resources import (
     MODEL,
     MODEL_PACKAGE,
@@ -83,6 +76,9 @@ class PipelineRun(JobRun):
         self.parallel = body.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps", math.inf)
         self.steps: dict[str, dict] = {}  # what is told of each step that has begun, by its name
         self.made: dict[str, str] = {}  # the name of what each step has made
+        self.signatures: dict[str, str] = {}  # of each step that may be cached, by which its runs are told apart
+        self.retries: dict[str, Retries] = {}  # of each step that has begun
+        self.again: dict[str, float] = {}  # when the steps that wait to be tried again begin, by the steady clock
         self.skipped: set[str] = set()  # steps of a branch that was not taken, and those that wait for them
 
     def live(self) -> None:
@@ -128,6 +124,11 @@ class PipelineRun(JobRun):
             "AttemptCount": 1,
         }
         self.steps[step.name] = {key: value for key, value in told.items() if value is not None}
+        self.retries[step.name] = Retries(step.type, step.body.get("RetryPolicies") or [])
+        self._try(step)
+
+    def _try(self, step: Step) -> None:
+        """Do what a step does, for the first time or once more."""
         try:
             if step.type == "Condition":
                 conditions = step.arguments["Conditions"]
@@ -152,6 +153,8 @@ class PipelineRun(JobRun):
             return self._evaluate(expression, own)
 
         params = resolved(step.arguments, evaluate)
+        if source := self._cached(step, params):
+            return self._take(step, *source)
         if step.type != "RegisterModel" or "ModelPackageGroupName" not in params:
             params[named] = name
         else:
@@ -160,11 +163,40 @@ class PipelineRun(JobRun):
             answer = self.jobs.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
-            return self._change(step, "Failed", reason)
+            return self._fail(step, reason, code=error.code)
         arn = answer[f"{kind.name}Arn"]
         self.made[step.name] = arn if step.type == "RegisterModel" else name
         status = "Executing" if step.type in JOBS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
+
+    def _cached(self, step: Step, arguments: dict) -> tuple[str, dict] | None:
+        """The newest earlier run of a step that may stand for this one: its execution's ARN, and what is told of it."""
+        mine = signature(step.type, arguments)
+        if mine is None:
+            return None
+        self.signatures[step.name] = mine
+        age = longest_age(step.body.get("CacheConfig"))
+        if age is None:
+            return None
+        oldest = now() - age
+        found = [
+            (body["PipelineExecutionArn"], told)
+            for body in self.jobs.executions(self.pipeline)
+            if body.get("StepSignatures", {}).get(step.name) == mine
+            for told in body["Steps"]
+            if told["StepName"] == step.name
+            and told["StepStatus"] == "Succeeded"
+            and told["EndTime"] >= oldest
+            and "CacheHitResult" not in told  # which has done nothing itself
+            and self.jobs.resources.find(MADE[step.type][0], _made(step, told)) is not None
+        ]
+        return max(found, key=lambda each: each[1]["EndTime"], default=None)
+
+    def _take(self, step: Step, execution: str, told: dict) -> None:
+        """Let what an earlier run of a step has made be what this one makes."""
+        self.made[step.name] = _made(step, told)
+        source = {"SourcePipelineExecutionArn": execution}
+        self._change(step, "Succeeded", Metadata=told["Metadata"], CacheHitResult=source)
 
     def _need_group(self, group: str) -> None:
         """A pipeline makes the group that it registers its model in, if it is not there."""
@@ -187,6 +219,17 @@ class PipelineRun(JobRun):
             if told["StepStatus"] != "Executing":
                 continue
             step = self.definition.steps[name]
+            if name in self.again:
+                if self.stop_wanted.is_set():
+                    self._change(step, "Stopped")
+                    continue
+                if time.monotonic() >= self.again[name]:
+                    del self.again[name]
+                    told["AttemptCount"] += 1
+                    self._try(step)
+                if told["StepStatus"] == "Executing":
+                    working.append(step)
+                continue
             kind = MADE[step.type][0]
             body = self.jobs.resources.find(kind, self.made[name]) or {
                 f"{kind.name}Status": "Failed",
@@ -201,11 +244,23 @@ class PipelineRun(JobRun):
                 self._change(step, "Stopped")
             else:
                 why = body.get("FailureReason") or f"The {kind.noun} {self.made[name]} was stopped."
-                self._change(step, "Failed", f"ClientError: {why}")
+                self._fail(step, f"ClientError: {why}", why=why)
+                if told["StepStatus"] == "Executing":
+                    working.append(step)
         return working
+
+    def _fail(self, step: Step, reason: str, code: str = "", why: str = "") -> None:
+        """A step's call was refused with ``code``, or its job has failed and says ``why``: try it again, or end it."""
+        at = None if self.stop_wanted.is_set() else self.retries[step.name].next(code, why)
+        if at is None:
+            return self._change(step, "Failed", reason)
+        self.again[step.name] = at
+        self._change(step, "Executing")
 
     def _stop_all(self, working: list[Step]) -> None:
         for step in working:
+            if step.name in self.again:
+                continue
             kind = MADE[step.type][0]
             try:
                 self.jobs.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
@@ -289,7 +344,11 @@ class PipelineRun(JobRun):
             told["FailureReason"] = reason[:MAX_REASON]
         with self.state:
             self.jobs.resources.update(
-                PIPELINE_EXECUTION, self.job, Steps=list(self.steps.values()), LastModifiedTime=now()
+                PIPELINE_EXECUTION,
+                self.job,
+                Steps=list(self.steps.values()),
+                StepSignatures=self.signatures,
+                LastModifiedTime=now(),
             )
 
     def _end(self, status: str, reason: str | None) -> None:
@@ -314,6 +373,11 @@ def finish(resources: Resources, name: str, status: str, reason: str | None) -> 
         Steps=steps,
         LastModifiedTime=ended,
     )
+
+
+def _made(step: Step, told: dict) -> str:
+    """The name of the job that a step has made, by what is told of the step."""
+    return told["Metadata"][MADE[step.type][1]]["Arn"].rpartition("/")[2]
 
 
 def _iso(at: float) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from .errors import AwsError
 from .jobs import Jobs, refuse
 from .logs import Logs
-from .pipeline_definition import as_text, parameter_values, read
+from .pipeline_definition import parameter_values, read
+from .pipeline_expressions import as_text
 from .pipeline_run import PipelineRun, finish
 from .protocols import executes, not_implemented, service_model
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
@@ -33,7 +34,8 @@ ALPHABET = string.ascii_lowercase + string.digits
 LENGTH = 12  # of an execution's id
 WHOLE_PAGE = 100
 # Members of an execution's body that its Describe does not show.
-INNER = ("PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "ClientRequestToken")
+INNER = ("PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "StepSignatures",
+         "ClientRequestToken")  # fmt: skip
 
 
 class Pipelines(Jobs):
@@ -144,7 +146,7 @@ class Pipelines(Jobs):
 
     def delete(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
-        executions = self._executions(pipeline["PipelineName"])
+        executions = self.executions(pipeline["PipelineName"])
         if any(body["PipelineExecutionStatus"] not in self.ended for body in executions):
             raise AwsError(
                 "ConflictException",
@@ -164,7 +166,7 @@ class Pipelines(Jobs):
         if "RoleArn" in params:
             self.resources.check_role(params["RoleArn"])
         token = params.get("ClientRequestToken")
-        for body in self._executions(pipeline["PipelineName"]):
+        for body in self.executions(pipeline["PipelineName"]):
             if body.get("ClientRequestToken") == token:  # the same request, sent again
                 return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
         definition = read(pipeline["PipelineDefinition"])
@@ -210,7 +212,7 @@ class Pipelines(Jobs):
             reason = {"PipelineExecutionFailureReason": body.get("FailureReason")}
             return {key: body.get(key) for key in shown} | {"StartTime": body["CreationTime"]} | reason
 
-        bodies = self._executions(pipeline["PipelineName"])
+        bodies = self.executions(pipeline["PipelineName"])
         found, token = self.resources.page(
             PIPELINE_EXECUTION, _times(params), summary, bodies=bodies, within=pipeline["PipelineName"]
         )
@@ -266,7 +268,8 @@ class Pipelines(Jobs):
             raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
         return body
 
-    def _executions(self, pipeline: str) -> list[dict]:
+    def executions(self, pipeline: str) -> list[dict]:
+        """The executions of the pipeline of this name, the oldest first."""
         return [body for body, _ in self.resources.all(PIPELINE_EXECUTION, f"{pipeline}/execution/")]
 
     def _definition(self, params: dict) -> str | None:

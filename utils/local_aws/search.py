@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from botocore.model import Shape
 
 from .errors import AwsError
-from .pipeline_definition import as_text
+from .pipeline_expressions import as_text
 from .protocols import not_implemented, service_model
 from .resources import (
     ENDPOINT,

@@ -20,7 +20,7 @@ from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account
-from .training_run import OBJECTIVE, PIPE, TrainingRun, finish, input_mode
+from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
 from .uris import split_uri
 
 MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
@@ -38,7 +38,6 @@ REFUSED = (
     "ResourceConfig.InstancePlacementConfig",
     "ResourceConfig.KeepAlivePeriodInSeconds",
     "ResourceConfig.TrainingPlanArn",
-    "RetryStrategy",
     "ServerlessJobConfig",
     "TensorBoardOutputConfig",
     "VpcConfig",
@@ -66,6 +65,21 @@ class TrainingJobs(Jobs):
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", "Failed", reason)
 
+    def retry(self, name: str) -> bool:
+        body = self.resources.get(TRAINING_JOB, name)
+        most = body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        # A tuning job does not outlive the account's process, and neither does what it has launched.
+        if body["TrainingJobStatus"] != self.working or attempts(body) > most or "TuningJobArn" in body:
+            return False
+        try:
+            image = _image(body)
+            channels = self._channels(body, image)
+        except AwsError:  # its input is gone
+            return False
+        start_again(self.resources, name)
+        self.begin(TrainingRun(self, name, image, channels))
+        return True
+
     @executes
     def create(self, params: dict) -> dict:
         run = self.launch(params)
@@ -80,8 +94,7 @@ class TrainingJobs(Jobs):
                 "ValidationException",
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
-        script = "sagemaker_program" in params.get("HyperParameters", {}) or "ContainerEntrypoint" in spec
-        image = find_image(spec["TrainingImage"], script)
+        image = _image(params)
         own = [each for each in ("ContainerEntrypoint", "ContainerArguments") if each in spec]
         if own and not (image.script_mode and "ContainerEntrypoint" in own):
             raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
@@ -211,6 +224,13 @@ class TrainingJobs(Jobs):
                 )
             channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return channels
+
+
+def _image(params: dict) -> Image:
+    """The image of a CreateTrainingJob, or of a job that one has made."""
+    spec = params["AlgorithmSpecification"]
+    script = "sagemaker_program" in params.get("HyperParameters", {}) or "ContainerEntrypoint" in spec
+    return find_image(spec["TrainingImage"], script)
 
 
 def metric_definitions(image: Image, spec: dict) -> list[dict]:

@@ -457,6 +457,21 @@ def finish(resources: Resources, name: str, status: str, secondary: str, reason:
     )
 
 
+def attempts(body: dict) -> int:
+    """How often a job has begun."""
+    return sum(each["Status"] == "Starting" for each in body["SecondaryStatusTransitions"])
+
+
+def start_again(resources: Resources, name: str) -> None:
+    """Let a job that an internal error has interrupted be Starting once more."""
+    body = resources.get(TRAINING_JOB, name)
+    at = now_after(body)
+    transitions = _next_phase(body, "Starting", "Starting the training job", at)
+    resources.update(
+        TRAINING_JOB, name, SecondaryStatus="Starting", SecondaryStatusTransitions=transitions, LastModifiedTime=at
+    )
+
+
 def _next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at

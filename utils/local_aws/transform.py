@@ -14,7 +14,7 @@ from .errors import AwsError
 from .inference_pipeline import containers_of
 from .job_inputs import KINDS, find_objects
 from .jobs import Jobs, refuse
-from .jsonpath import JsonPath
+from .jsonpath import OPERATORS, JsonPath, unexpected
 from .logs import Logs
 from .protocols import executes, not_implemented
 from .resources import MODEL, TRANSFORM_JOB, Resources, now
@@ -114,18 +114,26 @@ class TransformJobs(Jobs):
 
 def _processing(filters: dict, source: dict) -> Processing:
     """A job's DataProcessing; AwsError if a filter is no JSONPath or the input is neither CSV nor JSON."""
-    paths = []
-    for member in ("InputFilter", "OutputFilter"):
-        try:
-            paths.append(JsonPath(filters[member] or "$"))
-        except ValueError as error:
-            raise AwsError("ValidationException", f"DataProcessing.{member}: {error}") from None
     media = source.get("ContentType", "").partition(";")[0].strip().lower()
+    texts = {member: filters[member] or "$" for member in ("InputFilter", "OutputFilter")}
     join = filters["JoinSource"] == "Input"
-    if (join or not all(path.whole for path in paths)) and media not in (CSV, JSON, JSON_LINES):
+    if (join or {*texts.values()} != {"$"}) and media not in (CSV, JSON, JSON_LINES):
         raise AwsError(
             "ValidationException",
             f"DataProcessing needs an input of the content type {CSV}, {JSON} or {JSON_LINES}, "
             f"not '{source.get('ContentType', '')}'.",
         )
+    paths = [_path(member, text, media) for member, text in texts.items()]
     return Processing(media, *paths, join)
+
+
+def _path(member: str, text: str, media: str) -> JsonPath:
+    """A filter of a job; AwsError if it is no JSONPath."""
+    if found := unexpected(text):
+        operators = ", ".join(f"'{each}'" for each in OPERATORS)
+        sentence = f'Unexpected "{found}" in JsonPath. Supported operators for "{media}" are [{operators}].'
+        raise AwsError("ValidationException", f'Invalid {member}: "{text}". {sentence}')
+    try:
+        return JsonPath(text)
+    except ValueError as error:
+        raise AwsError("ValidationException", f'Invalid {member}: "{text}". {error}') from None

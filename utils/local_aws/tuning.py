@@ -32,7 +32,6 @@ REFUSED = (
     "HyperParameterTuningJobConfig.ParameterRanges.AutoParameters",
     "TrainingJobDefinition.TuningObjective",
     "TrainingJobDefinition.HyperParameterRanges",
-    "TrainingJobDefinition.RetryStrategy",
     "TrainingJobDefinition.HyperParameterTuningResourceConfig.InstanceConfigs",
     "TrainingJobDefinition.HyperParameterTuningResourceConfig.AllocationStrategy",
 )
