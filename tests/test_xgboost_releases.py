@@ -117,7 +117,38 @@ def test_a_metric_without_an_objective_is_overlooked_as_by_the_container(made):
     assert any(line.endswith(":ERROR] Reporting training FAILURE") for line in lines)
 
 
-# Objectives
+# Objectives and defaults
+
+# What the libraries 0.90, 1.0.2, 1.2.0, 1.3.3, 1.5.2 and 1.7.4 show for each objective when they are asked for nothing.
+SHOWN = {
+    "binary:logistic": "error error error logloss logloss logloss",
+    "binary:logitraw": "auc auc auc auc logloss logloss",
+    "binary:hinge": "error error error error error error",
+    "count:poisson": " ".join(["poisson-nloglik"] * 6),
+    "multi:softmax": "merror merror merror mlogloss mlogloss mlogloss",
+    "multi:softprob": "merror merror merror mlogloss mlogloss mlogloss",
+    "rank:pairwise": "map map map map map map",
+    "rank:ndcg": "map map map map map map",
+    "rank:map": "map map map map map map",
+    "reg:linear": "rmse rmse rmse rmse rmse rmse",
+    "reg:squarederror": "rmse rmse rmse rmse rmse rmse",
+    "reg:logistic": "rmse rmse rmse rmse rmse rmse",
+    "reg:gamma": " ".join(["gamma-nloglik"] * 6),
+    "reg:tweedie": " ".join(["tweedie-nloglik@1.5"] * 6),
+    "survival:cox": " ".join(["cox-nloglik"] * 6),
+}
+
+
+@pytest.mark.parametrize("objective", SHOWN)
+def test_the_metric_that_a_release_shows_unasked_is_its_librarys(objective):
+    labels = np.arange(20) % 2 + (objective in ("reg:gamma", "survival:cox"))
+    data = xgboost.DMatrix(X[:20], label=labels, qid=np.zeros(20) if objective.startswith("rank") else None)
+    releases = ("0.90-1", "1.0-1", "1.2-1", "1.3-1", "1.5-1", "1.7-1")
+    for release, wanted in zip(releases, SHOWN[objective].split(), strict=True):
+        given = {"objective": objective} | ({"num_class": 2} if objective.startswith("multi") else {})
+        params, shown = given | Release(release).defaults(given, 20), {}
+        xgboost.train(params, data, 1, evals=[(data, "train")], evals_result=shown, verbose_eval=False)
+        assert list(shown["train"]) == [wanted]
 
 
 @pytest.mark.parametrize(("release", "then"), [("1.7-1", {"tree_method": "exact"}), ("3.0-5", {})])

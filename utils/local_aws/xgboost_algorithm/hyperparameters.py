@@ -196,11 +196,14 @@ def rules(release: Release) -> dict[str, Rule]:
     found = {name: rule for name, rule in found.items() if release.before(*rule.until)}
     methods, predictors = ["auto", "exact", "approx", "hist"], ["cpu_predictor"]
     on_cpu = release.before(1, 2)
-    updaters = [name for name in _tree_updaters(release) if name != "grow_quantile_histmaker"]
+    trees = [name for name in _tree_updaters(release) if name != "grow_quantile_histmaker"]
+    growers = [name for name in _GROWERS if name in trees]
+    # The container's list names some of them more than once, and so does its sentence.
+    updaters = [*trees, *growers, "grow_colmaker", *_LINEAR_UPDATERS, "refresh", "prune"]
     return found | {
         "tree_method": Rule(str, OnCpu(methods) if on_cpu else [*methods, "gpu_hist"]),
         "predictor": Rule(str, OnCpu(predictors) if on_cpu else ["auto", *predictors, "gpu_predictor"]),
-        "updater": Rule(_names, [*updaters, *_LINEAR_UPDATERS], each=True),
+        "updater": Rule(_names, updaters, each=True),
         "objective": Rule(str, [name for name, since in _OBJECTIVES.items() if not release.before(*since)]),
         "_tuning_objective_metric": _categorical(*release.objectives),
         "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), each=True),

@@ -22,7 +22,17 @@ Its code is not public: where that of 0.90-1 is known, it is held to be the same
 """
 
 LARGE = 2**22  # rows, from which on XGBoost before 2.0 took approximate splits
-_ERRORS = {"binary:logistic": "error", "multi:softmax": "merror", "multi:softprob": "merror"}
+# The metrics that libraries showed unasked, and the number of the release from which on it is another.
+_DEFAULT_METRICS = {
+    "binary:logistic": ("error", (1, 3)),
+    "multi:softmax": ("merror", (1, 3)),
+    "multi:softprob": ("merror", (1, 3)),
+    "binary:logitraw": ("auc", (1, 5)),
+    "rank:pairwise": ("map", (2,)),
+    "rank:ndcg": ("map", (2,)),
+    "rank:map": ("map", (2,)),
+    "reg:gamma": ("gamma-nloglik", (2,)),
+}
 # Each of these makes XGBoost before 2.0 take another way than the exact one, or rules it out.
 _NOT_EXACT = ("tree_method", "updater", "process_type", "grow_policy", "max_leaves", "max_bin")
 _METRICS_SINCE = {
@@ -103,8 +113,9 @@ class Release:
                 found["base_score"] = 0.5
             if values.get("booster") != "gblinear" and rows < LARGE and not any(n in values for n in _NOT_EXACT):
                 found["tree_method"] = "exact"
-        if self.before(1, 3) and values.get("objective") in _ERRORS:
-            found["eval_metric"] = _ERRORS[values["objective"]]
+        metric, number = _DEFAULT_METRICS.get(values.get("objective"), ("", (0,)))
+        if self.before(*number):
+            found["eval_metric"] = metric
         return {name: value for name, value in found.items() if name not in values}
 
     @property
