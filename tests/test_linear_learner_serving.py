@@ -79,13 +79,11 @@ def read(content_type, body):
         return [p["score"] for p in answer["predictions"] if list(p) == ["score"]]
     if content_type == LINES:
         return [json.loads(line)["score"] for line in body.decode().splitlines()]
-    if content_type == CSV:
-        return [float(line) for line in body.decode().splitlines()]
     records = sdk.read_records(io.BytesIO(body))
     return [record.label["score"].float32_tensor.values[0] for record in records]
 
 
-@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO, CSV])
+@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO])
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_every_request_in_every_response_format(model, request_, accept):
     content_type, body = REQUESTS[request_]
@@ -100,21 +98,48 @@ def test_sparse_json(model):
     assert read(JSON, answer.body) == pytest.approx(expected.tolist(), rel=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("accept", "content_type"),
-    [
-        (None, JSON),
-        ("", JSON),
-        ("*/*", JSON),
-        ("application/*", JSON),
-        ("text/*", CSV),
-        ("application/json; verbose=true", JSON),
-        ("Text/CSV", CSV),
-        ("image/png, application/jsonlines;q=0.5, */*", LINES),
-    ],
-)
+ASKED = [
+    (None, JSON),
+    ("", JSON),
+    (" ", JSON),
+    ("*/*", JSON),
+    ("application/*", JSON),
+    ("application/json; verbose=true", JSON),
+    ("Application/JsonLines", LINES),
+    ("application/jsonlines;charset=utf-8", LINES),
+    ("application/x-recordio-protobuf; q=0.1", RECORDIO),
+    ("image/png, application/jsonlines;q=0.5, */*;q=0.1", LINES),
+    ("application/jsonlines;q=0.2, application/x-recordio-protobuf;q=0.9", RECORDIO),
+    ("application/jsonlines, application/x-recordio-protobuf", LINES),
+    ("text/csv, application/jsonlines", LINES),
+    # What there is no encoder for, or is not wanted, or is no media type at all, gets JSON.
+    ("text/csv", JSON),
+    ("Text/CSV", JSON),
+    ("text/csv;q=1", JSON),
+    ("text/csv; header=present", JSON),
+    ("text/*", JSON),
+    ("image/png", JSON),
+    ("application/x-npy", JSON),
+    ("application/jsonlines;q=0", JSON),
+    ("application/jsonlines;q=0, text/csv", JSON),
+    ("csv", JSON),
+    (",;=", JSON),
+]
+
+
+@pytest.mark.parametrize(("accept", "content_type"), ASKED)
 def test_what_accept_asks_for(model, accept, content_type):
-    assert model.invoke(b"1,2,3", CSV, accept)[:2] == (200, content_type)
+    answer = model.invoke(b"1,2,3", CSV, accept)
+    assert (answer.status, answer.content_type, answer.log_line) == (200, content_type, "")
+    assert answer.body == model.invoke(b"1,2,3", CSV, content_type).body
+
+
+@pytest.mark.parametrize(("accept", "content_type"), ASKED)
+def test_what_accept_asks_for_of_a_batch(tmp_path, accept, content_type):
+    """JSON lines are what a batch gets that asks for nothing, and JSON what one gets that asks for CSV."""
+    nothing = not (accept or "").strip() or accept in ("*/*", "application/*")
+    model = Model.load(save(tmp_path), batch=True)
+    assert model.invoke(b"1,2,3", CSV, accept)[:2] == (200, LINES if nothing else content_type)
 
 
 MANY = (np.random.default_rng(0).normal(0, 100, (5000, 3))).astype(np.float32)
@@ -262,9 +287,10 @@ def test_unknown_content_types(model, content_type):
     assert "Customer Error" in answer.log_line
 
 
-def test_unknown_accept(model):
-    answer = model.invoke(b"1,2,3", CSV, "image/png")
-    assert answer.status == 406 and "image/png" in answer.log_line
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+def test_any_accept_gets_an_answer(accept):
+    answer = Model(REGRESSOR).invoke(b"1,2,3", CSV, accept)
+    assert answer.status == 200 and answer.content_type in (JSON, LINES, RECORDIO)
 
 
 @settings(max_examples=200, deadline=None)
@@ -294,9 +320,6 @@ CLASS_BIAS = np.array([0.1, 0.2, -0.1], np.float32)
 
 def answers(accept, body):
     """Pairs of a predicted label and the list of scores, whatever the format."""
-    if accept == CSV:
-        rows = [[float(field) for field in line.split(",")] for line in body.decode().splitlines()]
-        return [(row[0], row[1:]) for row in rows]
     if accept == RECORDIO:
         records = [record.label for record in sdk.read_records(io.BytesIO(body))]
         assert all(set(label) == {"predicted_label", "score"} for label in records)
@@ -316,7 +339,7 @@ def softmax(x):
     return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO, CSV])
+@pytest.mark.parametrize("accept", [JSON, LINES, RECORDIO])
 @pytest.mark.parametrize("request_", ["csv", "json", "json, long form", "json lines", "recordio", "recordio, sparse"])
 @pytest.mark.parametrize("loss", ["logistic", "hinge_loss", "softmax_loss"])
 def test_classifiers_in_every_format(tmp_path, loss, request_, accept):
@@ -342,7 +365,8 @@ def test_classifiers_in_every_format(tmp_path, loss, request_, accept):
 def test_classifiers_answer_as_the_algorithm_writes_it(tmp_path):
     binary = Model.load(save(tmp_path, [1, 0, 0], 0, **BINARY))
     body = b'{"predictions": [{"score": 0.5, "predicted_label": 1}, {"score": 0.0, "predicted_label": 0}]}'
-    assert binary.invoke(b"0,0,0\n-999,0,0", CSV, JSON).body == body
+    for accept in (JSON, "text/csv", "image/png"):
+        assert binary.invoke(b"0,0,0\n-999,0,0", CSV, accept).body == body
     assert binary.invoke(b"0,0,0", CSV, LINES).body == b'{"score": 0.5, "predicted_label": 1}\n'
     # predicted_label comes before score, as in the records that an endpoint of AWS answers
     record = binary.invoke(b"0,0,0", CSV, RECORDIO).body

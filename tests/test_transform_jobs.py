@@ -6,10 +6,12 @@ import gzip
 import io
 import json
 import re
+import tarfile
 
 import boto3
 import numpy as np
 import pytest
+import xgboost
 from jobs import (
     IMAGE,
     QUICK,
@@ -28,6 +30,7 @@ from jobs import (
 from places import Place
 from sagemaker.amazon.common import write_numpy_to_dense_tensor
 from transform_jobs import finished, logged, outputs, said, transform_definition
+from xgboost_jobs import IMAGE as XGBOOST
 
 X, Y = table(12, 3)
 ROWS = [",".join(f"{value:.9g}" for value in row) for row in X]
@@ -51,6 +54,30 @@ def model(account, sagemaker, trained):
     container = {"Image": IMAGE, "ModelDataUrl": url}
     sagemaker.create_model(ModelName=model, ExecutionRoleArn=account.account.role_arn, PrimaryContainer=container)
     return model
+
+
+@pytest.fixture(scope="module")
+def booster() -> xgboost.Booster:
+    return xgboost.train({"nthread": 1}, xgboost.DMatrix(X, label=Y), 3)
+
+
+@pytest.fixture(scope="module")
+def csv_model(account, sagemaker, s3, bucket, booster, tmp_path_factory) -> str:
+    """The name of a model that answers in CSV."""
+    folder, model = tmp_path_factory.mktemp("booster"), name("answers-csv")
+    booster.save_model(folder / "model.ubj")
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        archive.add(folder / "model.ubj", "xgboost-model")
+    s3.upload_file(str(folder / "model.tar.gz"), bucket, f"{model}/model.tar.gz")
+    container = {"Image": XGBOOST, "ModelDataUrl": f"s3://{bucket}/{model}/model.tar.gz"}
+    sagemaker.create_model(ModelName=model, ExecutionRoleArn=account.account.role_arn, PrimaryContainer=container)
+    return model
+
+
+@pytest.fixture(scope="module")
+def csv_scores(booster) -> list[float]:
+    """What it says of X."""
+    return booster.predict(xgboost.DMatrix(X)).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -142,19 +169,20 @@ def test_the_scores_are_the_endpoint_s(account, sagemaker, runtime, run, put, mo
 
 @pytest.mark.parametrize("strategy", [None, "SingleRecord", "MultiRecord"])
 @pytest.mark.parametrize("assemble", [None, "None", "Line"])
-@pytest.mark.parametrize("accept", ["application/jsonlines", "text/csv", None])
+@pytest.mark.parametrize("accept", ["application/jsonlines", None])
 def test_strategies_give_the_same(run, put, scores, strategy, assemble, accept):
     members = {"BatchStrategy": strategy} if strategy else {}
     output = ({"AssembleWith": assemble} if assemble else {}) | ({"Accept": accept} if accept else {})
     found = run(put(x="\n".join(ROWS)), output=output, **members)[1]["x.out"]
-    got = [float(line) for line in found.splitlines()] if accept == "text/csv" else values(found)
-    np.testing.assert_allclose(got, scores, rtol=3e-7)
+    np.testing.assert_allclose(values(found), scores, rtol=3e-7)
 
 
-def test_json_is_one_document_per_request(run, put):
+@pytest.mark.parametrize("accept", ["application/json", "text/csv", "Text/CSV; x=1"])
+def test_json_is_one_document_per_request(run, put, accept):
+    """Linear Learner has no CSV: who asks a batch for it gets JSON."""
     uri = put(x="\n".join(ROWS[:3]))
     for strategy, assemble, documents in (("MultiRecord", "None", 1), ("SingleRecord", "Line", 3)):
-        output = {"Accept": "application/json", "AssembleWith": assemble}
+        output = {"Accept": accept, "AssembleWith": assemble}
         found = run(uri, output=output, BatchStrategy=strategy)[1]["x.out"]
         assert [len(json.loads(line)["predictions"]) for line in found.splitlines()] == [3 // documents] * documents
 
@@ -204,23 +232,21 @@ def test_an_empty_object(run, put):
 # Join and filters
 
 
-def test_rows_joined(run, put, scores):
+def test_rows_joined(run, put, csv_model, csv_scores):
     rows = [f"id-{number},{row},more" for number, row in enumerate(ROWS)]
     processing = {"InputFilter": "$[1:4]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
-    output = {"Accept": "text/csv", "AssembleWith": "Line"}
-    found = run(put(x="\n".join(rows)), output=output, DataProcessing=processing)[1]["x.out"]
+    members = {"output": {"Accept": "text/csv", "AssembleWith": "Line"}, "model": csv_model}
+    found = run(put(x="\n".join(rows)), DataProcessing=processing, **members)[1]["x.out"]
     names, got = zip(*(line.split(",") for line in found.splitlines()), strict=True)
     assert list(names) == [f"id-{number}" for number in range(12)]
-    np.testing.assert_allclose(np.array(got, float), scores, rtol=3e-7)
-    whole = run(put(x="\n".join(rows)), output=output, DataProcessing=processing | {"OutputFilter": "$"})[1]["x.out"]
+    assert list(map(float, got)) == csv_scores
+    whole = run(put(x="\n".join(rows)), DataProcessing=processing | {"OutputFilter": "$"}, **members)[1]["x.out"]
     assert [line.rpartition(",")[0] for line in whole.splitlines()] == rows
 
 
-def test_quoted_fields_survive(run, put):
+def test_quoted_fields_survive(run, put, csv_model):
     processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0]"}
-    found = run(
-        put(x=f'"a ""b"", c",{ROWS[0]}\nplain,{ROWS[1]}\n'), output={"Accept": "text/csv"}, DataProcessing=processing
-    )
+    found = run(put(x=f'"a ""b"", c",{ROWS[0]}\nplain,{ROWS[1]}\n'), model=csv_model, DataProcessing=processing)
     assert found[1]["x.out"] == '"a ""b"", c"\nplain\n'
 
 
@@ -244,17 +270,17 @@ def test_documents_joined(run, put, scores, strategy):
 
 
 def test_what_is_no_object_is_joined_under_a_name(run, put, scores):
-    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "text/csv"}}
+    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "application/jsonlines"}}
     lines = [json.dumps([{"features": row.tolist()}, "more"]) for row in X]
     processing = {"InputFilter": "$[0]", "JoinSource": "Input"}
     found = run(put(x="\n".join(lines)), DataProcessing=processing, **options)[1]["x.out"]
     joined = [json.loads(line) for line in found.splitlines()]
     assert [each["SageMakerInput"] for each in joined] == [json.loads(line) for line in lines]
-    np.testing.assert_allclose([each["SageMakerOutput"] for each in joined], scores, rtol=3e-7)
+    np.testing.assert_allclose([each["SageMakerOutput"]["score"] for each in joined], scores, rtol=3e-7)
 
 
 def test_text_survives(run, put):
-    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "text/csv"}}
+    options = {"source": {"ContentType": "application/jsonlines"}, "output": {"Accept": "application/jsonlines"}}
     lines = [json.dumps({"features": X[0].tolist(), "who": who}) for who in ("Zoë", "\ud800")]
     processing = {"JoinSource": "Input", "OutputFilter": "$.who"}
     found = run(put(x="\n".join(lines)), DataProcessing=processing, **options)[1]["x.out"]
@@ -308,9 +334,10 @@ def test_a_content_type_that_the_model_does_not_read(run, put):
     assert lines[0].endswith("x: ClientError: 415")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines"])
-def test_an_output_that_is_not_csv_cannot_be_joined_to_csv(run, put, accept):
-    members = {"output": {"Accept": accept}, "DataProcessing": {"JoinSource": "Input"}}
+@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines", "text/csv", "image/png", None])
+@pytest.mark.parametrize("processing", [{"JoinSource": "Input"}, {"OutputFilter": "$[0]"}])
+def test_an_output_that_is_not_csv_cannot_be_joined_to_csv(run, put, accept, processing):
+    members = {"output": {"Accept": accept} if accept else {}, "DataProcessing": processing}
     _, found, lines = failed(run, put(x="\n".join(ROWS)), **members)
     assert found == {} and 'x: Failed to parse output from the algorithm as CSV: bare " in non quoted' in lines[0]
 
@@ -324,8 +351,8 @@ def test_an_input_that_is_not_what_it_says(run, put):
         assert "x: Failed to parse input as JSON: " in failed(run, put(x=line + "\n"), **options)[2][0]
 
 
-def test_an_index_out_of_range(run, put):
-    options = {"output": {"Accept": "text/csv"}, "DataProcessing": {"JoinSource": "Input", "OutputFilter": "$[0,4]"}}
+def test_an_index_out_of_range(run, put, csv_model):
+    options = {"model": csv_model, "DataProcessing": {"JoinSource": "Input", "OutputFilter": "$[0,4]"}}
     assert "x: The JSONPath '$[0,4]' has an index that is out of range." in failed(run, put(x=ROWS[0]), **options)[2][0]
 
 
@@ -473,7 +500,7 @@ def test_a_stopped_job_leaves_no_output(sagemaker, s3, bucket, model, put):
 
 
 @pytest.mark.parametrize("logs", [True, False])
-def test_the_sdk(account, run, put, bucket, s3, scores, model, capsys, logs):
+def test_the_sdk(account, run, put, bucket, s3, csv_scores, csv_model, capsys, logs):
     from sagemaker.transformer import Transformer
 
     from utils.local_aws.session import open_session
@@ -481,18 +508,24 @@ def test_the_sdk(account, run, put, bucket, s3, scores, model, capsys, logs):
     session, _ = open_session()
     path = f"s3://{bucket}/{name('sdk')}"
     transformer = Transformer(
-        model, 1, "ml.m5.large", output_path=path, accept="text/csv", assemble_with="Line", sagemaker_session=session
+        csv_model,
+        1,
+        "ml.m5.large",
+        output_path=path,
+        accept="text/csv",
+        assemble_with="Line",
+        sagemaker_session=session,
     )
     transformer.transform(
         put(x__csv="\n".join(ROWS)), content_type="text/csv", split_type="Line", join_source="Input", logs=logs
     )
     found = outputs(s3, path)["x.csv.out"].splitlines()
     assert [line.rpartition(",")[0] for line in found] == ROWS
-    np.testing.assert_allclose([float(line.rpartition(",")[2]) for line in found], scores, rtol=3e-7)
+    assert [float(line.rpartition(",")[2]) for line in found] == csv_scores
     printed = capsys.readouterr().out
     assert ("BatchStrategy=MULTI_RECORD" in printed) == logs
     attached = Transformer.attach(transformer.latest_transform_job.name, sagemaker_session=session)
-    assert attached.model_name == model and attached.output_path == path
+    assert attached.model_name == csv_model and attached.output_path == path
     with pytest.raises(Exception, match="Failed. Reason: ClientError: See job logs for more information"):
         transformer.transform(put(x="bad"), content_type="text/csv", split_type="Line", logs=logs)
 

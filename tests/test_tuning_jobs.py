@@ -450,8 +450,8 @@ def test_what_cannot_be_asked_for(sagemaker, define):
     assert "The objective metric type, [Maximize]" in refused(HyperParameterTuningJobObjective=turned)
     epochs = {"IntegerParameterRanges": [{"Name": "epochs", "MinValue": "1", "MaxValue": "2"}]}
     assert "has the following untunable hyperparameters: [epochs]" in refused(ranges=epochs)
-    wrong = {"IntegerParameterRanges": [{"Name": "wd", "MinValue": "1", "MaxValue": "2"}]}
-    assert "takes a range of the type Continuous, not Integer" in refused(ranges=wrong)
+    wrong = {"ContinuousParameterRanges": [{"Name": "mini_batch_size", "MinValue": "1", "MaxValue": "2"}]}
+    assert "takes a range of the type Integer, not Continuous" in refused(ranges=wrong)
     assert "is among the StaticHyperParameters" in refused(static=STATIC | {"learning_rate": "1"})
     assert "has more than one range" in refused(ranges={"ContinuousParameterRanges": [RATES, RATES]})
     assert "at least one hyperparameter range" in refused(ranges={})

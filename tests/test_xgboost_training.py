@@ -11,70 +11,35 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 from sklearn import metrics
+from xgboost_jobs import FIRST_IMAGE, IMAGE, Jobs
 
 from utils.local_aws.recordio import write_features
 from utils.local_aws.xgboost_algorithm import METRIC_DEFINITIONS, hyperparameters
 from utils.local_aws.xgboost_algorithm.errors import UserError
 
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
-GROUP = "/aws/sagemaker/TrainingJobs"
 PLAIN = {"num_round": "3", "objective": "reg:squarederror"}
 X, Y = jobs.table(120, 3)
 X_OTHER, Y_OTHER = jobs.table(60, 3, seed=8)
 
 
 @pytest.fixture(scope="module")
-def start(account, sagemaker, s3, bucket):
-    """Begin a job on channels of files, given as {"train": {"a.csv": bytes}}; its name."""
-
-    def begin(
-        given: dict, channels: dict[str, dict[str, bytes]], content_type: str | None = "text/csv", image: str = IMAGE
-    ) -> str:
-        job = jobs.name("xgboost")
-        for channel, files in channels.items():
-            for file, body in files.items():
-                s3.put_object(Bucket=bucket, Key=f"{job}/{channel}/{file}", Body=body)
-        places = [
-            jobs.channel(f"s3://{bucket}/{job}/{channel}/", channel, content_type=content_type) for channel in channels
-        ]
-        request = jobs.definition(account, job, *places, bucket=bucket, hyperparameters=given)
-        request["AlgorithmSpecification"]["TrainingImage"] = image
-        sagemaker.create_training_job(**request)
-        return job
-
-    return begin
+def made(account, sagemaker, s3, bucket) -> Jobs:
+    return Jobs(account, sagemaker, s3, bucket)
 
 
 @pytest.fixture(scope="module")
-def run(start, sagemaker, account):
-    """A job from its beginning to its end: its description and the lines of its log."""
-    import boto3
-
-    logs = boto3.client("logs")
-
-    def begin_and_end(*args, **kwargs) -> tuple[dict, list[str]]:
-        body = jobs.ended(sagemaker, start(*args, **kwargs))
-        (stream,) = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=body["TrainingJobName"])[
-            "logStreams"
-        ]
-        events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"], startFromHead=True)[
-            "events"
-        ]
-        return body, [event["message"] for event in events]
-
-    return begin_and_end
+def start(made):
+    return made.start
 
 
 @pytest.fixture(scope="module")
-def booster(s3):
-    """The model of a job that has ended."""
+def run(made):
+    return made.run
 
-    def load(body: dict) -> xgboost.Booster:
-        files = jobs.members(s3, body["ModelArtifacts"]["S3ModelArtifacts"])
-        assert list(files) == ["xgboost-model"]
-        return xgboost.Booster(model_file=bytearray(files["xgboost-model"]))
 
-    return load
+@pytest.fixture(scope="module")
+def booster(made):
+    return made.booster
 
 
 def same(booster: xgboost.Booster, other: xgboost.Booster, x=X_OTHER) -> None:
@@ -274,7 +239,11 @@ def test_a_job_fails_with_the_containers_words(case, run, tmp_path):
             "Hyperparameter booster: tree is not in ['gbtree', 'gblinear', 'dart']",
         ),
         ({"num_round": "1", "objective": "multi:softmax"}, "Require input for parameter 'num_class'"),
-        ({"num_round": "1", "eval_metric": "auc"}, "Metric 'auc' can only be applied for classification and ranking"),
+        (
+            {"num_round": "1", "objective": "reg:gamma", "eval_metric": "auc"},
+            "Metric 'auc' can only be applied for classification and ranking",
+        ),
+        ({"num_round": "1", "eval_metric": "<function f>"}, "User defined evaluation metric <function f> is not supp"),
         ({"num_round": "1", "eval_metric": "rmse,mare"}, "Hyperparameter eval_metric: value ['rmse', 'mare'] not in"),
         ({"num_round": "1", "eval_metric": "rmse@2"}, "Metric 'rmse@2' is not supported."),
         ({"num_round": "1", "eval_metric": "error@x"}, "Threshold value 't' in 'error@t' expects float input."),
@@ -295,16 +264,15 @@ def test_hyperparameters_have_the_types_that_xgboost_wants():
     read = hyperparameters.read(
         {
             "num_round": "7", "min_split_loss": "0.5", "tree_method": "hist", "monotone_constraints": "(1,-1)",
-            "interaction_constraints": "[[1, 2], [3]]", "eval_metric": "rmse,error@0.4",
+            "interaction_constraints": "[[1, 2], [3]]", "eval_metric": "rmse,error@0.4", "objective": "reg:logistic",
         }
     )  # fmt: skip
     assert read == {
         "num_round": 7, "gamma": 0.5, "tree_method": "hist", "monotone_constraints": (1, -1),
-        "interaction_constraints": [[1, 2], [3]], "eval_metric": ["rmse", "error@0.4"],
+        "interaction_constraints": [[1, 2], [3]], "eval_metric": ["rmse", "error@0.4"], "objective": "reg:logistic",
     }  # fmt: skip
 
 
-FIRST_IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost"
 BINARY = {"num_round": "3", "objective": "binary:logistic"}
 CLASSES = (Y > np.median(Y)).astype("float32")
 AS_BEFORE = {"base_score": 0.5, "tree_method": "exact"}  # what XGBoost 1 did where nothing was said
@@ -330,14 +298,6 @@ def test_releases(image, known_then, pickled, metric, run, s3):
     params = {"objective": "binary:logistic", "nthread": 1, **known_then}
     same(model, xgboost.train(params, xgboost.DMatrix(X, label=CLASSES), 3))
     assert any("not the library of the image's release" in line for line in lines) == (image != IMAGE)
-
-
-def test_silent_is_a_hyperparameter_of_the_first_releases(run):
-    channels = {"train": {"a.csv": jobs.csv(X, Y)}}
-    given = {**PLAIN, "objective": "reg:linear", "silent": "0"}
-    assert run(given, channels, image=f"{FIRST_IMAGE}:1")[0]["TrainingJobStatus"] == "Completed"
-    body, _ = run(given, channels, image=IMAGE.replace("3.0-5", "1.0-1"))
-    assert "Extraneous hyperparameter found: silent" in body["FailureReason"]
 
 
 def test_a_release_that_never_was_is_refused(start):

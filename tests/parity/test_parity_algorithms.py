@@ -300,11 +300,11 @@ def test_xgboosts_words(there, answers):
 
 def test_the_containers_own_metrics(there, answers):
     """Their values, and which metric decides when to stop early: the last one, or a tuning job's."""
-    two = {"objective": "binary:logistic"}
+    one, two = {"objective": "reg:squarederror"}, {"objective": "binary:logistic"}
     stops = two | {"early_stopping_rounds": "2", "num_round": "30", "eval_metric": "logloss,error"}
     tuned = {"_tuning_objective_metric": "validation:logloss"}
     answers({
-        "of numbers": final(xgboost(there, "metrics", ROWS, eval_metric="mae,mse,r2,rmse")),
+        "of numbers": final(xgboost(there, "metrics", ROWS, eval_metric="mae,mse,r2,rmse", **one)),
         "of classes": final(xgboost(there, "metrics", ONES, eval_metric="accuracy,f1,precision,recall", **two)),
         "the last stops": final(xgboost(there, "stops", ONES, **stops)),
         "a tuning job's stops": final(xgboost(there, "stops", ONES, **stops, **tuned)),
@@ -312,15 +312,17 @@ def test_the_containers_own_metrics(there, answers):
 
 
 def test_earlier_releases_of_xgboost(there, answers):
-    """Metrics by the defaults of each release, how the artifact begins, which tells pickles from JSON; ``silent``."""
+    """Metrics by the defaults of each release, how the artifact begins, which tells pickles from JSON; old names."""
     seen = {}
-    for version in ("0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1"):
+    for version in ("1", "1.0-1", "1.2-2", "1.3-1", "1.7-1"):
         found = xgboost(there, "earlier", ROWS, version)
         files = artifact(there, found)
         begins = files["xgboost-model"][:2].decode("latin-1")
         seen[version] = {"metrics": final(found), "files": list(files), "begins": begins}
     for version in ("1.2-2", "1.3-1"):
         seen[version]["of classes"] = final(xgboost(there, "earlier", ONES, version, objective="binary:logistic"))
-    for version in ("0.90-2", "1.0-1"):
-        seen[version]["silent"] = ended(xgboost(there, "silent", ROWS, version, silent="1"))
+    seen["1"]["learning_rate"] = ended(xgboost(there, "alias", ROWS, "1", learning_rate="0.1"))
+    stops = {"objective": "reg:linear", "eval_metric": "rmse", "early_stopping_rounds": "2"}
+    for version in ("1.7-1", "3.0-5"):
+        seen.setdefault(version, {})["reg:linear stops"] = ended(xgboost(there, "stops", ROWS, version, **stops))
     answers(seen)

@@ -271,7 +271,12 @@ def test_requests_to_xgboost(there, answers):
 
 
 def test_formats_of_answers(there, endpoint, answers):
-    for_each = ("text/csv", "application/jsonlines", "application/json", "application/jsonlines;x=1", "image/png")
+    """What is asked for in the words of HTTP: several types, with their qualities, in any case, with parameters."""
+    for_each = (
+        "text/csv", "application/jsonlines", "application/json", "APPLICATION/JSONLINES", "application/jsonlines;x=1",
+        "image/png", "image/png, application/jsonlines;q=0.5", "application/json;q=0.1, application/jsonlines",
+        "application/jsonlines;q=0", "text/*", "*/*",
+    )  # fmt: skip
     answers({accept: asked(there, endpoint, b"1,2\n3,4\n", "text/csv", accept) for accept in for_each})
 
 

@@ -90,7 +90,7 @@ def test_a_classifiers_answers(there, answers):
     container = served_by(there, trained(there, job)["ModelArtifacts"]["S3ModelArtifacts"])
     with model_of(there, "classifier", container) as name:
         seen = {}
-        for accept in ("", "text/csv", "application/jsonlines"):
+        for accept in ("", "*/*", "text/csv", "application/jsonlines"):
             job = batch(there, name, "classified", BATCH)
             job["TransformOutput"] |= {"Accept": accept} if accept else {}
             found = run(there, job)
@@ -99,16 +99,22 @@ def test_a_classifiers_answers(there, answers):
 
 
 def test_answers_joined_with_their_records(there, model, answers):
-    """With and without a word on how they are put together."""
+    """XGBoost's, with and without a word on how they are put together; and Linear Learner's, which are no CSV."""
     joined = {"DataProcessing": {"InputFilter": "$[0:2]", "JoinSource": "Input", "OutputFilter": "$"}}
+    uri = xgboost(there, "joined", ROWS)["ModelArtifacts"]["S3ModelArtifacts"]
     seen = {}
-    for assembled in ("Line", None):
-        job = batch(there, model, "joined", b"1,2,9\n3,4,9\n", **joined)
-        job["TransformOutput"]["Accept"] = "text/csv"
-        if assembled is None:
-            del job["TransformOutput"]["AssembleWith"]
-        seen[f"AssembleWith {assembled}"] = run(there, job)
-    answers(seen)
+    with model_of(there, "joined", {"Image": image(there, "xgboost", "3.0-5"), "ModelDataUrl": uri}) as name:
+        for assembled in ("Line", None):
+            job = batch(there, name, "joined", b"1,2,9\n3,4,9\n", **joined)
+            job["TransformOutput"]["Accept"] = "text/csv"
+            if assembled is None:
+                del job["TransformOutput"]["AssembleWith"]
+            seen[f"AssembleWith {assembled}"] = run(there, job)
+    job = batch(there, model, "joined", b"1,2,9\n3,4,9\n", **joined)
+    job["TransformOutput"]["Accept"] = "text/csv"
+    found = run(there, job)
+    said = [line.partition(" near: ")[0] for line in found["data-log"]]
+    answers(seen | {"Linear Learner": {"status": found["status"], "reason": found["reason"], "data-log": said}})
 
 
 def test_a_record_that_lacks_what_is_filtered(there, model, answers):
@@ -170,9 +176,9 @@ def test_a_model_that_cannot_be_loaded(there, answers):
 
 
 def test_records_that_do_not_say_what_they_are(there, answers):
-    """To XGBoost of two releases, of which the earlier one takes them for CSV."""
+    """To XGBoost of two releases, of which the first one takes them for CSV."""
     seen = {}
-    for version in ("1.0-1", "1.2-2"):
+    for version in ("1", "1.2-2"):
         uri = xgboost(there, "untold", ROWS, version)["ModelArtifacts"]["S3ModelArtifacts"]
         container = {"Image": image(there, "xgboost", version), "ModelDataUrl": uri}
         with model_of(there, "untold", container) as name:

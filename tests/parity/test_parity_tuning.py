@@ -93,23 +93,29 @@ def test_objectives_and_ranges_that_are_unusual(there, answers):
 
 
 def test_the_tunable_hyperparameters(there, answers):
-    """Of Linear Learner, by a job of a second for each."""
+    """Of Linear Learner, by a job of a second for each; whole numbers for what takes any, and the reverse."""
     uri, seen = rows(there), {}
-    given = {"mini_batch_size": "4", "learning_rate": "0.1", "l1": "0.1", "wd": "0.1", "use_bias": "true"}
-    given |= {"positive_example_weight_mult": "1", "beta_1": "0.9", "momentum": "0.5", "bias_wd_mult": "0.1"}
-    for name, value in given.items():
-        kind = {"mini_batch_size": "Integer", "use_bias": "Categorical"}.get(name, "Continuous")
-        range_ = {"Values": [value]} if kind == "Categorical" else {"MinValue": value, "MaxValue": f"{value}1"}
-        if kind == "Integer":
-            range_["MaxValue"] = "8"
-        job = tuning(there, uri, seconds=1, ParameterRanges={f"{kind}ParameterRanges": [{"Name": name} | range_]})
+
+    def asked(name: str, kind: str, **range_: object) -> dict:
+        ranges = {f"{kind}ParameterRanges": [{"Name": name} | range_]}
+        job = tuning(there, uri, seconds=1, ParameterRanges=ranges)
         fixed = {key: value for key, value in REGRESSOR.items() if key != name}
         job["TrainingJobDefinition"]["StaticHyperParameters"] = fixed
-        seen[name] = there.said(there.sagemaker.create_hyper_parameter_tuning_job, **job)
-        if "accepted" in seen[name]:
+        said = there.said(there.sagemaker.create_hyper_parameter_tuning_job, **job)
+        if "accepted" in said:
             there.sagemaker.stop_hyper_parameter_tuning_job(
                 HyperParameterTuningJobName=job["HyperParameterTuningJobName"]
             )
+        return said
+
+    given = {"learning_rate": "0.1", "l1": "0.1", "wd": "0.1"}
+    given |= {"positive_example_weight_mult": "1", "beta_1": "0.9", "momentum": "0.5", "bias_wd_mult": "0.1"}
+    for name, value in given.items():
+        seen[name] = asked(name, "Continuous", MinValue=value, MaxValue=f"{value}1")
+    seen["mini_batch_size"] = asked("mini_batch_size", "Integer", MinValue="4", MaxValue="8")
+    seen["use_bias"] = asked("use_bias", "Categorical", Values=["true"])
+    seen["whole numbers"] = asked("wd", "Integer", MinValue="0", MaxValue="1")
+    seen["numbers for whole ones"] = asked("mini_batch_size", "Continuous", MinValue="4", MaxValue="8")
     answers(seen)
 
 

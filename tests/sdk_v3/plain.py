@@ -57,11 +57,12 @@ found["algorithm"] = [each["score"] for each in ask(builder, "plain-algorithm")[
 model = ModelBuilder(image_uri=algorithm, s3_model_data_url=artifact, **serving).build(model_name="plain-batch")
 questions = session.upload_string_as_file_body("1,1\n10,3\n", bucket, "plain/questions.csv")
 transformer = Transformer(
-    "plain-batch", output_path=f"s3://{bucket}/plain/answers", accept="text/csv", assemble_with="Line",
+    "plain-batch", output_path=f"s3://{bucket}/plain/answers", accept="application/json", assemble_with="Line",
     sagemaker_session=session, **machine,
 )  # fmt: skip
 transformer.transform(questions, content_type="text/csv", split_type="Line")
-found["batch"] = [float(line) for line in session.read_s3_file(bucket, "plain/answers/questions.csv.out").split()]
+answered = json.loads(session.read_s3_file(bucket, "plain/answers/questions.csv.out"))
+found["batch"] = [each["score"] for each in answered["predictions"]]
 model.delete()
 
 # A user's code: training in Python and in a shell, an endpoint, a job that prepares data

@@ -53,7 +53,8 @@ class Image:
     # Hyperparameters that a tuning job may search, by the kind of their ranges.
     tunable: Mapping[str, str]
     serve: tuple[str, ...] = ()
-    # Metrics that a tuning job may optimize: Maximize or Minimize, or None if both make sense.
+    # Metrics that a tuning job may optimize: Maximize or Minimize, or None if both make sense.  Of an image with
+    # releases each has its own.
     objectives: Mapping[str, str | None] = field(default_factory=dict)
     # The tags that run here, and the release of the image that each is: the last argument of its commands.
     releases: Mapping[str, str] = field(default_factory=dict)
@@ -79,8 +80,7 @@ def _xgboost(name: str, tags: Mapping[str, str]) -> Image:
         tuple(xgboost_algorithm.METRIC_DEFINITIONS),
         xgboost_algorithm.TUNABLE,
         (*program, "serve"),
-        xgboost_algorithm.OBJECTIVES,
-        tags,
+        releases=tags,
     )
 
 
@@ -149,7 +149,8 @@ def find_image(uri: str, script: bool = False) -> Image:
     if tag not in image.releases:
         raise not_implemented(f"The image {uri} (of {repository} run here: {', '.join(image.releases)})")
     release = image.releases[tag]
-    return replace(image, train=(*image.train, release), serve=(*image.serve, release))
+    objectives = releases.Release(release).objectives
+    return replace(image, train=(*image.train, release), serve=(*image.serve, release), objectives=objectives)
 
 
 def check_processing_image(uri: str) -> None:

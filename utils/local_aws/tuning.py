@@ -272,11 +272,13 @@ def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
         )
     for each in ranges:
         kind = "Categorical" if isinstance(each, Choices) else "Integer" if each.integer else "Continuous"
-        if kind != "Categorical" and image.tunable.get(each.name, kind) != kind:
+        known = image.tunable.get(each.name, kind)
+        # Whole numbers are numbers: a range of them is taken for what takes any.
+        if kind != "Categorical" and known != kind and (known, kind) != ("Continuous", "Integer"):
             raise AwsError(
                 "ValidationException",
                 f"The hyperparameter [{each.name}] of the algorithm, {uri}, takes a range of the type "
-                f"{image.tunable[each.name]}, not {kind}.",
+                f"{known}, not {kind}.",
             )
         if each.name in definition["StaticHyperParameters"]:
             raise AwsError(

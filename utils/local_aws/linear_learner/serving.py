@@ -74,14 +74,12 @@ class Model:
         return {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
-        """Answer one request: 200 with scores, 400 for a bad payload, 415 or 406 for an unknown format."""
+        """Answer one request: 200 with scores, 400 for a bad payload, 415 for an unknown format of it."""
         kind = _media_type(content_type)
         decode = _DECODERS.get(kind)
         if decode is None:
             return _refusal(415, f"No iterator has been registered for ContentType ({kind!r}, '1.0')")
         encoding = _accepted(accept, self._default)
-        if encoding is None:
-            return _refusal(406, f"No encoder has been registered for Accept {accept!r}")
         try:
             # What overflows becomes infinite, and is refused for that.
             with np.errstate(over="ignore", invalid="ignore"):
@@ -115,19 +113,31 @@ def _media_type(header: str | None) -> str:
     return (header or "").partition(";")[0].strip().lower()
 
 
-def _accepted(header: str | None, default: str) -> str | None:
-    """The first format in an Accept header that there is an encoder for; ``default`` if it asks for nothing."""
-    if not header:
-        return default
-    for part in header.split(","):
-        kind = _media_type(part)
-        if kind in _ENCODERS:
-            return kind
-        if kind in ("*/*", "application/*"):
-            return default
-        if kind == "text/*":
-            return CSV
-    return None
+def _accepted(header: str | None, default: str) -> str:
+    """The format of an answer: what is preferred in an Accept header of those that there are, else JSON.
+
+    ``default`` is for a request that asks for nothing, and for one that takes anything at all.
+    """
+    preferred, most = None, 0.0
+    for part in (header or "").split(","):
+        quality = _quality(part)
+        if quality > most and (kind := _media_type(part)) in (*_ENCODERS, "*/*", "application/*"):
+            preferred, most = kind, quality
+    if preferred in _ENCODERS:
+        return preferred
+    return default if preferred or not (header or "").strip() else JSON
+
+
+def _quality(part: str) -> float:
+    """The quality value of one of Accept's media types, which is 1 where it says none."""
+    for parameter in part.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 1.0
+    return 1.0
 
 
 def _refusal(status: int, sentence: str) -> Answer:
@@ -269,17 +279,6 @@ def _encode_batch(predictions: _Predictions) -> bytes:
     return b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
 
 
-def _encode_csv(predictions: _Predictions) -> bytes:
-    """A record a line: its label, if it has one, then its scores."""
-    columns = ["%r"] * predictions.scores.shape[1]
-    rows = predictions.scores.tolist()
-    if predictions.labels is not None:
-        columns.insert(0, "%r")
-        rows = [[label, *row] for label, row in zip(predictions.labels.tolist(), rows, strict=True)]
-    line = ",".join(columns) + "\n"
-    return (line * len(rows) % tuple(value for row in rows for value in row)).encode()
-
-
 def _encode_recordio(predictions: _Predictions) -> bytes:
     return write_scores(predictions.scores, predictions.labels)
 
@@ -294,5 +293,4 @@ _ENCODERS: dict[str, Callable[[_Predictions], bytes]] = {
     JSON: _encode_json,
     JSON_LINES: _encode_json_lines,
     RECORDIO: _encode_recordio,
-    CSV: _encode_csv,
 }

@@ -17,7 +17,7 @@ MINIMIZED = (
     "aft-nloglik", "cox-nloglik", "error", "gamma-deviance", "gamma-nloglik", "interval-regression-accuracy", "logloss",
     "mae", "mape", "merror", "mlogloss", "mphe", "mse", "poisson-nloglik", "rmse", "rmsle", "tweedie-nloglik",
 )  # fmt: skip
-"""Names that ``eval_metric`` takes."""
+"""Names that ``eval_metric`` takes in the newest release; earlier ones have fewer, see ``releases.py``."""
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 
@@ -29,10 +29,6 @@ METRIC_DEFINITIONS: list[dict[str, str]] = [
 ]
 """Metrics that the service reads from the log of every job of this image: name and regular expression."""
 
-OBJECTIVES = {f"validation:{metric}": "Maximize" for metric in MAXIMIZED}
-OBJECTIVES |= {f"validation:{metric}": "Minimize" for metric in MINIMIZED}
-"""What automatic model tuning may optimize, and in which direction."""
-
 TUNABLE = {
     "alpha": "Continuous",
     "colsample_bylevel": "Continuous",
@@ -41,10 +37,10 @@ TUNABLE = {
     "eta": "Continuous",
     "gamma": "Continuous",
     "lambda": "Continuous",
-    "max_delta_step": "Integer",
+    "max_delta_step": "Continuous",
     "max_depth": "Integer",
     "min_child_weight": "Continuous",
     "num_round": "Integer",
     "subsample": "Continuous",
 }
-"""What automatic model tuning may search, with the kind of range that the documentation gives for it."""
+"""What automatic model tuning may search, and the type that the container declares for it, the same in all releases."""

@@ -37,8 +37,11 @@ NAMES = frozenset(_OF_CLASSES) | frozenset(_OF_NUMBERS)
 Evaluation = Callable[[NDArray[np.float32], xgboost.DMatrix], list[tuple[str, float]]]
 
 
-def evaluation(names: Sequence[str], objective: str | None) -> Evaluation:
-    """What ``xgboost.train`` takes as ``custom_metric``: predictions and labels to (name, value) pairs."""
+def evaluation(names: Sequence[str], objective: str | None, rounded: bool = False) -> Evaluation:
+    """What ``xgboost.train`` takes as ``custom_metric``: predictions and labels to (name, value) pairs.
+
+    ``rounded``: a prediction's class is the nearest whole number, whatever the objective.
+    """
     from sklearn import metrics  # a second or two, for those who ask for one of these
 
     def value(name: str, true: NDArray[np.float32], predictions: NDArray[np.float32]) -> float:
@@ -46,7 +49,8 @@ def evaluation(names: Sequence[str], objective: str | None) -> Evaluation:
             return getattr(metrics, _OF_NUMBERS[name])(true, predictions)
         function, average = _OF_CLASSES[name]
         given = {"average": average} if average else {}
-        return getattr(metrics, function)(true, classes(predictions, objective), **given)
+        found = np.rint(predictions) if rounded and predictions.ndim == 1 else classes(predictions, objective)
+        return getattr(metrics, function)(true, found, **given)
 
     def evaluate(predictions: NDArray[np.float32], data: xgboost.DMatrix) -> list[tuple[str, float]]:
         return [(name, float(value(name, data.get_label(), predictions))) for name in names]

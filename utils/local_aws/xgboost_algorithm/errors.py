@@ -17,8 +17,11 @@ class JobError(Exception):
 
         AWS's has a traceback through the container's own files above the name of the error; it is left out.
         """
-        name = f"sagemaker_algorithm_toolkit.exceptions.{type(self).__name__}"
-        return f"framework error: \nTraceback (most recent call last):\n{name}: {self}\n\n{self}"
+        return f"framework error: \nTraceback (most recent call last):\n{self._name}: {self}\n\n{self}"
+
+    @property
+    def _name(self) -> str:
+        return f"sagemaker_algorithm_toolkit.exceptions.{type(self).__name__}"
 
     @property
     def failure_reason(self) -> str:
@@ -32,6 +35,18 @@ class UserError(JobError):
 
 class AlgorithmError(JobError):
     """Something that goes wrong in the algorithm itself."""
+
+
+class Uncaught(JobError):
+    """An exception of Python's own, for which AWS's container has no sentence: ``KeyError: 'objective'``."""
+
+    def __init__(self, exception: Exception) -> None:
+        super().__init__(str(exception))
+        self._exception = exception
+
+    @property
+    def _name(self) -> str:
+        return type(self._exception).__name__
 
 
 def sentence(error: BaseException) -> str:

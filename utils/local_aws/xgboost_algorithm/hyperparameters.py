@@ -9,21 +9,24 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from . import MAXIMIZED, MINIMIZED, OBJECTIVES
-from .errors import UserError
+from .errors import Uncaught, UserError
 from .releases import Release
 
 _TREE_UPDATERS = (
     "grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_skmaker", "sync", "refresh", "prune",
     "grow_quantile_histmaker",
 )  # fmt: skip
+# In the order in which the container's sentence lists them.
+_LISTED_UPDATERS = (*_TREE_UPDATERS[:5], "grow_quantile_histmaker", *_TREE_UPDATERS[5:8])
 _GROWERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker")
 _LINEAR_UPDATERS = ("shotgun", "coord_descent")
-_OBJECTIVES = [
-    "aft_loss_distribution", "binary:logistic", "binary:logitraw", "binary:hinge", "count:poisson", "multi:softmax",
-    "multi:softprob", "rank:pairwise", "rank:ndcg", "rank:map", "reg:linear", "reg:squarederror", "reg:logistic",
-    "reg:gamma", "reg:pseudohubererror", "reg:squaredlogerror", "reg:tweedie", "survival:aft", "survival:cox",
-]  # fmt: skip
+_OBJECTIVES: dict[str, tuple[int, ...]] = {  # and the number of the first release that takes it
+    "aft_loss_distribution": (1, 2), "binary:logistic": (), "binary:logitraw": (), "binary:hinge": (),
+    "count:poisson": (), "multi:softmax": (), "multi:softprob": (), "rank:pairwise": (), "rank:ndcg": (),
+    "rank:map": (), "reg:linear": (), "reg:squarederror": (), "reg:logistic": (), "reg:gamma": (),
+    "reg:pseudohubererror": (1, 2), "reg:squaredlogerror": (1, 0), "reg:absoluteerror": (1, 7), "reg:tweedie": (),
+    "survival:aft": (1, 2), "survival:cox": (),
+}  # fmt: skip
 _ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 
 
@@ -47,6 +50,8 @@ class Metrics(list):
     """The names that ``eval_metric`` takes, and those with a threshold, as ``error@0.4``."""
 
     def __contains__(self, metric: object) -> bool:
+        if "<function" in str(metric):
+            raise UserError(f"User defined evaluation metric {metric} is not supported yet.")
         name, at, threshold = str(metric).partition("@")
         if not at:
             return super().__contains__(metric)
@@ -62,13 +67,28 @@ class Metrics(list):
         return True
 
 
+class OnCpu(list):
+    """The names that a hyperparameter takes in a release that does not train on GPUs."""
+
+    def __contains__(self, value: object) -> bool:
+        if "gpu" in str(value):
+            raise UserError("GPU training is not supported yet.")
+        return super().__contains__(value)
+
+
 @dataclass(frozen=True)
 class Rule:
-    """How a value is parsed, and where it must lie; ``each``: in a list, every one of its elements."""
+    """How a value is parsed, and where it must lie; ``each``: in a list, every one of its elements.
+
+    ``since`` and ``until`` are the numbers of the first release that takes the hyperparameter, and of the first one
+    that no longer does.
+    """
 
     parse: Callable[[str], object]
     range: Collection | Interval
     each: bool = False
+    since: tuple[int, ...] = ()
+    until: tuple[int, ...] = (1_000,)
 
     def check(self, name: str, value: object) -> None:
         """Raise UserError for a value outside the range."""
@@ -81,16 +101,16 @@ class Rule:
             raise UserError(f"Hyperparameter {name}: {value} is not in {self.range}")
 
 
-def _integer(low: str, high: str = "+inf)") -> Rule:
-    return Rule(int, Interval(f"{low}, {high}"))
+def _integer(low: str, high: str = "+inf)", **releases: tuple[int, ...]) -> Rule:
+    return Rule(int, Interval(f"{low}, {high}"), **releases)
 
 
-def _continuous(low: str, high: str = "+inf)") -> Rule:
-    return Rule(float, Interval(f"{low}, {high}"))
+def _continuous(low: str, high: str = "+inf)", **releases: tuple[int, ...]) -> Rule:
+    return Rule(float, Interval(f"{low}, {high}"), **releases)
 
 
-def _categorical(*values: str) -> Rule:
-    return Rule(str, list(values))
+def _categorical(*values: str, **releases: tuple[int, ...]) -> Rule:
+    return Rule(str, list(values), **releases)
 
 
 def _names(text: str) -> list[str]:
@@ -121,6 +141,7 @@ _RULES = {
     "csv_weights": _integer("[0", "1]"),
     "early_stopping_rounds": _integer("[1"),
     "booster": _categorical("gbtree", "gblinear", "dart"),
+    "silent": _integer("[0", "1]", until=(1, 2)),
     "verbosity": _integer("[0", "3]"),
     "nthread": _integer("[1"),
     "eta": _continuous("[0", "1]"),
@@ -134,19 +155,16 @@ _RULES = {
     "colsample_bynode": _continuous("(0", "1]"),
     "lambda": _continuous("[0"),
     "alpha": _continuous("[0"),
-    "tree_method": _categorical("auto", "exact", "approx", "hist", "gpu_hist"),
     "sketch_eps": _continuous("(0", "1)"),
     "scale_pos_weight": _continuous("(0"),
-    "updater": Rule(_names, [*_TREE_UPDATERS[:-1], *_LINEAR_UPDATERS], each=True),
     "dsplit": _categorical("row", "col"),
     "refresh_leaf": _integer("[0", "1]"),
     "process_type": _categorical("default", "update"),
     "grow_policy": _categorical("depthwise", "lossguide"),
     "max_leaves": _integer("[0"),
     "max_bin": _integer("[0"),
-    "predictor": _categorical("auto", "cpu_predictor", "gpu_predictor"),
-    "monotone_constraints": Rule(_tuple, [-1, 0, 1], each=True),
-    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), each=True),
+    "monotone_constraints": Rule(_tuple, [-1, 0, 1], each=True, since=(1, 0)),
+    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), each=True, since=(1, 0)),
     "sample_type": _categorical("uniform", "weighted"),
     "normalize_type": _categorical("tree", "forest"),
     "rate_drop": _continuous("[0", "1]"),
@@ -154,52 +172,81 @@ _RULES = {
     "skip_drop": _continuous("[0", "1]"),
     "lambda_bias": _continuous("[0", "1]"),
     "tweedie_variance_power": _continuous("(1", "2)"),
-    "objective": Rule(str, _OBJECTIVES),
     "num_class": _integer("[2"),
     "base_score": _continuous("[0"),
-    "_kfold": _integer("[2"),
-    "_num_cv_round": _integer("[1"),
-    "_tuning_objective_metric": _categorical(*OBJECTIVES),
-    "eval_metric": Rule(_names, Metrics(MAXIMIZED + MINIMIZED), each=True),
+    "_nfold": _integer("[2", since=(1, 2), until=(1, 2, 2)),
+    "_kfold": _integer("[2", since=(1, 2, 2)),
+    "_num_cv_round": _integer("[1", since=(1, 2, 2)),
     "seed": _integer("(-2147483648", "2147483647)"),
-    "num_parallel_tree": _integer("[1"),
-    "save_model_on_termination": _categorical("true", "false"),
-    "aft_loss_distribution": _categorical("normal", "logistic", "extreme"),
-    "aft_loss_distribution_scale": _continuous("[0"),
-    "deterministic_histogram": _categorical("true", "false"),
-    "sampling_method": _categorical("uniform", "gradient_based"),
-    "prob_buffer_row": _integer("(1.0"),
-    "use_dask_gpu_training": _categorical("true", "false"),
-}
+    "num_parallel_tree": _integer("[1", since=(0, 90, 2)),
+    "save_model_on_termination": _categorical("true", "false", since=(1, 0)),
+    "aft_loss_distribution": _categorical("normal", "logistic", "extreme", since=(1, 2)),
+    "aft_loss_distribution_scale": _continuous("[0", since=(1, 2)),
+    "single_precision_histogram": _categorical("true", "false", since=(1, 2), until=(1, 7)),
+    "deterministic_histogram": _categorical("true", "false", since=(1, 2)),
+    "sampling_method": _categorical("uniform", "gradient_based", since=(1, 3)),
+    "prob_buffer_row": _integer("(1.0", since=(1, 3)),
+    "use_dask_gpu_training": _categorical("true", "false", since=(1, 5)),
+}  # and those whose range itself is a release's
+
+
+def rules(release: Release) -> dict[str, Rule]:
+    """The hyperparameters that a release takes, in the container's names, with their rules."""
+    found = {name: rule for name, rule in _RULES.items() if not release.before(*rule.since)}
+    found = {name: rule for name, rule in found.items() if release.before(*rule.until)}
+    methods, predictors = ["auto", "exact", "approx", "hist"], ["cpu_predictor"]
+    on_cpu = release.before(1, 2)
+    trees = [name for name in _tree_updaters(release) if name != "grow_quantile_histmaker"]
+    growers = [name for name in _GROWERS if name in trees]
+    # The container's list names some of them more than once, and so does its sentence.
+    updaters = [*trees, *growers, "grow_colmaker", *_LINEAR_UPDATERS, "refresh", "prune"]
+    return found | {
+        "tree_method": Rule(str, OnCpu(methods) if on_cpu else [*methods, "gpu_hist"]),
+        "predictor": Rule(str, OnCpu(predictors) if on_cpu else ["auto", *predictors, "gpu_predictor"]),
+        "updater": Rule(_names, updaters, each=True),
+        "objective": Rule(str, [name for name, since in _OBJECTIVES.items() if not release.before(*since)]),
+        "_tuning_objective_metric": _categorical(*release.objectives),
+        "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), each=True),
+    }
+
+
+def _tree_updaters(release: Release) -> list[str]:
+    gone = () if release.before(1, 7) else ("grow_local_histmaker",)
+    to_come = ("grow_quantile_histmaker",) if release.before(1, 0) else ()
+    return [name for name in _TREE_UPDATERS if name not in (*gone, *to_come)]
 
 
 def read(given: Mapping[str, str], release: Release = Release()) -> dict[str, object]:  # noqa: B008 - it is frozen
-    """The hyperparameters of a job, parsed and checked; UserError says which one is wrong, and why."""
-    given = {_ALIASES.get(name, name): value for name, value in given.items()}
-    if release.takes_silent:
-        given.pop("silent", None)
+    """The hyperparameters of a job, parsed and checked.
+
+    Raises UserError, which says which one is wrong, and why; Uncaught where AWS's container overlooks something.
+    """
+    if not release.before(0, 90, 2):
+        given = {_ALIASES.get(name, name): value for name, value in given.items()}
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
-    values = {}
+    taken, values = rules(release), {}
     for name, text in given.items():
-        if name not in _RULES:
+        if name not in taken:
             raise UserError(f"Extraneous hyperparameter found: {name}")
         try:
-            values[name] = _RULES[name].parse(text)
+            values[name] = taken[name].parse(text)
         except ValueError as error:
             raise UserError(f"Hyperparameter {name}: could not parse value", caused_by=error) from None
     for name, value in values.items():
-        _RULES[name].check(name, value)
-    _check_dependencies(values)
+        taken[name].check(name, value)
+    _check_dependencies(values, release)
     return values
 
 
-def _check_dependencies(values: Mapping[str, object]) -> None:
+def _check_dependencies(values: Mapping[str, object], release: Release) -> None:
     objective, tree_method = values.get("objective"), values.get("tree_method")
     if objective in ("multi:softmax", "multi:softprob") and "num_class" not in values:
         raise UserError("Require input for parameter 'num_class' for multi-classification")
     metrics = values.get("eval_metric", ())
-    if "auc" in metrics and not str(objective).startswith(("binary:", "rank:")):
+    if objective is None and metrics and ("auc" in metrics or not release.before(1, 2)):
+        raise Uncaught(KeyError("objective"))
+    if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
         raise UserError("Metric 'auc' can only be applied for classification and ranking problems.")
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise UserError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
@@ -213,24 +260,27 @@ def _check_dependencies(values: Mapping[str, object]) -> None:
             "'hist' or 'approx'."
         )
     if "updater" in values:
-        _check_updaters(values["updater"], values)
+        _check_updaters(values["updater"], values, release)
 
 
-def _check_updaters(updaters: list[str], values: Mapping[str, object]) -> None:
+def _check_updaters(updaters: list[str], values: Mapping[str, object], release: Release) -> None:
+    trees = _tree_updaters(release)
     if values.get("booster") == "gblinear":
         if len(updaters) != 1 or updaters[0] not in _LINEAR_UPDATERS:
             raise UserError("Linear updater should be one of these options: 'shotgun', 'coord_descent'.")
     elif values.get("process_type") == "update":
         if set(updaters) - {"refresh", "prune"}:
             raise UserError("process_type 'update' can only be used with updater 'refresh' and 'prune'")
-    elif set(updaters) - set(_TREE_UPDATERS):
+    elif set(updaters) - set(trees):
+        listed = [name for name in _LISTED_UPDATERS if name in trees]
         raise UserError(
-            "Tree updater should be selected from these options: 'grow_colmaker', 'distcol', 'grow_histmaker', "
-            "'grow_local_histmaker', 'grow_skmaker', 'grow_quantile_histmaker', 'sync', 'refresh', 'prune', "
-            "'shortgun', 'coord_descent'."
+            "Tree updater should be selected from these options: "
+            + "".join(f"'{name}', " for name in listed)
+            + "'shortgun', 'coord_descent'."
         )
     elif sum(updater in _GROWERS for updater in updaters) > 1:
+        local = "'grow_local_histmaker', " if "grow_local_histmaker" in trees else ""
         raise UserError(
             "Only one tree grow plugin can be selected. Choose one from the"
-            "following: 'grow_colmaker', 'distcol', 'grow_histmaker', 'grow_local_histmaker', 'grow_skmaker'"
+            f"following: 'grow_colmaker', 'distcol', 'grow_histmaker', {local}'grow_skmaker'"
         )

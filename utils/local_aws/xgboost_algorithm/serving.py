@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import answers, payloads
+from . import answers, payloads, pickles
 from .content_types import LIBSVM
 from .errors import sentence
 from .library import xgboost
@@ -39,9 +38,13 @@ class Model:
         learner = json.loads(booster.save_config())["learner"]
         self._objective = learner["objective"]["name"]
         self._classes = int(learner["learner_model_param"].get("num_class", "0"))
+        self._linear = learner["gradient_booster"]["name"] == "gblinear"
+        self._limit = pickles.tree_limit(booster)
+        self._rounds = self._limit // pickles.trees_in_a_round(learner) if release.counts_trees else self._limit
         self._release = release
         self._batch = bool(environment.get("SAGEMAKER_BATCH"))
-        self._selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
+        selected = environment.get("SAGEMAKER_INFERENCE_OUTPUT", "") if release.selects else ""
+        self._selected = selected.replace(" ", "").lower()
         self._default = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", answers.CSV)
         self.largest = int(environment.get("MAX_CONTENT_LENGTH", _LARGEST))
 
@@ -58,7 +61,7 @@ class Model:
         try:
             self._check_features(data.num_col(), kind)
             with self._lock:
-                predictions = self._booster.predict(data, validate_features=False)
+                predictions = self._predict(data)
         except Exception as error:  # noqa: BLE001 - XGBoost's own errors among them
             return _refusal(400, f"Unable to evaluate payload provided: {sentence(error)}")
         chosen = (accept or "").partition(";")[0].strip().lower()
@@ -78,6 +81,15 @@ class Model:
         except ValueError as error:
             return _refusal(500, str(error))
         return Response(selected, media_type=chosen)
+
+    def _predict(self, data: xgboost.DMatrix) -> answers.Predictions:
+        if self._linear and self._limit and self._release.pickles:
+            # The libraries of these releases take no number of trees of a linear booster, and the container gives one.
+            raise ValueError(
+                f"Check failed: ntree_limit == 0U ({self._limit} vs. 0) : GBLinear::Predict ntrees is only valid for "
+                "gbtree predictor"
+            )
+        return self._booster.predict(data, iteration_range=(0, self._rounds), validate_features=False)
 
     def _check_features(self, given: int, kind: str) -> None:
         trained = self._booster.num_features()
@@ -102,14 +114,14 @@ def load(folder: Path) -> xgboost.Booster:
         raise ValueError(f"Unable to load model: {folder.name} holds {len(files)} files, not one")
     logger.info(f"Loading the model from /opt/ml/model/{files[0].name}")
     try:
-        booster = pickle.loads(files[0].read_bytes())  # noqa: S301 - the container is there to run what it is given
+        booster = pickles.read(files[0].read_bytes())
     except Exception as no_pickle:  # noqa: BLE001 - any file can be anything
         booster = xgboost.Booster()
         try:
             booster.load_model(files[0])
         except Exception as error:  # noqa: BLE001 - as above
             raise ValueError(
-                f"Model at /opt/ml/model/{files[0].name} cannot be loaded:\n{no_pickle}\n{sentence(error)}"
+                f"Model at /opt/ml/model/{files[0].name} cannot be loaded:\n{sentence(no_pickle)}\n{sentence(error)}"
             ) from None
     if not isinstance(booster, xgboost.Booster):
         raise ValueError(f"Model at /opt/ml/model/{files[0].name} cannot be loaded:\n{type(booster)} is no Booster")

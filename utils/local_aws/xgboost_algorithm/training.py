@@ -12,7 +12,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import MAXIMIZED, custom_metrics, hyperparameters
+from . import custom_metrics, hyperparameters
 from .channels import read_channels
 from .errors import AlgorithmError, UserError, sentence
 from .library import xgboost
@@ -74,7 +74,7 @@ def _is_json(text: str) -> bool:
 
 
 def _refuse_what_is_missing(values: Mapping[str, object]) -> None:
-    for name in ("_kfold", "_num_cv_round"):
+    for name in ("_nfold", "_kfold", "_num_cv_round"):
         if name in values:
             raise UserError(
                 f"Cross validation ({name}) is not implemented in the embedded account. Split the table, and use the "
@@ -103,10 +103,11 @@ def _boost(
 ) -> xgboost.Booster:
     rounds, patience = values.pop("num_round"), values.pop("early_stopping_rounds", None)
     keep_saving = values.pop("save_model_on_termination", "false")
-    values.pop("use_dask_gpu_training", None)
-    metrics = _take_metrics(values)
-    own = [name for name in metrics if name not in custom_metrics.NAMES]
-    added = [name for name in metrics if name in custom_metrics.NAMES]
+    for name in ("use_dask_gpu_training", "silent"):
+        values.pop(name, None)
+    metrics, decisive = _take_metrics(values)
+    added = [name for name in metrics if name in custom_metrics.NAMES and release.computes(name)]
+    own = [name for name in metrics if name not in added]
     if own:
         values["eval_metric"] = own
     values |= release.defaults(values, matrix.num_row())
@@ -125,23 +126,31 @@ def _boost(
         _end_in_order(model)
     else:
         logger.info(f"CALLBACK_SKIPPING save_model_on_termination={keep_saving}, is_master=True)")
-    if patience and metrics and validation is not None:
+    objective = values.get("objective")
+    if patience and release.hands_on_early_stopping:
+        callbacks.append(xgboost.callback.EarlyStopping(rounds=patience))
+    elif patience and decisive and validation is not None:
         callbacks.append(
             xgboost.callback.EarlyStopping(
                 rounds=patience,
                 data_name="validation",
-                metric_name=metrics[-1],
-                maximize=metrics[-1] in MAXIMIZED,
+                metric_name=decisive,
+                maximize=decisive in release.maximized,
                 save_best=True,
             )
         )
+        if objective == "reg:linear" and release.calls_squared_error_linear:
+            # Another name of the same objective, under which the newest library, too, cuts out the best rounds.
+            logger.warning("reg:linear is now deprecated in favor of reg:squarederror.")
+            values["objective"] = "reg:squarederror"
+    evaluation = custom_metrics.evaluation(added, objective, release.rounds_predictions) if added else None
     try:
-        return xgboost.train(
+        booster = xgboost.train(
             values,
             matrix,
             num_boost_round=rounds,
             evals=watched,
-            custom_metric=custom_metrics.evaluation(added, values.get("objective")) if added else None,
+            custom_metric=evaluation,
             callbacks=[_InOrder(callbacks)],
             verbose_eval=False,
         )
@@ -150,24 +159,30 @@ def _boost(
         if any(words in said for words in _OF_THE_USER):
             raise UserError(said) from None
         raise AlgorithmError(f"XGB train call failed with exception:\n {said}") from None
+    if release.pickles:
+        # As the libraries of these releases left it: the pickle carries it to the inference container.
+        best = booster.attr("best_iteration")
+        count = booster.num_boosted_rounds() if best is None else int(best) + 1
+        booster.best_ntree_limit = count * values.get("num_parallel_tree", 1)
+    return booster
 
 
 def _print_round(line: str) -> None:
     print(line, end="", flush=True)
 
 
-def _take_metrics(values: dict[str, object]) -> list[str]:
-    """The metrics that are asked for, the one that can stop the training last.
+def _take_metrics(values: dict[str, object]) -> tuple[list[str], str | None]:
+    """The metrics that are asked for, and the one by which the container stops early from 1.3 on, if there is one.
 
-    A tuning job's objective decides before ``eval_metric`` does.
+    A tuning job's objective decides before the last ``eval_metric`` does.
     """
     metrics = list(values.pop("eval_metric", []))
     objective = values.pop("_tuning_objective_metric", None)
-    if objective:
-        tuned = objective.partition(":")[2]
-        logger.info(f"Setting up HPO optimized metric to be : {tuned}")
-        metrics = [*sorted(set(metrics) - {tuned}), tuned]
-    return metrics
+    if not objective:
+        return metrics, metrics[-1] if metrics else None
+    tuned = objective.partition(":")[2]
+    logger.info(f"Setting up HPO optimized metric to be : {tuned}")
+    return sorted({*metrics, tuned}) if metrics else [tuned], tuned
 
 
 class _InOrder(xgboost.callback.TrainingCallback):
