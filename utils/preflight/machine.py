@@ -11,7 +11,12 @@ from IPython import get_ipython
 
 INLINE = "module://matplotlib_inline.backend_inline"
 # What Matplotlib says once on a machine: that it looks for fonts, and where it keeps what it found.
-FIRST_USE = ("Matplotlib is building the font cache", "Matplotlib created a temporary", "mkdir -p failed", "generated new")
+FIRST_USE = (
+    "Matplotlib is building the font cache",
+    "Matplotlib created a temporary",
+    "mkdir -p failed",
+    "generated new",
+)
 
 
 def user_name() -> str:
