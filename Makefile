@@ -31,15 +31,27 @@ PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbv
 # For lesson 07; not in requirements.lock, since on some machines it is very large.
 PIP_TORCH = $(PIP) torch==2.13.0
 
-# Another `utils` on the reader's path must not be taken for the course's.
-unexport PYTHONPATH PYTHONHOME
+# What is set for the reader's own Python is not meant for the course's: another `utils` on a path, a file to run first.
+FOREIGN = PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
+unexport $(FOREIGN)
+export PYTHONUTF8 = 1
+
+# Jupyter, IPython and Matplotlib write below the home folder: where there is none to write to, below build.
+ifneq ($(shell [ -n "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
+export HOME ?= $(CURDIR)/build/home
+export JUPYTER_CONFIG_DIR ?= $(CURDIR)/build/home/jupyter/config
+export JUPYTER_DATA_DIR ?= $(CURDIR)/build/home/jupyter/data
+export JUPYTER_RUNTIME_DIR ?= $(CURDIR)/build/home/jupyter/runtime
+export IPYTHONDIR ?= $(CURDIR)/build/home/ipython
+export MPLCONFIGDIR ?= $(CURDIR)/build/home/matplotlib
+endif
 
 .PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
 	@echo 'make setup       Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
 	@echo 'make course      Runs every lesson in order, in about 5 minutes; series=salary runs one series.'
-	@echo 'make lab         Opens the lessons in JupyterLab.'
+	@echo 'make lab         Opens the lessons in JupyterLab; options="--port 9000" hands it options.'
 	@echo 'make test        Runs every check: code, embedded account, notebooks, in about 15 minutes.'
 	@echo 'make soak        Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench       Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
@@ -63,7 +75,12 @@ course: $(READY)
 
 lab: $(READY)
 	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
-	$(ENV) -m jupyterlab notebooks/00_start_here.ipynb
+	set -- notebooks/00_start_here.ipynb $(options); \
+	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
+	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY$$BROWSER" ]; then \
+		echo 'There is no screen here for a browser: open the link below, which ends in token=….'; set -- "$$@" --no-browser; \
+	fi; \
+	$(ENV) -m jupyterlab "$$@"
 
 test: $(TESTABLE)
 	@$(ENV) $(PYTEST) tests notebooks
@@ -98,6 +115,7 @@ kernel: $(READY)
 		echo "You already have a kernel python3 of your own: $$spec. It was left as it is." >&2; exit 1; \
 	fi; \
 	$(ENV) -m ipykernel install --user --name python3 --display-name '$(DISPLAY_NAME)' \
+		$(foreach name,$(FOREIGN),--env $(name) '') --env PYTHONUTF8 1 \
 	&& echo 'Undo with: jupyter kernelspec remove python3'
 
 clean-aws: $(READY)
