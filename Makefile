@@ -45,6 +45,10 @@ export JUPYTER_RUNTIME_DIR ?= $(CURDIR)/build/home/jupyter/runtime
 export IPYTHONDIR ?= $(CURDIR)/build/home/ipython
 export MPLCONFIGDIR ?= $(CURDIR)/build/home/matplotlib
 endif
+# Where no file can be written for a while, Python would write it into the folder that it works in.
+ifneq ($(shell cd "$${TMPDIR:-/tmp}" 2>/dev/null && [ -w . ] && echo yes),yes)
+export TMPDIR := $(shell mkdir -p build/tmp 2>/dev/null && cd build/tmp && pwd -P)
+endif
 
 .PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
