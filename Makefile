@@ -24,6 +24,9 @@ READY = $(VENV)/ready
 TESTABLE = $(VENV)/testable
 BENCHABLE = $(VENV)/benchable
 PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c $(LOCK)
+INSTALL = $(ENV) utils/preflight/install.py
+# What .venv was made for: a folder may be shared with a container, or with another machine.
+PLACE = $(ENV) -c 'import os, sysconfig as s; print(os.path.realpath("."), s.get_platform(), s.get_python_version())'
 # loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
 # names the files with long waits do not come last, as they would by their number of tests.
 PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
@@ -37,7 +40,7 @@ unexport $(FOREIGN)
 export PYTHONUTF8 = 1
 
 # Jupyter, IPython and Matplotlib write below the home folder: where there is none to write to, below build.
-ifneq ($(shell [ -n "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
+ifneq ($(shell [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
 export HOME ?= $(CURDIR)/build/home
 export JUPYTER_CONFIG_DIR ?= $(CURDIR)/build/home/jupyter/config
 export JUPYTER_DATA_DIR ?= $(CURDIR)/build/home/jupyter/data
@@ -75,6 +78,8 @@ setup: $(READY)
 	@echo 'The environment $(VENV) is ready.'
 
 course: $(READY)
+	@mkdir -p build 2>/dev/null && [ -w build ] || { echo 'This folder is read-only, and make course writes to build:' \
+		'copy the course to a folder of your own. make lab works here, too.' >&2; exit 2; }
 	@$(ENV) -m utils.lessons run $(if $(series),--series "$(series)")
 
 lab: $(READY)
@@ -114,7 +119,11 @@ studio:
 	build/studio/bin/python $(PYTEST) tests/test_sanitize.py notebooks
 
 kernel: $(READY)
-	@spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
+	@if [ "$(origin JUPYTER_DATA_DIR)" = file ]; then \
+		echo 'Your home folder cannot be written, and Jupyter looks for kernels there: name a folder of its own' \
+		'in JUPYTER_DATA_DIR, for this command and for Jupyter.' >&2; exit 2; \
+	fi; \
+	spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
 	if [ -e "$$spec" ] && ! grep -q 'SageMaker course' "$$spec"; then \
 		echo "You already have a kernel python3 of your own: $$spec. It was left as it is." >&2; exit 1; \
 	fi; \
@@ -142,8 +151,8 @@ clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
-# .venv names this folder and the Python it was made with: it is made again if one of them is gone.
-ifneq ($(shell $(ENV) -c pass 2>/dev/null && cat $(READY) 2>/dev/null),$(shell pwd -P))
+# .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
+ifneq ($(shell $(PLACE) 2>/dev/null),$(shell cat $(READY) 2>/dev/null || echo none))
 $(READY): moved
 endif
 moved:
@@ -162,16 +171,23 @@ $(READY): $(LOCK) requirements.txt
 		echo "$$python comes without venv. On Debian and Ubuntu: sudo apt install $$("$$python" -c \
 		'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; \
 	fi; \
+	if ! { mkdir -p $(VENV) && [ -w $(VENV) ]; } 2>/dev/null; then \
+		echo 'This folder is read-only, and $(VENV) has to be made in it: copy the course to a folder of your own.' >&2; exit 1; \
+	fi; \
+	if ! { printf '#!/bin/sh\n' > $(VENV)/runs && chmod +x $(VENV)/runs && $(VENV)/runs; } 2>/dev/null; then \
+		rm -f $(VENV)/runs; rmdir $(VENV); \
+		echo 'No program can be run in this folder (noexec): copy the course to another file system.' >&2; exit 1; \
+	fi; \
 	echo "Making $(VENV) with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
 	"$$python" -m venv --clear $(VENV)
-	@$(PIP) setuptools
-	@$(PIP) $(PACKAGES)
+	@$(INSTALL) $(PIP) setuptools
+	@$(INSTALL) $(PIP) $(PACKAGES)
 	@# JupyterLab would ask the network for news and for newer versions.
 	@$(ENV) -m jupyter labextension disable '@jupyterlab/apputils-extension:announcements' 2>/dev/null
-	@pwd -P > $(READY)
+	@$(PLACE) > $(READY)
 
 $(TESTABLE): $(READY) requirements-test.txt
-	@$(PIP) -r requirements-test.txt
+	@$(INSTALL) $(PIP) -r requirements-test.txt
 	@if [ "$(torch)" = yes ] || ! $(PIP_TORCH) --dry-run --report - 2>/dev/null | grep -qE '"name": "(nvidia|cuda)-'; then \
 		$(PIP_TORCH) || echo 'PyTorch could not be installed: the checks of lesson 07 are left out.'; \
 	else \
@@ -187,5 +203,5 @@ endif
 endif
 
 $(BENCHABLE): $(READY) requirements-bench.txt
-	@$(PIP) -r requirements-bench.txt
+	@$(INSTALL) $(PIP) -r requirements-bench.txt
 	@touch $(BENCHABLE)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,9 @@ def connect(folder: Path | None = None) -> Connection:
         connection = find(folder, account)
         if connection:
             _compare_settings(_record(folder).get("settings", {}))
+            with warnings.catch_warnings():  # that it still runs when it is let go is what it is for
+                warnings.simplefilter("ignore", ResourceWarning)
+                del process
             return connection
         if process is None or process.poll() == 0:
             # None yet, or ours found another one at work, which has ended since or will answer soon.
