@@ -26,7 +26,11 @@ BENCHABLE = $(VENV)/benchable
 PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-build-isolation -c $(LOCK)
 # uv takes a tenth of pip's time. Where it cannot be had, or does not reach what pip is set up to ask, pip does it.
 UV = $(VENV)/bin/uv pip install --quiet --python $(ENV) --no-build-isolation -c $(LOCK)
-INSTALL = course_install() { [ -x $(VENV)/bin/uv ] && $(UV) "$$@" || $(PIP) "$$@"; }; course_install
+INSTALL = course_install() { \
+		[ -x $(VENV)/bin/uv ] && $(UV) "$$@" 2>/dev/null || $(ENV) utils/preflight/install.py $(PIP) "$$@"; \
+	}; course_install
+# What .venv was made for: a folder may be shared with a container, or with another machine.
+PLACE = $(ENV) -c 'import os, sysconfig as s; print(os.path.realpath("."), s.get_platform(), s.get_python_version())'
 # loadfile: the cells of a notebook belong to one worker, whose account they share. In the order of their
 # names the files with long waits do not come last, as they would by their number of tests.
 PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
@@ -34,17 +38,33 @@ PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbv
 # For lesson 07; not in requirements.lock, since on some machines it is very large.
 PIP_TORCH = $(PIP) torch==2.13.0
 
-# Another `utils` on the reader's path must not be taken for the course's.
-unexport PYTHONPATH PYTHONHOME
+# What is set for the reader's own Python is not meant for the course's: another `utils` on a path, a file to run first.
+FOREIGN = PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
+unexport $(FOREIGN)
 # Every kernel would compile the libraries anew: uv leaves that to the first.
 unexport PYTHONDONTWRITEBYTECODE
+export PYTHONUTF8 = 1
+
+# Jupyter, IPython and Matplotlib write below the home folder: where there is none to write to, below build.
+ifneq ($(shell [ -d "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
+export HOME ?= $(CURDIR)/build/home
+export JUPYTER_CONFIG_DIR ?= $(CURDIR)/build/home/jupyter/config
+export JUPYTER_DATA_DIR ?= $(CURDIR)/build/home/jupyter/data
+export JUPYTER_RUNTIME_DIR ?= $(CURDIR)/build/home/jupyter/runtime
+export IPYTHONDIR ?= $(CURDIR)/build/home/ipython
+export MPLCONFIGDIR ?= $(CURDIR)/build/home/matplotlib
+endif
+# Where no file can be written for a while, Python would write it into the folder that it works in.
+ifneq ($(shell cd "$${TMPDIR:-/tmp}" 2>/dev/null && [ -w . ] && echo yes),yes)
+export TMPDIR := $(shell mkdir -p build/tmp 2>/dev/null && cd build/tmp && pwd -P)
+endif
 
 .PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
 	@echo 'make setup       Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
 	@echo 'make course      Runs every lesson in order, in about 5 minutes; series=salary runs one series.'
-	@echo 'make lab         Opens the lessons in JupyterLab.'
+	@echo 'make lab         Opens the lessons in JupyterLab; options="--port 9000" hands it options.'
 	@echo 'make test        Runs every check: code, embedded account, notebooks, in about 15 minutes.'
 	@echo 'make soak        Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench       Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
@@ -64,11 +84,18 @@ setup: $(READY)
 	@echo 'The environment $(VENV) is ready.'
 
 course: $(READY)
+	@mkdir -p build 2>/dev/null && [ -w build ] || { echo 'This folder is read-only, and make course writes to build:' \
+		'copy the course to a folder of your own. make lab works here, too.' >&2; exit 2; }
 	@$(ENV) -m utils.lessons run $(if $(series),--series "$(series)")
 
 lab: $(READY)
 	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
-	$(ENV) -m jupyterlab notebooks/00_start_here.ipynb
+	set -- notebooks/00_start_here.ipynb $(options); \
+	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
+	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY$$BROWSER" ]; then \
+		echo 'There is no screen here for a browser: open the link below, which ends in token=….'; set -- "$$@" --no-browser; \
+	fi; \
+	$(ENV) -m jupyterlab "$$@"
 
 test: $(TESTABLE)
 	@$(ENV) $(PYTEST) tests notebooks
@@ -98,11 +125,16 @@ studio:
 	build/studio/bin/python $(PYTEST) tests/test_sanitize.py notebooks
 
 kernel: $(READY)
-	@spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
+	@if [ "$(origin JUPYTER_DATA_DIR)" = file ]; then \
+		echo 'Your home folder cannot be written, and Jupyter looks for kernels there: name a folder of its own' \
+		'in JUPYTER_DATA_DIR, for this command and for Jupyter.' >&2; exit 2; \
+	fi; \
+	spec=$$($(ENV) -c 'from jupyter_core.paths import jupyter_data_dir as d; print(d())')/kernels/python3/kernel.json; \
 	if [ -e "$$spec" ] && ! grep -q 'SageMaker course' "$$spec"; then \
 		echo "You already have a kernel python3 of your own: $$spec. It was left as it is." >&2; exit 1; \
 	fi; \
 	$(ENV) -m ipykernel install --user --name python3 --display-name '$(DISPLAY_NAME)' \
+		$(foreach name,$(FOREIGN),--env $(name) '') --env PYTHONUTF8 1 \
 	&& echo 'Undo with: jupyter kernelspec remove python3'
 
 clean-aws: $(READY)
@@ -125,8 +157,8 @@ clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
-# .venv names this folder and the Python it was made with: it is made again if one of them is gone.
-ifneq ($(shell $(ENV) -c pass 2>/dev/null && cat $(READY) 2>/dev/null),$(shell pwd -P))
+# .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
+ifneq ($(shell $(PLACE) 2>/dev/null),$(shell cat $(READY) 2>/dev/null || echo none))
 $(READY): moved
 endif
 moved:
@@ -145,6 +177,13 @@ $(READY): $(LOCK) requirements.txt
 		echo "$$python comes without venv. On Debian and Ubuntu: sudo apt install $$("$$python" -c \
 		'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; \
 	fi; \
+	if ! { mkdir -p $(VENV) && [ -w $(VENV) ]; } 2>/dev/null; then \
+		echo 'This folder is read-only, and $(VENV) has to be made in it: copy the course to a folder of your own.' >&2; exit 1; \
+	fi; \
+	if ! { printf '#!/bin/sh\n' > $(VENV)/runs && chmod +x $(VENV)/runs && $(VENV)/runs; } 2>/dev/null; then \
+		rm -f $(VENV)/runs; rmdir $(VENV); \
+		echo 'No program can be run in this folder (noexec): copy the course to another file system.' >&2; exit 1; \
+	fi; \
 	echo "Making $(VENV) with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
 	"$$python" -m venv --clear $(VENV)
 	@$(PIP) 'uv>=0.9,<1' 2>/dev/null || true
@@ -152,7 +191,7 @@ $(READY): $(LOCK) requirements.txt
 	@$(INSTALL) $(PACKAGES)
 	@# JupyterLab would ask the network for news and for newer versions.
 	@$(ENV) -m jupyter labextension disable '@jupyterlab/apputils-extension:announcements' 2>/dev/null
-	@pwd -P > $(READY)
+	@$(PLACE) > $(READY)
 
 $(TESTABLE): $(READY) requirements-test.txt
 	@$(INSTALL) -r requirements-test.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,13 +10,26 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    LoginRefreshRequired,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    RefreshWithMFAUnsupportedError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 from jobs import IMAGE, channel, csv, definition, refusal, table
 from places import Place
 
+from utils.course import CourseError, start
 from utils.lessons.play import Failure, play
 from utils.local_aws import client
 from utils.preflight.advice import SENTENCES, advice
+from utils.preflight.checks import look
 
 # What AWS and the SDK say, as public issues quote it, and a word of what the reader is to do.
 SAYINGS = [
@@ -47,6 +61,24 @@ SAYINGS = [
         "--request",
     ),
     (("ThrottlingException", "Rate exceeded", "DescribeTrainingJob"), "wait a minute"),
+    (UnauthorizedSSOTokenError(), "aws sso login"),
+    (SSOTokenLoadError(error_msg="Token for mine does not exist"), "aws sso login"),
+    (TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"), "aws sso login"),
+    (("ForbiddenException", "No access", "GetRoleCredentials"), "sso_role_name"),
+    (LoginRefreshRequired(), "aws login"),
+    (RefreshWithMFAUnsupportedError(), "MFA device"),
+    (
+        ("AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.", "AssumeRole"),
+        "MFA device",
+    ),
+    (
+        ("AccessDenied", "User: a is not authorized to perform: sts:AssumeRole on resource: b", "AssumeRole"),
+        "source_profile",
+    ),
+    (("ExpiredToken", "The security token included in the request is expired", "AssumeRole"), "sso login"),
+    (CredentialRetrievalError(provider="custom-process", error_msg="no"), "credential_process"),
+    (CredentialRetrievalError(provider="container-role", error_msg="no"), "restart the space"),
+    (MetadataRetrievalError(error_msg="no"), "restart the space"),
 ]
 
 
@@ -89,6 +121,60 @@ def test_without_a_region_and_without_credentials_it_stops_there(nowhere):
     done = preflight(**nowhere, AWS_DEFAULT_REGION="us-east-1")
     assert done.returncode == 1
     assert "MISSING credentials: Unable to locate credentials" in done.stdout and "quota" not in done.stdout
+
+
+# What may stand below [profile mine], and words of what the reader is to do.
+PROFILES = {
+    "sso_start_url = https://a.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = a": (
+        "aws sso login --profile mine"
+    ),
+    "sso_session = a\nsso_account_id = 1\nsso_role_name = a\n[sso-session a]\n"
+    "sso_start_url = https://a.awsapps.com/start\nsso_region = us-east-1": "aws sso login --profile mine",
+    "sso_start_url = https://a.awsapps.com/start\nsso_account_id = 1": "sso_role_name",
+    "login_session = arn:aws:iam::1:user/me": "aws login --profile mine",
+    "credential_process = false": "credential_process names",
+    "credential_process = echo no JSON": "credential_process names",
+    "role_arn = arn:aws:iam::1:role/a\nsource_profile = nobody": "Mend this",
+    "role_arn = arn:aws:iam::1:role/a\nweb_identity_token_file = /nonexistent/token": "Mend this",
+    "aws_access_key_id = AKIAEXAMPLE": "Mend this",
+}
+
+
+@pytest.mark.parametrize("profile, wanted", PROFILES.items(), ids=lambda text: text.partition(" =")[0])
+def test_a_profile_that_gives_no_credentials(nowhere, tmp_path, monkeypatch, profile, wanted):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in (nowhere | {"AWS_PROFILE": "mine", "AWS_CONFIG_FILE": str(tmp_path / "config")}).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config").write_text(f"[profile mine]\nregion = us-east-1\n{profile}\n")
+    with pytest.raises(CourseError) as told:
+        start("salary")
+    assert str(told.value).startswith("COURSE_AWS=aws, and AWS cannot be used: ") and wanted in str(told.value)
+    findings = {finding.what: finding for finding in look([])}
+    assert not findings["credentials"].well and wanted in findings["credentials"].sentence
+
+
+def test_a_profile_with_mfa_where_nobody_can_be_asked(nowhere, tmp_path):
+    (tmp_path / "config").write_text(
+        "[profile mine]\nregion = us-east-1\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = mine\n"
+        "mfa_serial = arn:aws:iam::1:mfa/me\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = a\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "utils.preflight"],
+        env=nowhere | {"AWS_PROFILE": "mine", "AWS_CONFIG_FILE": str(tmp_path / "config")},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # without a terminal
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "export-credentials --format env --profile mine" in done.stdout
+
+
+def test_a_profile_that_is_not_there(nowhere):
+    done = preflight(**nowhere, AWS_PROFILE="mine")
+    assert done.returncode == 1
+    assert "MISSING configuration: The config profile (mine) could not be found. AWS_PROFILE names" in done.stdout
 
 
 @pytest.fixture(scope="module")

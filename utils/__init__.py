@@ -20,6 +20,8 @@ def __getattr__(name: str):
     # On first use: the embedded account's processes import this package and need neither pandas nor the SDK.
     if name not in _PLACES:
         raise AttributeError(f"module 'utils' has no attribute '{name}'")
+    if name == "plots":  # before Matplotlib, which reads at its import where figures go
+        import_module("utils.preflight.machine").draw_in_page()
     module = import_module(_PLACES[name])
     globals()[name] = module if name == "plots" else getattr(module, name)
     return globals()[name]

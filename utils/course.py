@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from IPython import get_ipython
 
 from utils.local_aws.prices import HOSTING, JOBS, PRICED
-from utils.preflight import sdk
+from utils.preflight import machine, sdk
 from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
@@ -108,6 +107,7 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
     except ValueError as error:
         raise CourseError(str(error)) from None
     sdk.hush()
+    machine.draw_in_page()
     warnings.filterwarnings("ignore", 'install "ipywidgets"')  # with which version 3 would draw while it waits
     with _own_tracebacks():
         session, role = _local_session() if where == "local" else _aws_session()
@@ -120,7 +120,7 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
     else:
         print(f"AWS: your own account, region {session.boto_region_name}.")
         print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
-    user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or getpass.getuser())
+    user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or machine.user_name())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
     course = Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
     if shell := get_ipython():

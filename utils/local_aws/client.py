@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ OVERRIDDEN = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "AWS_STS_REGIONAL_ENDPOINTS",
 )  # fmt: skip
+BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")  # say where files may be written, for all Pythons
 
 _held: dict[Path, int] = {}
 
@@ -94,6 +96,9 @@ def connect(folder: Path | None = None) -> Connection:
         connection = find(folder, account)
         if connection:
             _compare_settings(_record(folder).get("settings", {}))
+            with warnings.catch_warnings():  # that it still runs when it is let go is what it is for
+                warnings.simplefilter("ignore", ResourceWarning)
+                del process
             return connection
         if process is None or process.poll() == 0:
             # None yet, or ours found another one at work, which has ended since or will answer soon.
@@ -117,22 +122,28 @@ def keep_through_exec(connection: Connection) -> None:
 
 
 def find(folder: Path, account: Account) -> Connection | None:
-    """The running account of ``folder``, None if no process is it, or one that is only just starting."""
-    record = _record(folder)
+    """The running account of ``folder``, None if no process is it, or one that is only just starting.
+
+    Raises StateError if a process is it that cannot be reached from here, in another container for one.
+    """
+    record = _record(folder, "net")
     if not record:
         return None
     return Connection(folder, account, f"http://127.0.0.1:{record['port']}", record["pid"])
 
 
 def stop(folder: Path) -> bool:
-    """End the account's process; its data stays.  False if none ran."""
+    """End the account's process; its data stays.  False if none ran.
+
+    Raises StateError if a process is it whose number means nothing here, in another container for one.
+    """
     if not leases.is_held(folder / "server.lock"):
         return False
     until = time.monotonic() + STOP_SECONDS
     number = signal.SIGTERM
     while leases.is_held(folder / "server.lock"):
         # Read each time: a process that is just starting has not yet said who it is.
-        record = _record(folder)
+        record = _record(folder, "pid")
         if record:
             with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 os.kill(record["pid"], number)
@@ -179,12 +190,14 @@ def last_log(folder: Path, lines: int = LOG_LINES) -> str:
 
 
 def _spawn(folder: Path) -> subprocess.Popen:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # What is set for a Python of the reader's is not meant for the account's.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    kept |= {name: os.environ[name] for name in BYTECODE if name in os.environ}
     with open(folder / "server.log", "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "utils.local_aws.server", str(folder)],
             cwd=CHECKOUT,
-            env=kept | settings() | {"PYTHONPATH": str(CHECKOUT)},
+            env=kept | settings() | {"PYTHONPATH": str(CHECKOUT), "PYTHONUTF8": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -202,7 +215,18 @@ def _compare_settings(running: dict[str, str]) -> None:
             )
 
 
-def _record(folder: Path) -> dict:
-    """What the process that is the account says of itself; empty while none does."""
+def _record(folder: Path, needed: str | None = None) -> dict:
+    """What the process that is the account says of itself; empty while none does.
+
+    ``needed`` is what of its surroundings must be ours, as in ``leases.surroundings``.
+    """
     path = folder / "server.json"
-    return leases.read_record(path) if leases.is_held(path) else {}
+    record = leases.read_record(path) if leases.is_held(path) else {}
+    there, here = record.get("surroundings", {}), leases.surroundings()
+    if needed in there and there[needed] != here[needed]:
+        raise StateError(
+            folder,
+            f"the account of this folder runs in another container, or outside of this one (on {there['host']}). "
+            "End it there by 'python -m utils.local_aws stop', or name another folder in LOCAL_AWS_STATE here.",
+        )
+    return record

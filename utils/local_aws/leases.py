@@ -6,12 +6,22 @@ process number cannot, whether the one that wrote it is still there.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import tempfile
 import time
 from pathlib import Path
+
+from .store import StateError
+
+
+def need_locks(folder: Path) -> None:
+    """Raise StateError if the file system of ``folder`` keeps no locks."""
+    descriptor, temporary = _locked_file(folder, "account.json")
+    os.close(descriptor)
+    os.unlink(temporary)
 
 
 def hold(path: Path, patience: float = 0.0) -> int | None:
@@ -21,15 +31,12 @@ def hold(path: Path, patience: float = 0.0) -> int | None:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     until = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except OSError:
-            if time.monotonic() >= until:
-                os.close(descriptor)
-                return None
-            time.sleep(0.02)
+    while not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, path):
+        if time.monotonic() >= until:
+            os.close(descriptor)
+            return None
+        time.sleep(0.02)
+    return descriptor
 
 
 def is_held(path: Path) -> bool:
@@ -39,10 +46,7 @@ def is_held(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except OSError:
-        return True
+        return not _lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, path)
     finally:
         os.close(descriptor)
 
@@ -52,8 +56,7 @@ def take(folder: Path) -> int:
     leases = folder / "leases"
     leases.mkdir(exist_ok=True)
     # Locked before it is seen: a lease that nobody holds yet would be taken for a dead one's.
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="lease-")
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    descriptor, temporary = _locked_file(folder, "lease-")
     os.rename(temporary, leases / os.path.basename(temporary))
     return descriptor
 
@@ -72,11 +75,22 @@ def living(folder: Path) -> int:
 def write_record(path: Path, record: dict) -> int:
     """Say in a private file who this process is; the descriptor returned holds it as long as that is true."""
     # Locked before it is seen, and written whole: nobody takes a dead process's record for this one's.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    descriptor, temporary = _locked_file(path.parent, "tmp")
     os.write(descriptor, json.dumps(record).encode())
     os.rename(temporary, path)
     return descriptor
+
+
+def surroundings() -> dict[str, str]:
+    """What a process number and a port of this process's mean: the kernel, its network and its processes.
+
+    A folder may be shared with containers, which have a network and processes of their own, or with other machines.
+    """
+    found = {"boot": "", "net": "", "pid": ""}
+    with contextlib.suppress(OSError):  # only Linux has namespaces
+        found["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        found |= {name: os.readlink(f"/proc/self/ns/{name}") for name in ("net", "pid")}
+    return found | {"host": os.uname().nodename}
 
 
 def read_record(path: Path) -> dict:
@@ -86,3 +100,30 @@ def read_record(path: Path) -> dict:
         return record if 0 < int(record["port"]) < 65536 and int(record["pid"]) > 0 else {}
     except (OSError, ValueError, TypeError, LookupError):
         return {}
+
+
+def _locked_file(folder: Path, prefix: str) -> tuple[int, str]:
+    """A new file's descriptor, locked, and its path."""
+    descriptor, path = tempfile.mkstemp(dir=folder, prefix=prefix)
+    try:
+        _lock(descriptor, fcntl.LOCK_EX, Path(path))
+    except StateError:
+        os.close(descriptor)
+        os.unlink(path)
+        raise
+    return descriptor, path
+
+
+def _lock(descriptor: int, how: int, path: Path) -> bool:
+    """Lock an open file; False if another process holds it."""
+    try:
+        fcntl.flock(descriptor, how)
+        return True
+    except (BlockingIOError, PermissionError):  # the latter is what NFS may say
+        return False
+    except OSError as error:
+        raise StateError(
+            path.parent,
+            f"the file system of this folder keeps no locks ({error.strerror}), which show whether the account's "
+            "process lives. Name a folder on a disk of this machine in LOCAL_AWS_STATE.",
+        ) from None

@@ -18,6 +18,7 @@ from pathlib import Path
 from .containers import Container
 from .rerooted import sitecustomize as rerooted
 
+NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Linux says so of a file system; others let the program fail
 SHELLS = ("bash", "dash", "sh", "zsh")
 # The user's program takes the shell's place.  What stays beside it reads the account's end of the pipe: when the
 # account dies, however it dies, the program's processes go too.
@@ -29,14 +30,23 @@ exec "$@"
 
 
 def root_folder(folder: Path) -> Path:
-    """The folder that can be a container's root: ``folder``, or another one if a shell would trip over its name.
+    """The folder that can be a container's root: ``folder``, or another one if programs cannot be run in it.
 
-    The folder's name stands where scripts of a shell had written ``/opt/ml`` without quotes.
+    That is so if a shell would trip over its name, which stands where scripts had written ``/opt/ml`` without quotes,
+    and on a file system that is mounted with ``noexec``.
     """
     folder = Path(os.path.realpath(folder))
-    if shlex.quote(str(folder)) != str(folder):
-        folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-")))
+    if shlex.quote(str(folder)) != str(folder) or not _runs_programs(folder):
+        others = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
+        place = next((each for each in others if _runs_programs(Path(each)) and os.access(each, os.W_OK)), None)
+        folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-", dir=place)))
     return folder
+
+
+def _runs_programs(folder: Path) -> bool:
+    """Whether the file system of ``folder``, which need not exist yet, is mounted without ``noexec``."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
+    return not os.statvfs(there).f_flag & NOEXEC
 
 
 def lay_out(root: Path) -> None:

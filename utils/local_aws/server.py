@@ -290,7 +290,8 @@ def serve(folder: Path) -> int:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(configuration)
-    leases.write_record(record, {"pid": os.getpid(), "port": port, "started": time.time(), "settings": settings()})
+    said = {"pid": os.getpid(), "port": port, "started": time.time(), "settings": settings()}
+    leases.write_record(record, said | {"surroundings": leases.surroundings()})
     # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:

@@ -9,10 +9,12 @@ Reference: the developer guide, "Use Your Own Inference Code with Hosting Servic
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import lzma
 import shutil
+import socket
 import tarfile
 import tempfile
 import threading
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     import httpx
 
 SOCKET = "LOCAL_AWS_SOCKET"  # the variable that names the socket to the program
-MAX_SOCKET_PATH = 100  # bytes; macOS takes 104, Linux 108
 STARTUP_TIMEOUT = 480  # seconds that AWS gives a container to answer GET /ping with 200
 PING_TIMEOUT = 2
 RECONNECT = 0.05  # seconds between a program's death and another attempt to reach one
@@ -397,12 +398,21 @@ def _unpack(archive: Path, url: str, folder: Path) -> None:
 
 
 def _short_folder() -> Path:
-    """A private folder whose path leaves room for a socket's name."""
-    folder = tempfile.mkdtemp(prefix="aws-")
-    if len(folder.encode()) + 2 > MAX_SOCKET_PATH:
-        Path(folder).rmdir()
-        folder = tempfile.mkdtemp(prefix="aws-", dir="/tmp")
-    return Path(folder)
+    """A private folder in which a socket can be made: its path is short, and its file system has sockets.
+
+    Raises Unhealthy if there is none.
+    """
+    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
+        with contextlib.suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix="aws-", dir=parent))
+            try:
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.bind(str(folder / "s"))
+                (folder / "s").unlink()
+                return folder
+            except OSError:
+                shutil.rmtree(folder)
+    raise Unhealthy("No folder for temporary files can hold a Unix socket; the variable TMPDIR names another folder.")
 
 
 def _read(response: httpx.Response, until: float) -> bytes:

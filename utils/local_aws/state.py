@@ -8,6 +8,8 @@ at random when it was opened.  Nothing outside the folder belongs to it.
 from __future__ import annotations
 
 import base64
+import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from . import leases
 from .store import StateError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,6 +30,7 @@ SESSION_NAME = "course"
 BUCKETS = "LOCAL_AWS_BUCKETS"
 POLICY = "LOCAL_AWS_POLICY"
 SETTINGS = (BUCKETS, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
+WRITE_SECONDS = 10.0  # that one process waits for another to write a small file
 # A header by which a client says that it will ask again soon.
 ASKS_OFTEN = "X-Local-Aws-Asks-Often"
 
@@ -54,10 +58,18 @@ class Account:
 def state_folder() -> Path:
     """The account's folder, absolute; it need not exist yet.
 
-    A relative ``LOCAL_AWS_STATE`` is relative to the current folder, like any path on a command line.
+    A relative ``LOCAL_AWS_STATE`` is relative to the current folder, like any path on a command line.  Who may not
+    write into the checkout, which others share or which is read-only, has an account below the home folder.
     """
     named = os.environ.get("LOCAL_AWS_STATE")
-    return Path(named).expanduser().absolute() if named else CHECKOUT / ".local_aws"
+    if named:
+        return Path(named).expanduser().absolute()
+    folder = CHECKOUT / ".local_aws"
+    of_user = Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"))
+    # Not below "~": so it reads where there is no home folder.
+    if os.access(folder if folder.exists() else CHECKOUT, os.W_OK | os.X_OK) or not of_user.is_absolute():
+        return folder
+    return of_user / "local_aws" / f"{CHECKOUT.name}-{hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]}"
 
 
 def settings() -> dict[str, str]:
@@ -72,16 +84,24 @@ def settings() -> dict[str, str]:
 def open_account(folder: Path) -> Account:
     """Read the account of ``folder``, or open a new one there.
 
-    Raises StateError if the folder cannot be written or its ``account.json`` cannot be read.
+    Raises StateError if the folder cannot be written, its file system keeps no locks, or its ``account.json`` cannot
+    be read.
     """
     path = folder / "account.json"
     try:
+        made = not folder.exists()
         folder.mkdir(0o700, parents=True, exist_ok=True)  # the keys that the account gives out lie in it
         if not path.exists():
             if holds_other_things(folder):
                 raise StateError(
                     folder, "this folder holds other things. Name a new or an empty one in LOCAL_AWS_STATE."
                 )
+            try:
+                leases.need_locks(folder)
+            except StateError:
+                if made:
+                    folder.rmdir()
+                raise
             write_once(path, json.dumps(asdict(_new_account())))
         (folder / ".gitignore").write_text("*\n")
         return Account(**json.loads(path.read_text()))
@@ -118,8 +138,15 @@ def write_once(path: Path, text: str) -> None:
         os.link(temporary, path)
     except FileExistsError:
         pass
+    except OSError:  # a file system without hard links
+        lock = leases.hold(path.with_name(f"{path.name}.lock"), patience=WRITE_SECONDS)
+        if not path.exists():
+            os.replace(temporary, path)
+        if lock is not None:
+            os.close(lock)
     finally:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -129,6 +129,9 @@ def open_database(path: Path, schema: str, forced: bool = False) -> Database:
         connection.close()
         if not isinstance(error, sqlite3.OperationalError):
             raise _damaged(path, error) from error
-        advice = f"cannot be used ({error}). Check that the file is yours to write and the disk is not full."
+        advice = (
+            f"cannot be used ({error}). Check that the file is yours to write, that the disk is not full, and that it "
+            "is a disk of this machine: LOCAL_AWS_STATE names another folder."
+        )
         raise StateError(path, advice) from error
     return Database(path, connection)

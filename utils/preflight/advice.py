@@ -5,12 +5,20 @@ Reference: the errors that tutorials of SageMaker end in, collected from public 
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .sdk import failure_type
 
-# What the error's text matches, what to do.  The first that matches counts.
+# What an AWS configuration that cannot be used raises: a program that hands out no credentials a ValueError of its
+# JSON, a file that is not there an OSError, a question for a code of MFA where nobody can answer the last two.
+NO_WAY_IN = (BotoCoreError, ClientError, ValueError, OSError, EOFError, NotImplementedError)
+
+# What the error's text matches, what to do.  The first that matches counts; {profile} is the profile's option.
 SENTENCES = (
     (
         r"UnexpectedStatusException|FailedStatusError|CapacityError",
@@ -18,12 +26,56 @@ SENTENCES = (
         "endpoint's name, in the embedded account by 'python -m utils.local_aws logs NAME'.",
     ),
     (
-        r"Unable to locate credentials|NoCredentials|MissingAuthenticationToken",
+        r"GetRoleCredentials.*No access|Forbidden.*GetRoleCredentials",
+        "Your sign-in does not have the account or the role of this profile: mend sso_account_id and sso_role_name in "
+        "~/.aws/config, or ask who assigns them.",
+    ),
+    (
+        r"^(Unauthorized)?SSO|SSO Token|SSO session|retrieving token from sso",
+        "Run 'aws sso login{profile}' in a terminal, then run the cell again.",
+    ),
+    (
+        r"^Login|'aws login'|login credential provider",
+        "The lessons cannot read the keys of 'aws login' themselves. Run 'aws login{profile}', then "
+        "'eval \"$(aws configure export-credentials --format env{profile})\"', unset AWS_PROFILE, and open the lesson "
+        "from the same terminal.",
+    ),
+    (
+        r"Unable to locate credentials|NoCredentials|NoAuthToken|MissingAuthenticationToken",
         "Run 'aws configure' (or 'aws sso login') and restart the kernel; in Studio credentials are there.",
     ),
     (
-        r"ExpiredToken|RequestExpired|security token included in the request is expired|SSO(Token|session).*expired",
-        "The keys have expired: run 'aws sso login', or fetch new ones, and restart the kernel.",
+        r"ExpiredToken|RequestExpired|token included in the request is expired",
+        "The keys have expired: run 'aws sso login{profile}', or fetch new ones, and restart the kernel.",
+    ),
+    (
+        r"MultiFactorAuthentication|\bMFA\b|EOFError|StdinNotImplemented",
+        "AWS wants the code of your MFA device: in the terminal, before the lesson is opened, run "
+        "'eval \"$(aws configure export-credentials --format env{profile})\"', and unset AWS_PROFILE.",
+    ),
+    (
+        r"AssumeRole",
+        "You may not take the role that your profile names: mend role_arn and source_profile in ~/.aws/config, or have "
+        "the role's trust policy name you.",
+    ),
+    (
+        r"custom-process|^JSONDecodeError",
+        "The command that credential_process names in ~/.aws/config gave no credentials: run it in a terminal, and "
+        "mend what it says.",
+    ),
+    (
+        r"config profile .* could not be found",
+        "AWS_PROFILE names a profile that ~/.aws/config does not have: unset it, or run 'aws configure{profile}'.",
+    ),
+    (
+        r"^InvalidConfig|Infinite loop in credential|Partial credentials|^Config(ParseError|NotFound)"
+        r"|^(FileNotFound|Permission|NotADirectory|IsADirectory)Error",
+        "Mend this in your AWS configuration: the files ~/.aws/config and ~/.aws/credentials, and variables AWS_….",
+    ),
+    (
+        r"Error (when )?retrieving (credentials|metadata)",
+        "What hands out credentials on this machine gave none: in Studio restart the space; elsewhere run "
+        "'aws configure'.",
     ),
     (
         r"InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId|SignatureDoesNotMatch",
@@ -70,7 +122,9 @@ NOT_ASKED = "What the lesson has running cannot be asked now: once AWS answers, 
 def advice(error: BaseException) -> str | None:
     """What the reader can do about an error of boto3 or the SDK; None if it is not one of those known."""
     text = f"{type(error).__name__}: {error}"
-    return next((sentence for pattern, sentence in SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+    sentence = next((each for pattern, each in SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+    profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+    return sentence and sentence.replace("{profile}", f" --profile {shlex.quote(profile)}" if profile else "")
 
 
 def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
@@ -79,7 +133,7 @@ def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
     ``shell`` is IPython's; ``running`` asks AWS what the lesson has running there.  Of what is known there is no
     traceback; errors that are not known keep theirs.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+    from botocore.exceptions import ConnectionError, HTTPClientError
 
     def show(self, kind, error, trace, tb_offset=None):
         sentence = advice(error)

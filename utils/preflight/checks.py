@@ -10,7 +10,7 @@ from typing import NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .advice import advice
+from .advice import NO_WAY_IN, advice
 from .sdk import check, session_module
 from .stack import outputs
 
@@ -45,7 +45,11 @@ def look(lacking: list[Lacking]) -> Iterator[Finding]:
     Ends early where all else depends on what is missing.
     """
     yield (sdk := _sdk())
-    session = boto3.Session()
+    try:
+        session = boto3.Session()
+    except NO_WAY_IN as error:  # a profile that is not there, a file that cannot be read
+        yield _failed("configuration", error)
+        return
     yield (where := _region(session))
     if not (sdk.well and where.well):
         return
@@ -102,7 +106,7 @@ def _region(session: boto3.Session) -> Finding:
 def _identity(session: boto3.Session) -> Finding:
     try:
         identity = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
+    except NO_WAY_IN as error:
         return _failed("credentials", error)
     if identity["Arn"].endswith(":root"):
         return Finding(
@@ -199,4 +203,5 @@ def _quotas(session: boto3.Session, lacking: list[Lacking]) -> Iterator[Finding]
 
 
 def _failed(what: str, error: Exception) -> Finding:
-    return Finding(what, False, f"{error} {advice(error) or ''}".strip())
+    sentences = (str(error).rstrip(".: ") or type(error).__name__, advice(error) or "")
+    return Finding(what, False, ". ".join(filter(None, sentences)))

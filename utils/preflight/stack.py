@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 DEFAULT_STACK = "course"
 
@@ -38,7 +38,7 @@ def open_session():
     """
     import boto3
 
-    from .advice import advice
+    from .advice import NO_WAY_IN, advice
     from .sdk import session_module
 
     try:
@@ -48,7 +48,7 @@ def open_session():
         session = sagemaker.Session(boto_session, default_bucket=found.get("BucketName"))
         role = os.environ.get("SAGEMAKER_ROLE_ARN") or found.get("ExecutionRoleArn")
         return session, role or sagemaker.get_execution_role(session)
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise ValueError(
-            f"{str(error).rstrip('.')}. {advice(error) or 'docs/aws.md leads from nothing to the first lesson on AWS.'}"
-        ) from None
+    except NO_WAY_IN as error:
+        said = str(error).rstrip(".: ") or type(error).__name__
+        asked = advice(error) or "docs/aws.md leads from nothing to the first lesson on AWS."
+        raise ValueError(f"{said}. {asked}") from None
