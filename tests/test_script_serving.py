@@ -201,7 +201,7 @@ def test_the_users_functions_and_modules(endpoint, runtime):
         assert ask(runtime, made, b"7", "text/mine") == ("text/special", b"<42>")
         assert error(runtime, made, b"0", "text/mine")[0] == 500
         lines = wait_until(lambda: log(made), lambda it: "ZeroDivisionError: no zero, please" in it, made)
-        assert any(line.startswith('  File "/opt/ml/model/code/inference.py", line 1') for line in lines)
+        assert any(line.startswith('  File "/opt/ml/code/inference.py", line 1') for line in lines)
         assert ask(runtime, made, b"1", "text/mine")[1] == b"<6>"
 
 
@@ -283,7 +283,7 @@ def test_requirements_and_code_that_are_not_there(endpoint):
     with endpoint(files, wanted="Failed") as made:
         wait_until(lambda: log(made), lambda it: any("pip installs nothing" in line for line in it), made)
     with endpoint({}, wanted="Failed", SAGEMAKER_SUBMIT_DIRECTORY="s3://no-such-bucket/code.tar.gz") as made:
-        wait_until(lambda: log(made), lambda it: any("there is no such object" in line for line in it), made)
+        wait_until(lambda: log(made), lambda it: any("when calling the HeadObject" in line for line in it), made)
 
 
 def test_pytorchs_training_image_does_not_serve(sagemaker, account):

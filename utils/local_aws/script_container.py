@@ -11,41 +11,55 @@ import shlex
 import shutil
 import site
 import sys
+import sysconfig
 import tempfile
+import venv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from .containers import Container
+from .errors import AwsError
 from .rerooted import sitecustomize as rerooted
+from .s3 import S3
+from .script_mode.user_code import place_in_s3
 
 SHELLS = ("bash", "dash", "sh", "zsh")
-# The user's program takes the shell's place.  What stays beside it reads the account's end of the pipe: when the
-# account dies, however it dies, the program's processes go too.
-SUPERVISED = """exec 3<&0
-(trap '' TERM; cat <&3 >/dev/null; kill -KILL 0) >/dev/null 2>&1 &
-exec 3<&- </dev/null
-exec "$@"
-"""
+SUPERVISE = Path(__file__).with_name("supervise.py")
+
+
+class _Python(venv.EnvBuilder):
+    """Makes a container's Python: the account's own, with its packages, but in the container's ``/bin``."""
+
+    def __init__(self) -> None:
+        super().__init__(symlinks=True)
+
+    def setup_scripts(self, context: SimpleNamespace) -> None:
+        """In place of the scripts that activate an environment: where the packages are."""
+        folders = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+        packages = sysconfig.get_path("purelib", "venv", {"base": context.env_dir})
+        lines = [f"import site; site.addsitedir({each!r})\n" for each in folders if os.path.isdir(each)]
+        Path(packages, "account.pth").write_text("".join(lines), encoding="utf-8")
 
 
 def root_folder(folder: Path) -> Path:
     """The folder that can be a container's root: ``folder``, or another one if a shell would trip over its name.
 
-    The folder's name stands where scripts of a shell had written ``/opt/ml`` without quotes.
+    The folder's name stands where scripts of a shell had written ``/opt/ml`` without quotes, and in PATH.
     """
     folder = Path(os.path.realpath(folder))
-    if shlex.quote(str(folder)) != str(folder):
+    if shlex.quote(str(folder)) != str(folder) or os.pathsep in str(folder):
         folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-")))
     return folder
 
 
 def lay_out(root: Path) -> None:
     """Make the folders that a script expects of any container, and its ``python`` and ``pip``."""
-    for folder in ("root", "bin"):
-        (root / folder).mkdir(parents=True)
-    for name in ("python", "python3", "pip", "pip3"):
-        program, module = root / "bin" / name, " -m pip" if name.startswith("pip") else ""
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{module} "$@"\n')
+    (root / "root").mkdir(parents=True)
+    _Python().create(root)
+    for name in ("pip", "pip3"):
+        program = root / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(root / "bin" / "python"))} -m pip "$@"\n')
         program.chmod(0o755)
 
 
@@ -90,12 +104,32 @@ def start(
 
     search_python = [str(Path(rerooted.__file__).parent), *modules, asked.get("PYTHONPATH", "")]
     return Container(
-        ["/bin/sh", "-c", SUPERVISED, "sh", *command],
+        [sys.executable, "-I", "-S", str(SUPERVISE), *command],
         root,
         environment,
         keep,
         os.pathsep.join(filter(None, search_python)),
     )
+
+
+def fetch_code(uri: str, objects: S3, target: Path) -> bool:
+    """Lay the archive of a user's code at ``target``; whether it is an object in S3 that is there.
+
+    The container's program has no keys to fetch it, and says what is wrong with any other address.
+    """
+    try:
+        place = place_in_s3(uri)
+    except ValueError:
+        return False
+    if place is None:
+        return False
+    try:
+        objects.link(objects.object(*place), target)
+    except AwsError as error:
+        if error.code not in ("NoSuchBucket", "NoSuchKey"):
+            raise
+        return False
+    return True
 
 
 def reroot(file: Path, root: Path) -> None:

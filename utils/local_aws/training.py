@@ -19,6 +19,7 @@ from .metrics import Metrics
 from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
+from .script_mode.environment import user_entry_point
 from .state import Account
 from .training_run import OBJECTIVE, PIPE, TrainingRun, finish, input_mode
 from .uris import split_uri
@@ -79,7 +80,8 @@ class TrainingJobs(Jobs):
                 "ValidationException",
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
-        script = "sagemaker_program" in params.get("HyperParameters", {}) or "ContainerEntrypoint" in spec
+        program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
+        script = program is not None or "ContainerEntrypoint" in spec
         image = find_image(spec["TrainingImage"], script)
         own = [each for each in ("ContainerEntrypoint", "ContainerArguments") if each in spec]
         if own and not (image.script_mode and "ContainerEntrypoint" in own):
