@@ -139,7 +139,7 @@ WITH_THE_IMAGES_PACKAGES = """
     from sagemaker_xgboost_container.data_utils import get_dmatrix
     from sagemaker_inference import content_types, decoder
 
-    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv")
+    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "csv")
     print(train.get_data().toarray().tolist(), train.get_label().tolist())
     print(get_dmatrix("/opt/ml/input/data/rows", "libsvm").get_label().tolist())
     print(encoder.csv_to_dmatrix("5,6\\n7,8").num_row(), decoder.decode("[1, 2]", content_types.JSON).sum())

@@ -28,6 +28,10 @@ SHELLS = ("bash", "dash", "sh", "zsh")
 SUPERVISE = Path(__file__).with_name("supervise.py")
 
 
+class NoSuchProgram(Exception):
+    """A command that cannot be started, in Docker's words."""
+
+
 class _Python(venv.EnvBuilder):
     """Makes a container's Python: the account's own, with its packages, but in the container's ``/bin``."""
 
@@ -76,7 +80,7 @@ def start(
     Paths below ``/opt/ml`` in the command and the environment are exchanged for real ones, and back in the output
     that ``on_lines`` gets (see Container).  ``modules`` are further folders for PYTHONPATH.
 
-    Raises ValueError, in Docker's words, if there is no such program.
+    Raises NoSuchProgram.
     """
     base = str(root)
     command = [rerooted.in_text(each, base) for each in command]
@@ -94,7 +98,9 @@ def start(
         rerooted.VARIABLE: base,
     }
     if shutil.which(command[0], path=environment["PATH"]) is None:
-        raise ValueError(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+    if any("\0" in each for each in [*command, *environment.values()]):
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': invalid argument.")
     if Path(command[0]).name in SHELLS:
         _reroot_script(command[1:], root)
 

@@ -115,7 +115,7 @@ class TrainingRun(JobRun):
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
                 status, secondary, reason = self._train(body)
-            except ValueError as error:  # there is no such program
+            except script_container.NoSuchProgram as error:
                 status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
                 return

@@ -32,6 +32,8 @@ PACKAGES = HERE.with_name("image_packages")
 # Only what stands in this folder is read from the project, under one name: all others are the user's.
 sys.path.insert(0, str(HERE.parent))
 from local_aws_formats import JSON  # noqa: E402
+from sagemaker_containers._worker import Response as FlaskResponse  # noqa: E402
+from sagemaker_inference.errors import BaseInferenceToolkitError  # noqa: E402
 from script_mode import requirements, user_code  # noqa: E402
 from script_mode.handlers import IMAGES, Defaults, Handler  # noqa: E402
 
@@ -103,6 +105,8 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
             with busy:
                 result = handler.answer(body, content_type, accept, headers)
                 if not defaults.inference_toolkit:
+                    if isinstance(result, tuple):
+                        result = FlaskResponse(response=result[0], mimetype=result[1])
                     return _response(result, "text/html; charset=utf-8")
                 response = _response(result, accept)
                 content_type = response.headers["content-type"]
@@ -115,7 +119,9 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
             print(text, end="", flush=True)
             if not defaults.inference_toolkit:
                 return Response(INTERNAL, 500, media_type="text/html")
-            return Response(f"{error}\n{text}".replace(f"{ROOT}/", "/"), 500, media_type=JSON)
+            known = isinstance(error, BaseInferenceToolkitError)
+            said, status = (error.message, error.status_code) if known else (error, 500)
+            return Response(f"{said}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
 
     async def invoke(request: Request) -> Response:
         headers = request.headers
