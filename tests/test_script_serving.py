@@ -215,6 +215,9 @@ def test_the_newer_images_tell_errors_and_give_a_context(endpoint, runtime):
         def transform_fn(model, body, content_type, accept):
             if body == "[]":
                 raise LookupError("nobody")
+            if body == "[0]":
+                from sagemaker_inference.errors import BaseInferenceToolkitError
+                raise BaseInferenceToolkitError(422, "not so", "no")
             return f"{model} {content_type} {accept} {body}"
     """
     with endpoint({"code/inference.py": code}, "pytorch-inference") as made:
@@ -223,6 +226,8 @@ def test_the_newer_images_tell_errors_and_give_a_context(endpoint, runtime):
         first, second, *rest = message.splitlines()
         assert (status, first, second) == (500, "nobody", "Traceback (most recent call last):")
         assert rest[0] == '  File "/opt/ml/model/code/inference.py", line 6, in transform_fn'
+        status, message = error(runtime, made, "[0]")
+        assert (status, message.splitlines()[:2]) == (422, ["not so", "Traceback (most recent call last):"])
         assert rest[-1] == "LookupError: nobody"
 
 

@@ -381,6 +381,15 @@ def test_xgboost_runs_a_script_as_a_module(train, sagemaker, s3):
     assert "/bin/python -m train" in log(job)
 
 
+def test_a_script_that_raises_in_xgboosts_image(train, sagemaker):
+    """It is built on the older ``sagemaker_containers``, whose error has neither the exit code nor a message."""
+    job = train("raise ValueError('bad data')", repository="sagemaker-xgboost", depth=3)
+    assert failure(sagemaker, job) == (
+        'AlgorithmError: ExecuteUserScriptError:\nCommand "/bin/python -m train --depth 3", exit code: 1'
+    )
+    assert "ValueError: bad data" in log(job)
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

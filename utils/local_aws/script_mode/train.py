@@ -49,14 +49,14 @@ class Framework(NamedTuple):
     """How an image's own code calls the toolkit."""
 
     module: str  # what the toolkit calls
-    as_module: bool = False  # whether a script runs as ``python -m name``
+    older: bool = False  # whether that is sagemaker_containers: it runs modules, and tells less of what fails
     keeps_errors: bool = False  # whether the script's last error stands in the failure
     variables: dict[str, str] = {}
 
 
 FRAMEWORKS = {
     "sagemaker-scikit-learn": Framework("sagemaker_sklearn_container.training"),
-    "sagemaker-xgboost": Framework("sagemaker_xgboost_container.training", as_module=True),
+    "sagemaker-xgboost": Framework("sagemaker_xgboost_container.training", older=True),
     "pytorch-training": Framework(
         "sagemaker_pytorch_container.training",
         keeps_errors=True,
@@ -117,7 +117,7 @@ def run(framework: Framework, environment: dict, archive: str) -> None:
         try:
             requirements.check(CODE, known)
         except requirements.Missing as error:
-            failure = _called("InstallRequirementsError", error.code, error.message, error.command)
+            failure = _called(framework, "InstallRequirementsError", error.code, error.message, error.command)
             raise UserError(failure) from None
     command = command_of(name, kind, arguments(environment["hyperparameters"]))
     shown = {**variables(environment), "PYTHONPATH": CODE}
@@ -132,7 +132,7 @@ def run(framework: Framework, environment: dict, archive: str) -> None:
     if code:
         if framework.keeps_errors and "No module named 'torch'" in message:
             message += f"\n{requirements.NO_TORCH}"
-        raise UserError(_called("ExecuteUserScriptError", code, message, command))
+        raise UserError(_called(framework, "ExecuteUserScriptError", code, message, command))
 
 
 def configure_log(level: object) -> None:
@@ -144,7 +144,7 @@ def configure_log(level: object) -> None:
 
 def kind_of(name: str, framework: Framework) -> Kind:
     """How an entry point runs, by its name, the image and what lies beside it."""
-    if framework.as_module:
+    if framework.older:
         return Kind.MODULE
     if name.endswith(".sh"):
         return Kind.COMMAND
@@ -221,8 +221,12 @@ def _pass_on(stream: BinaryIO, kept: list[str]) -> None:
                 size += len(text) + 1
 
 
-def _called(kind: str, code: int, message: str, command: list[str]) -> str:
+def _called(framework: Framework, kind: str, code: int, message: str, command: list[str]) -> str:
     """The text of an error of the toolkit's that is of a command."""
+    if framework.older:
+        # Of InstallModuleError, which that of pip is there.
+        kind = kind.replace("Requirements", "Module")
+        return f'{kind}:\nCommand "{" ".join(command)}"\n{message}'.strip()
     return f'{kind}:\nExitCode {code}\nErrorMessage "{message}"\nCommand "{" ".join(command)}"'
 
 
