@@ -66,6 +66,11 @@ def test_a_program_that_is_not_there(run):
     assert body["FailureReason"] == "AlgorithmError: CannotStartContainerError: exec: '/opt/program': not found."
 
 
+def test_an_argument_that_no_program_can_have(run):
+    body = run("", own={"ContainerEntrypoint": ["python3"], "ContainerArguments": ["-c", "print('\0')"]})
+    assert body["FailureReason"] == "AlgorithmError: CannotStartContainerError: exec: 'python3': invalid argument."
+
+
 @pytest.mark.parametrize(
     ("image", "own"), [(IMAGE, BASH), (SCIKIT_LEARN, {"ContainerArguments": ["train"]})], ids=["algorithm", "arguments"]
 )

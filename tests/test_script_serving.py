@@ -121,7 +121,7 @@ def test_scikit_learns_defaults(endpoint, runtime):
         np.testing.assert_allclose(np.load(io.BytesIO(body)), wanted[:1])
         text = "\n".join(",".join(map(str, row)) for row in X[:3])
         kind, body = ask(runtime, made, text, "text/csv", Accept="text/csv")
-        assert kind.startswith("text/csv")
+        assert kind == "text/csv; charset=utf-8"  # Flask's
         np.testing.assert_allclose([float(line) for line in body.split()], wanted, rtol=1e-5)
         # An error is Flask's page, and its reason stands in the log.  One row of CSV has one dimension, as there.
         for wrong in (("[[1, 2, 3]]", "application/json"), ("1,2", "text/csv"), ("<a/>", "text/xml")):
@@ -156,9 +156,12 @@ def test_xgboosts_defaults(endpoint, runtime):
         kind, body = ask(runtime, made, svm, "text/libsvm", Accept="text/csv")
         assert kind.startswith("text/csv")
         np.testing.assert_allclose([float(line) for line in body.split()], wanted, rtol=1e-6)
+        # The image's server is Flask's, as scikit-learn's is.
         status, message = error(runtime, made, "[[1, 2]]")
-        assert status == 500
-        assert message.startswith("Content type application/json is not supported by this framework.")
+        assert status == 500 and "<h1>Internal Server Error</h1>" in message
+        wait_until(
+            lambda: log(made), lambda it: any("Content type application/json is not" in line for line in it), made
+        )
 
 
 def test_pytorchs_defaults(endpoint, runtime):
@@ -198,10 +201,10 @@ def test_the_users_functions_and_modules(endpoint, runtime):
     """
     files = {"code/inference.py": code, "code/utils.py": "FACTOR = 6"}
     with endpoint(files) as made:
-        assert ask(runtime, made, b"7", "text/mine") == ("text/special", b"<42>")
+        assert ask(runtime, made, b"7", "text/mine") == ("text/special; charset=utf-8", b"<42>")
         assert error(runtime, made, b"0", "text/mine")[0] == 500
         lines = wait_until(lambda: log(made), lambda it: "ZeroDivisionError: no zero, please" in it, made)
-        assert any(line.startswith('  File "/opt/ml/model/code/inference.py", line 1') for line in lines)
+        assert any(line.startswith('  File "/opt/ml/code/inference.py", line 1') for line in lines)
         assert ask(runtime, made, b"1", "text/mine")[1] == b"<6>"
 
 
@@ -212,6 +215,9 @@ def test_the_newer_images_tell_errors_and_give_a_context(endpoint, runtime):
         def transform_fn(model, body, content_type, accept):
             if body == "[]":
                 raise LookupError("nobody")
+            if body == "[0]":
+                from sagemaker_inference.errors import BaseInferenceToolkitError
+                raise BaseInferenceToolkitError(422, "not so", "no")
             return f"{model} {content_type} {accept} {body}"
     """
     with endpoint({"code/inference.py": code}, "pytorch-inference") as made:
@@ -220,6 +226,8 @@ def test_the_newer_images_tell_errors_and_give_a_context(endpoint, runtime):
         first, second, *rest = message.splitlines()
         assert (status, first, second) == (500, "nobody", "Traceback (most recent call last):")
         assert rest[0] == '  File "/opt/ml/model/code/inference.py", line 6, in transform_fn'
+        status, message = error(runtime, made, "[0]")
+        assert (status, message.splitlines()[:2]) == (422, ["not so", "Traceback (most recent call last):"])
         assert rest[-1] == "LookupError: nobody"
 
 
@@ -283,7 +291,7 @@ def test_requirements_and_code_that_are_not_there(endpoint):
     with endpoint(files, wanted="Failed") as made:
         wait_until(lambda: log(made), lambda it: any("pip installs nothing" in line for line in it), made)
     with endpoint({}, wanted="Failed", SAGEMAKER_SUBMIT_DIRECTORY="s3://no-such-bucket/code.tar.gz") as made:
-        wait_until(lambda: log(made), lambda it: any("there is no such object" in line for line in it), made)
+        wait_until(lambda: log(made), lambda it: any("when calling the HeadObject" in line for line in it), made)
 
 
 def test_pytorchs_training_image_does_not_serve(sagemaker, account):

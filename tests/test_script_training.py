@@ -139,7 +139,7 @@ WITH_THE_IMAGES_PACKAGES = """
     from sagemaker_xgboost_container.data_utils import get_dmatrix
     from sagemaker_inference import content_types, decoder
 
-    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv")
+    train = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "csv")
     print(train.get_data().toarray().tolist(), train.get_label().tolist())
     print(get_dmatrix("/opt/ml/input/data/rows", "libsvm").get_label().tolist())
     print(encoder.csv_to_dmatrix("5,6\\n7,8").num_row(), decoder.decode("[1, 2]", content_types.JSON).sum())
@@ -379,6 +379,15 @@ def test_xgboost_runs_a_script_as_a_module(train, sagemaker, s3):
     job = train(code, repository="sagemaker-xgboost")
     assert list(model(sagemaker, s3, job)) == ["model.json"]
     assert "/bin/python -m train" in log(job)
+
+
+def test_a_script_that_raises_in_xgboosts_image(train, sagemaker):
+    """It is built on the older ``sagemaker_containers``, whose error has neither the exit code nor a message."""
+    job = train("raise ValueError('bad data')", repository="sagemaker-xgboost", depth=3)
+    assert failure(sagemaker, job) == (
+        'AlgorithmError: ExecuteUserScriptError:\nCommand "/bin/python -m train --depth 3", exit code: 1'
+    )
+    assert "ValueError: bad data" in log(job)
 
 
 @pytest.mark.parametrize(

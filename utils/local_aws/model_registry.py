@@ -239,7 +239,7 @@ class ModelRegistry:
         refuse("A model package's container", container, REFUSED_OF_CONTAINER)
         if not container.get("Image"):
             raise AwsError("ValidationException", "Image is required for a model package's container.")
-        find_image(container["Image"])
+        find_image(container["Image"], "SAGEMAKER_PROGRAM" in container.get("Environment", {}))
         if container.get("ModelDataUrl"):
             check_model_data(self.objects, container["ModelDataUrl"])
         for member in () if versioned else REQUIRED_UNVERSIONED:

@@ -120,7 +120,7 @@ class ProcessingRun(JobRun):
                 self.jobs.account.region,
                 lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines),
             )
-        except ValueError as error:
+        except script_container.NoSuchProgram as error:
             return "Failed", f"ClientError: {error}"
         code = self.watch(container)
         if code is None:

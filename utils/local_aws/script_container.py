@@ -11,32 +11,51 @@ import shlex
 import shutil
 import site
 import sys
+import sysconfig
 import tempfile
+import venv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from .containers import Container
+from .errors import AwsError
 from .rerooted import sitecustomize as rerooted
+from .s3 import S3
+from .script_mode.user_code import place_in_s3
 
 NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Linux says so of a file system; others let the program fail
 SHELLS = ("bash", "dash", "sh", "zsh")
-# The user's program takes the shell's place.  What stays beside it reads the account's end of the pipe: when the
-# account dies, however it dies, the program's processes go too.
-SUPERVISED = """exec 3<&0
-(trap '' TERM; cat <&3 >/dev/null; kill -KILL 0) >/dev/null 2>&1 &
-exec 3<&- </dev/null
-exec "$@"
-"""
+SUPERVISE = Path(__file__).with_name("supervise.py")
+
+
+class NoSuchProgram(Exception):
+    """A command that cannot be started, in Docker's words."""
+
+
+class _Python(venv.EnvBuilder):
+    """Makes a container's Python: the account's own, with its packages, but in the container's ``/bin``."""
+
+    def __init__(self) -> None:
+        super().__init__(symlinks=True)
+
+    def setup_scripts(self, context: SimpleNamespace) -> None:
+        """In place of the scripts that activate an environment: where the packages are."""
+        folders = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+        packages = sysconfig.get_path("purelib", "venv", {"base": context.env_dir})
+        lines = [f"import site; site.addsitedir({each!r})\n" for each in folders if os.path.isdir(each)]
+        Path(packages, "account.pth").write_text("".join(lines), encoding="utf-8")
 
 
 def root_folder(folder: Path) -> Path:
     """The folder that can be a container's root: ``folder``, or another one if programs cannot be run in it.
 
     That is so if a shell would trip over its name, which stands where scripts had written ``/opt/ml`` without quotes,
-    and on a file system that is mounted with ``noexec``.
+    or PATH would be cut by it, and on a file system that is mounted with ``noexec``.
     """
     folder = Path(os.path.realpath(folder))
-    if shlex.quote(str(folder)) != str(folder) or not _runs_programs(folder):
+    safe = shlex.quote(str(folder)) == str(folder) and os.pathsep not in str(folder)
+    if not safe or not _runs_programs(folder):
         others = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
         place = next((each for each in others if _runs_programs(Path(each)) and os.access(each, os.W_OK)), None)
         folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-", dir=place)))
@@ -51,11 +70,11 @@ def _runs_programs(folder: Path) -> bool:
 
 def lay_out(root: Path) -> None:
     """Make the folders that a script expects of any container, and its ``python`` and ``pip``."""
-    for folder in ("root", "bin"):
-        (root / folder).mkdir(parents=True)
-    for name in ("python", "python3", "pip", "pip3"):
-        program, module = root / "bin" / name, " -m pip" if name.startswith("pip") else ""
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{module} "$@"\n')
+    (root / "root").mkdir(parents=True)
+    _Python().create(root)
+    for name in ("pip", "pip3"):
+        program = root / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(root / "bin" / "python"))} -m pip "$@"\n')
         program.chmod(0o755)
 
 
@@ -72,7 +91,7 @@ def start(
     Paths below ``/opt/ml`` in the command and the environment are exchanged for real ones, and back in the output
     that ``on_lines`` gets (see Container).  ``modules`` are further folders for PYTHONPATH.
 
-    Raises ValueError, in Docker's words, if there is no such program.
+    Raises NoSuchProgram.
     """
     base = str(root)
     command = [rerooted.in_text(each, base) for each in command]
@@ -90,7 +109,9 @@ def start(
         rerooted.VARIABLE: base,
     }
     if shutil.which(command[0], path=environment["PATH"]) is None:
-        raise ValueError(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+    if any("\0" in each for each in [*command, *environment.values()]):
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': invalid argument.")
     if Path(command[0]).name in SHELLS:
         _reroot_script(command[1:], root)
 
@@ -100,12 +121,32 @@ def start(
 
     search_python = [str(Path(rerooted.__file__).parent), *modules, asked.get("PYTHONPATH", "")]
     return Container(
-        ["/bin/sh", "-c", SUPERVISED, "sh", *command],
+        [sys.executable, "-I", "-S", str(SUPERVISE), *command],
         root,
         environment,
         keep,
         os.pathsep.join(filter(None, search_python)),
     )
+
+
+def fetch_code(uri: str, objects: S3, target: Path) -> bool:
+    """Lay the archive of a user's code at ``target``; whether it is an object in S3 that is there.
+
+    The container's program has no keys to fetch it, and says what is wrong with any other address.
+    """
+    try:
+        place = place_in_s3(uri)
+    except ValueError:
+        return False
+    if place is None:
+        return False
+    try:
+        objects.link(objects.object(*place), target)
+    except AwsError as error:
+        if error.code not in ("NoSuchBucket", "NoSuchKey"):
+            raise
+        return False
+    return True
 
 
 def reroot(file: Path, root: Path) -> None:

@@ -330,19 +330,15 @@ class Source:
         return self.folder / "sourcedir.tar.gz"
 
     def fetch(self, objects: S3) -> None:
-        """Bring what is in S3; ValueError with AWS's sentence if there is no artifact.
-
-        The user's code is brought because a container has no keys to do it; its program says if it is missing.
-        """
+        """Bring what is in S3, the user's code too; ValueError with AWS's sentence if there is no artifact."""
         if self.url:
             try:
                 objects.link(objects.object(*split_uri(self.url)), self.artifact)
-            except AwsError:
+            except AwsError as error:
+                if error.code not in ("NoSuchBucket", "NoSuchKey"):
+                    raise
                 raise ValueError(f"Could not find model data at {self.url}.") from None
-        try:
-            objects.link(objects.object(*split_uri(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))), self.code)
-        except AwsError:
-            return
+        script_container.fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
 
 
 def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:

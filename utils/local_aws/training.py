@@ -19,6 +19,7 @@ from .metrics import Metrics
 from .protocols import executes, not_implemented
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
+from .script_mode.environment import user_entry_point
 from .state import Account
 from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
 from .uris import split_uri
@@ -229,8 +230,8 @@ class TrainingJobs(Jobs):
 def _image(params: dict) -> Image:
     """The image of a CreateTrainingJob, or of a job that one has made."""
     spec = params["AlgorithmSpecification"]
-    script = "sagemaker_program" in params.get("HyperParameters", {}) or "ContainerEntrypoint" in spec
-    return find_image(spec["TrainingImage"], script)
+    program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
+    return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
 
 
 def metric_definitions(image: Image, spec: dict) -> list[dict]:

@@ -33,6 +33,7 @@ from .lifeline import PEER_LOST
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now, now_after
 from .s3 import S3Object
+from .script_mode.environment import module_dir
 from .uris import split_uri
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class TrainingRun(JobRun):
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
                 status, secondary, reason = self._train(body)
-            except ValueError as error:  # there is no such program
+            except script_container.NoSuchProgram as error:
                 status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
                 return
@@ -198,7 +199,7 @@ class TrainingRun(JobRun):
             script_container.lay_out(self.root)
             if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
                 self._reroot_programs(host.base / "input" / "data")
-            self._fetch_code(body.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+            self._fetch_code(module_dir(body.get("HyperParameters", {})))
 
     def _reroot_programs(self, data: Path) -> None:
         """Exchange the paths in what the job's own entry point runs: a shell's scripts, and the SDK's drivers.
@@ -208,14 +209,10 @@ class TrainingRun(JobRun):
         for file in [*data.glob("**/*.sh"), *data.glob(f"{DRIVERS}/**/*.py")]:
             script_container.reroot(file, self.root)
 
-    def _fetch_code(self, directory: str) -> None:
-        """Bring the archive of the user's code here; a job has no keys to do it.  What is missing its program says."""
-        try:
-            bucket, key = split_uri(json.loads(directory))
-            self.jobs.objects.link(self.jobs.objects.object(bucket, key), self.root / "sourcedir.tar.gz")
-        except (ValueError, TypeError, AttributeError, AwsError):
-            return
-        self.archive = str(self.root / "sourcedir.tar.gz")
+    def _fetch_code(self, uri: str) -> None:
+        """Bring the archive of the user's code here, if it is in S3: a job has no keys to do it."""
+        if script_container.fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
+            self.archive = str(self.root / "sourcedir.tar.gz")
 
     def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
         """Lay the FIFO of a channel, and beside the container's folders the objects that it is fed with."""

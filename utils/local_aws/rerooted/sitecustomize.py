@@ -226,7 +226,7 @@ def _leave_out(error, done: set) -> None:
     done.add(id(error))
     kept, trace = [], error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename != __file__:
+        if trace.tb_frame.f_code.co_filename not in (__file__, local_aws_absent.__file__):
             kept.append(trace)
         trace = trace.tb_next
     for trace, following in zip(kept, [*kept[1:], None], strict=True):
@@ -239,5 +239,8 @@ def _leave_out(error, done: set) -> None:
 if os.environ.get(VARIABLE):
     # Last: a package of that name which is installed is the real one.
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
+    import local_aws_absent
+
+    sys.meta_path.append(local_aws_absent.Finder())
     sys.excepthook = _show
     install(os.environ[VARIABLE])

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 BASE = "/opt/ml"
 CODE = f"{BASE}/code"
+PROGRAM = "SAGEMAKER_PROGRAM"
 # Hyperparameters that are for the container; others that begin so are parameters of its framework.
 RESERVED = "sagemaker_"
 FOR_THE_CONTAINER = {
@@ -41,13 +42,27 @@ def decoded(hyperparameters: Mapping[str, str]) -> dict:
     return values
 
 
+def user_entry_point(hyperparameters: Mapping[str, str], variables: Mapping[str, str]) -> object:
+    """The user's program, by the job's variables or else its hyperparameters; None if neither names one."""
+    return variables.get(PROGRAM) or decoded(hyperparameters).get("sagemaker_program")
+
+
+def module_dir(hyperparameters: Mapping[str, str]) -> str:
+    """Where the user's code is: an address in S3 or a path of the container.
+
+    The toolkit takes no variable for that, and makes a text of whatever it is.
+    """
+    return str(decoded(hyperparameters).get("sagemaker_submit_directory", CODE))
+
+
 def training_environment(framework_module: str, variables: Mapping[str, str]) -> dict:
     """What the toolkit calls the training environment, from the job's configuration and its ``variables``."""
-    values = decoded(read_configuration("hyperparameters"))
+    given = read_configuration("hyperparameters")
+    values = decoded(given)
     resources, channels = read_configuration("resourceconfig"), read_configuration("inputdataconfig")
     groups = {each["instance_group_name"]: each for each in resources["instance_groups"]}
     group = resources["current_group_name"]
-    entry_point = variables.get("SAGEMAKER_PROGRAM") or values.get("sagemaker_program")
+    entry_point = user_entry_point(given, variables)
     reserved = {name for name in values if name in FOR_THE_CONTAINER or name.startswith(RESERVED)}
     return {
         "additional_framework_parameters": {name: values[name] for name in sorted(reserved - FOR_THE_CONTAINER)},
@@ -75,7 +90,7 @@ def training_environment(framework_module: str, variables: Mapping[str, str]) ->
         "log_level": values.get("sagemaker_container_log_level", 20),
         "master_hostname": resources["hosts"][0],
         "model_dir": f"{BASE}/model",
-        "module_dir": str(values.get("sagemaker_submit_directory", CODE)),
+        "module_dir": module_dir(given),
         "module_name": str(entry_point).removesuffix(".py"),
         "network_interface_name": resources["network_interface_name"],
         "num_cpus": os.cpu_count(),
@@ -88,6 +103,21 @@ def training_environment(framework_module: str, variables: Mapping[str, str]) ->
         "topology": [],
         "user_entry_point": entry_point,
     }
+
+
+def inherited(environment: Mapping[str, object], variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables that the toolkit sets for itself and so hands on to the script; TypeError if one would be no text."""
+    values = decoded(read_configuration("hyperparameters"))
+    found = {
+        "CURRENT_HOST": environment["current_host"],
+        "SAGEMAKER_JOB_NAME": values.get("sagemaker_job_name", ""),
+        "SAGEMAKER_REGION": values.get("sagemaker_region", variables.get("AWS_REGION")) or "",
+        "SAGEMAKER_TRAINING_MODULE": environment["framework_module"],
+    }
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name}: str expected, not {type(value).__name__}")
+    return found
 
 
 def arguments(hyperparameters: Mapping[str, object]) -> list[str]:

@@ -2,22 +2,21 @@
 
 A user's module may have ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``, or ``transform_fn`` in place of the
 last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-scikit-learn-container``
-(``serving.py``), ``sagemaker-xgboost-container`` (``handler_service.py``, ``encoder.py``),
+(``serving.py``), ``sagemaker-xgboost-container`` (``serving.py``, ``encoder.py``),
 ``sagemaker-pytorch-inference-toolkit`` (``default_pytorch_inference_handler.py``), and the packages
 ``sagemaker_containers`` and ``sagemaker_inference`` that they rest on.
 """
 
 import inspect
-import io
 import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from local_aws_absent import Absent
-from local_aws_formats import CSV, JSON, NPY, UnsupportedFormatError, read, write
+from local_aws_formats import CSV, UTF8_TYPES
+from sagemaker_containers import _encoders
+from sagemaker_inference import decoder, encoder, errors, utils
 
-LIBSVM = ("text/libsvm", "text/x-libsvm")
-TEXT = (JSON, CSV)  # what an image hands on as a text, not as bytes
 NO_MODEL_FN = (
     "\nPlease provide a model_fn implementation.\n"
     "See documentation for model_fn at https://github.com/aws/sagemaker-python-sdk\n"
@@ -37,36 +36,30 @@ class Defaults:
         raise NotImplementedError(NO_MODEL_FN)
 
     def input_fn(self, data, content_type: str):
-        array = read(data, content_type)
-        return array.astype("float32") if content_type in TEXT else array
+        array = _encoders.decode(data, content_type)
+        return array.astype("float32") if content_type in UTF8_TYPES else array
 
     def predict_fn(self, data, model):
         return model.predict(data)
 
     def output_fn(self, prediction, accept: str):
-        return write(prediction, accept), accept
+        return _encoders.encode(prediction, accept), accept
 
 
 class XGBoost(Defaults):
     """What XGBoost's image does with a script."""
 
-    inference_toolkit = True
-
     def input_fn(self, data, content_type: str):
-        from sagemaker_xgboost_container import encoder
+        from sagemaker_xgboost_container import encoder as xgboost_encoder
 
-        media = content_type.partition(";")[0].strip()
-        if media == CSV:
-            return encoder.csv_to_dmatrix(data)
-        if media in LIBSVM:
-            return encoder.libsvm_to_dmatrix(data)
-        raise UnsupportedFormatError(media)
+        return xgboost_encoder.decode(data, content_type)
 
     def predict_fn(self, data, model):
         return model.predict(data, validate_features=False)
 
-    def output_fn(self, prediction, accept: str):
-        return write(prediction, accept)
+
+class ModelLoadError(Exception):
+    """What PyTorch's image says of a file that is no TorchScript."""
 
 
 class PyTorch(Defaults):
@@ -88,16 +81,13 @@ class PyTorch(Defaults):
         try:
             return torch.jit.load(path, map_location="cpu")
         except RuntimeError as error:
-            raise RuntimeError(f"Failed to load {path}. Please ensure model is saved using torchscript.") from error
+            raise ModelLoadError(f"Failed to load {path}. Please ensure model is saved using torchscript.") from error
 
     def input_fn(self, data, content_type: str):
-        import numpy
         import torch
 
-        if content_type == CSV:
-            return torch.FloatTensor(numpy.genfromtxt(io.StringIO(data), delimiter=","))
-        array = read(data, content_type)
-        return torch.FloatTensor(array) if content_type in TEXT else torch.from_numpy(array)
+        array = decoder.decode(data, content_type)
+        return torch.FloatTensor(array) if content_type in UTF8_TYPES else torch.from_numpy(array)
 
     def predict_fn(self, data, model):
         import torch
@@ -107,19 +97,15 @@ class PyTorch(Defaults):
             return model(data)
 
     def output_fn(self, prediction, accept: str):
-        import numpy
         import torch
 
-        if isinstance(prediction, torch.Tensor):
+        if type(prediction) is torch.Tensor:
             prediction = prediction.detach().cpu().numpy().tolist()
-        for content_type in accept.replace(" ", "").split(","):
-            if content_type == CSV:
-                text = io.StringIO()
-                numpy.savetxt(text, prediction, delimiter=",", fmt="%s")
-                return text.getvalue()
-            if content_type in (JSON, NPY):
-                return write(prediction, content_type)
-        raise UnsupportedFormatError(accept)
+        for content_type in utils.parse_accept(accept):
+            if content_type in encoder.SUPPORTED_CONTENT_TYPES:
+                body = encoder.encode(prediction, content_type)
+                return body.encode() if content_type == CSV else body
+        raise errors.UnsupportedFormatError(accept)
 
 
 IMAGES: dict[str, type[Defaults]] = {
@@ -189,7 +175,7 @@ class Handler:
         What the user's code says of the answer beyond that is in ``context``, until the next request.
         """
         self.context.begin(headers)
-        data = body.decode("utf-8") if content_type in TEXT else body
+        data = body.decode("utf-8") if content_type in UTF8_TYPES else body
         if self._transform:
             return self._call(self._transform, self.model, data, content_type, accept)
         prediction = self._call(self._predict, self._call(self._input, data, content_type), self.model)

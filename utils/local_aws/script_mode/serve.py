@@ -32,7 +32,9 @@ PACKAGES = HERE.with_name("image_packages")
 # Only what stands in this folder is read from the project, under one name: all others are the user's.
 sys.path.insert(0, str(HERE.parent))
 from local_aws_formats import JSON  # noqa: E402
-from script_mode import requirements  # noqa: E402
+from sagemaker_containers._worker import Response as FlaskResponse  # noqa: E402
+from sagemaker_inference.errors import BaseInferenceToolkitError  # noqa: E402
+from script_mode import requirements, user_code  # noqa: E402
 from script_mode.handlers import IMAGES, Defaults, Handler  # noqa: E402
 
 sys.path.remove(str(HERE.parent))
@@ -66,36 +68,32 @@ def told(error: BaseException) -> str:
 
 def load(defaults: Defaults) -> tuple[Handler, ModuleType | None]:
     """The model, by the user's module; whatever the user's code raises."""
-    program = os.environ.get("SAGEMAKER_PROGRAM") or defaults.module
-    folder = _code(defaults)
+    program = os.environ.get("SAGEMAKER_PROGRAM", defaults.module)
     module = None
-    if program:
-        sys.path.insert(0, folder)
-        if os.path.isfile(f"{folder}/requirements.txt"):
-            requirements.check(folder, os.environ)
-        name = program.removesuffix(".py").replace("/", ".")
+    if program is not None:
+        folders = _code(defaults)
+        sys.path[:0] = folders
+        if os.path.isfile(f"{folders[0]}/requirements.txt"):
+            requirements.check(folders[0], os.environ)
+        name = program.removesuffix(".py")
         # PyTorch's image has a default for all, and goes without a module.
         if not defaults.inside_the_model or importlib.util.find_spec(name):
             module = importlib.import_module(name)
     return Handler(defaults, module, MODEL), module
 
 
-def _code(defaults: Defaults) -> str:
-    """The folder of the user's code: in the artifact, or the archive that the account has brought."""
-    directory = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+def _code(defaults: Defaults) -> list[str]:
+    """The folders of the user's code, which is in the artifact, or is brought to where the image expects it."""
     if defaults.inside_the_model:
-        return f"{MODEL}/code"
-    if directory.startswith("s3://"):
-        archive = f"{BASE}/sourcedir.tar.gz"
-        if not os.path.isfile(archive):
-            raise FileNotFoundError(f"SAGEMAKER_SUBMIT_DIRECTORY {directory}: there is no such object.")
-        try:
-            with tarfile.open(archive, "r:gz") as tar:
-                tar.extractall(f"{BASE}/code", filter="data")
-        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-            raise ValueError(f"SAGEMAKER_SUBMIT_DIRECTORY {directory} cannot be unpacked: {error}") from None
-        return f"{BASE}/code"
-    return directory or f"{BASE}/code"
+        return [f"{MODEL}/code", MODEL]
+    # The variable holds real paths.  The image, too, takes it for what it is: neither JSON nor an address of a file.
+    uri = rerooted.as_seen(os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", user_code.CODE), ROOT)
+    archive = f"{BASE}/sourcedir.tar.gz"
+    try:
+        user_code.lay_out(uri, archive if os.path.isfile(archive) else "")
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+        raise ImportError(f"SAGEMAKER_SUBMIT_DIRECTORY: {error}") from None
+    return [f"{BASE}/code"]
 
 
 def application(defaults: Defaults, handler: Handler, module: ModuleType | None) -> Starlette:
@@ -107,6 +105,8 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
             with busy:
                 result = handler.answer(body, content_type, accept, headers)
                 if not defaults.inference_toolkit:
+                    if isinstance(result, tuple):
+                        result = FlaskResponse(response=result[0], mimetype=result[1])
                     return _response(result, "text/html; charset=utf-8")
                 response = _response(result, accept)
                 content_type = response.headers["content-type"]
@@ -119,7 +119,9 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
             print(text, end="", flush=True)
             if not defaults.inference_toolkit:
                 return Response(INTERNAL, 500, media_type="text/html")
-            return Response(f"{error}\n{text}".replace(f"{ROOT}/", "/"), 500, media_type=JSON)
+            known = isinstance(error, BaseInferenceToolkitError)
+            said, status = (error.message, error.status_code) if known else (error, 500)
+            return Response(f"{said}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
 
     async def invoke(request: Request) -> Response:
         headers = request.headers

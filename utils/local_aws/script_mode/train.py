@@ -7,6 +7,7 @@ Source: the package ``sagemaker_training`` 5.1.4, modules ``trainer``, ``entry_p
 """
 
 import builtins
+import enum
 import json
 import logging
 import os
@@ -22,7 +23,8 @@ from typing import BinaryIO, NamedTuple
 
 import requirements
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
-from environment import BASE, CODE, arguments, training_environment, variables
+import user_code
+from environment import BASE, CODE, arguments, inherited, training_environment, variables
 
 FAILURE = f"{BASE}/output/failure"
 LONGEST_LINE = 65_536  # bytes that are read at once
@@ -35,18 +37,26 @@ toolkit = logging.getLogger("sagemaker-training-toolkit")
 stopped = threading.Event()
 
 
+class Kind(enum.Enum):
+    """What an entry point is to the toolkit."""
+
+    PROGRAM = "a script of Python"
+    MODULE = "a module of Python, as a package's"
+    COMMAND = "anything else, for a shell"
+
+
 class Framework(NamedTuple):
     """How an image's own code calls the toolkit."""
 
     module: str  # what the toolkit calls
-    as_module: bool = False  # whether a script runs as ``python -m name``
+    older: bool = False  # whether that is sagemaker_containers: it runs modules, and tells less of what fails
     keeps_errors: bool = False  # whether the script's last error stands in the failure
     variables: dict[str, str] = {}
 
 
 FRAMEWORKS = {
     "sagemaker-scikit-learn": Framework("sagemaker_sklearn_container.training"),
-    "sagemaker-xgboost": Framework("sagemaker_xgboost_container.training", as_module=True),
+    "sagemaker-xgboost": Framework("sagemaker_xgboost_container.training", older=True),
     "pytorch-training": Framework(
         "sagemaker_pytorch_container.training",
         keeps_errors=True,
@@ -73,9 +83,7 @@ def main(image: str, archive: str) -> int:
     framework = FRAMEWORKS[image]
     try:
         environment = training_environment(f"{framework.module}:main", os.environ)
-        logging.basicConfig(
-            format="%(asctime)s %(name)-12s %(levelname)-8s %(message)s", level=environment["log_level"]
-        )
+        configure_log(environment["log_level"])
         toolkit.info("Imported framework %s", framework.module)
         toolkit.info("No GPUs detected (normal if no gpus installed)")
         logging.getLogger(framework.module).info("Invoking user training script.")
@@ -83,7 +91,8 @@ def main(image: str, archive: str) -> int:
     except UserError as error:
         return _failed(str(error))
     except (OSError, ValueError, TypeError, EOFError, zlib.error, tarfile.TarError) as error:
-        return _failed(f"Framework Error: \n{type(error).__name__}: {error}")
+        # The toolkit ends with the error's number.
+        return _failed(f"Framework Error: \n{type(error).__name__}: {error}", getattr(error, "errno", None) or 1)
     toolkit.info("Reporting training SUCCESS")
     return 0
 
@@ -93,23 +102,24 @@ def run(framework: Framework, environment: dict, archive: str) -> None:
 
     Raises UserError with the job's failure, or another error if the code cannot be laid out.
     """
-    unpack(environment["module_dir"], archive)
+    user_code.lay_out(environment["module_dir"], archive)
     name = checked_name(environment["user_entry_point"])
-    package = os.path.isfile(f"{CODE}/setup.py")
+    kind = kind_of(name, framework)
     known = {
         **os.environ,
+        **inherited(environment, os.environ),
         **framework.variables,
         **variables(environment),
         "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), CODE])),
     }
-    if os.path.isfile(f"{CODE}/requirements.txt") and name.endswith(".py"):
+    if os.path.isfile(f"{CODE}/requirements.txt") and kind is not Kind.COMMAND:
         toolkit.info("Installing dependencies from requirements.txt")
         try:
             requirements.check(CODE, known)
         except requirements.Missing as error:
-            failure = _called("InstallRequirementsError", error.code, error.message, error.command)
+            failure = _called(framework, "InstallRequirementsError", error.code, error.message, error.command)
             raise UserError(failure) from None
-    command = command_of(name, framework.as_module or package, arguments(environment["hyperparameters"]))
+    command = command_of(name, kind, arguments(environment["hyperparameters"]))
     shown = {**variables(environment), "PYTHONPATH": CODE}
     toolkit.info(
         "Invoking user script\n\nTraining Env:\n\n%s\n\nEnvironment variables:\n\n%s\n\n"
@@ -122,19 +132,25 @@ def run(framework: Framework, environment: dict, archive: str) -> None:
     if code:
         if framework.keeps_errors and "No module named 'torch'" in message:
             message += f"\n{requirements.NO_TORCH}"
-        raise UserError(_called("ExecuteUserScriptError", code, message, command))
+        raise UserError(_called(framework, "ExecuteUserScriptError", code, message, command))
 
 
-def unpack(uri: str, archive: str) -> None:
-    """Put the user's code into ``/opt/ml/code``, where it may lie already."""
-    os.makedirs(CODE, exist_ok=True)
-    if uri == CODE or os.listdir(CODE):
-        return
-    if not archive:
-        raise ValueError(f"sagemaker_submit_directory {uri}: An error occurred (404) when calling the HeadObject "
-                         "operation: Not Found")  # fmt: skip
-    with tarfile.open(archive, "r:gz") as tar:
-        tar.extractall(CODE, filter="data")
+def configure_log(level: object) -> None:
+    """Log from a level on, a number: as in the toolkit, a name of one is a TypeError."""
+    if not isinstance(level, int):
+        raise TypeError(f"sagemaker_container_log_level: an integer is expected, not {level!r}")
+    logging.basicConfig(format="%(asctime)s %(name)-12s %(levelname)-8s %(message)s", level=level)
+
+
+def kind_of(name: str, framework: Framework) -> Kind:
+    """How an entry point runs, by its name, the image and what lies beside it."""
+    if framework.older:
+        return Kind.MODULE
+    if name.endswith(".sh"):
+        return Kind.COMMAND
+    if os.path.exists(f"{CODE}/setup.py"):
+        return Kind.MODULE
+    return Kind.PROGRAM if name.endswith(".py") else Kind.COMMAND
 
 
 def checked_name(name: object) -> str:
@@ -154,12 +170,13 @@ def checked_name(name: object) -> str:
     return name
 
 
-def command_of(name: str, as_module: bool, args: list[str]) -> list[str]:
+def command_of(name: str, kind: Kind, args: list[str]) -> list[str]:
     """The command that runs an entry point: Python's, or a shell's for what is not Python."""
     python = f"{os.environ[rerooted.VARIABLE]}/bin/python"
-    if name.endswith(".py"):
-        module = name.removesuffix(".py").replace("/", ".")
-        return [python, "-m", module, *args] if as_module else [python, name, *args]
+    if kind is Kind.MODULE:
+        return [python, "-m", name.removesuffix(".py"), *args]
+    if kind is Kind.PROGRAM:
+        return [python, name, *args]
     path = f"{CODE}/{name}"
     if os.path.isfile(path):
         # No Python is there to exchange the paths in what a shell reads.
@@ -204,12 +221,16 @@ def _pass_on(stream: BinaryIO, kept: list[str]) -> None:
                 size += len(text) + 1
 
 
-def _called(kind: str, code: int, message: str, command: list[str]) -> str:
+def _called(framework: Framework, kind: str, code: int, message: str, command: list[str]) -> str:
     """The text of an error of the toolkit's that is of a command."""
+    if framework.older:
+        # Of InstallModuleError, which that of pip is there.
+        kind = kind.replace("Requirements", "Module")
+        return f'{kind}:\nCommand "{" ".join(command)}"\n{message}'.strip()
     return f'{kind}:\nExitCode {code}\nErrorMessage "{message}"\nCommand "{" ".join(command)}"'
 
 
-def _failed(message: str) -> int:
+def _failed(message: str, code: int = 1) -> int:
     """Write the job's failure, unless the script has written one; the container's exit code."""
     if not os.path.exists(FAILURE):
         os.makedirs(os.path.dirname(FAILURE), exist_ok=True)
@@ -217,8 +238,8 @@ def _failed(message: str) -> int:
             file.write(message)
     toolkit.error("Reporting training FAILURE")
     toolkit.error(message)
-    toolkit.error("Encountered exit_code 1")
-    return 1
+    toolkit.error("Encountered exit_code %d", code)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,20 +1,12 @@
-"""What inference code uses of AWS's package ``sagemaker_inference``: names of formats, arrays in and out."""
+"""AWS's package ``sagemaker_inference``, but for the model server: names of formats, arrays in and out, errors.
 
-from types import SimpleNamespace
+Source: its version 1.10.1.  What is not here is refused by its name, see ``local_aws_absent``.
+"""
 
-import local_aws_formats as formats
 from local_aws_absent import Absent
-
-content_types = SimpleNamespace(
-    JSON=formats.JSON, CSV=formats.CSV, NPY=formats.NPY, NPZ=formats.NPZ, UTF8_TYPES=[formats.JSON, formats.CSV],
-    OCTET_STREAM="application/octet-stream", ANY="*/*",
-)  # fmt: skip
-decoder = SimpleNamespace(decode=formats.read)
-encoder = SimpleNamespace(encode=formats.write)
-errors = SimpleNamespace(UnsupportedFormatError=formats.UnsupportedFormatError)
 
 
 def __getattr__(name: str) -> object:
-    if name in ("default_inference_handler", "environment", "transformer", "utils"):
+    if name in ("default_handler_service", "environment", "logging", "model_server", "parameters", "transformer"):
         return Absent(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

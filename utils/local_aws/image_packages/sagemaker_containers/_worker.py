@@ -1,0 +1,31 @@
+"""The answer of a server that is built on Flask, whose own is werkzeug's."""
+
+import warnings
+
+from local_aws_absent import Absent
+from local_aws_formats import JSON
+from werkzeug.wrappers import Response as _Response
+
+
+class Response(_Response):
+    """An answer with a status and a content type, ``mimetype``; ``accept`` is of no effect."""
+
+    default_mimetype = JSON
+
+    def __init__(
+        self, response=None, accept=None, status=200, headers=None, mimetype=None, direct_passthrough=False
+    ) -> None:
+        if accept:
+            message = 'ignoring deprecated "accept" argument to Response.__init__'
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+        super().__init__(response, status, headers, mimetype, None, direct_passthrough)
+
+
+def default_healthcheck_fn() -> Response:
+    return Response(status=200)
+
+
+def __getattr__(name: str) -> object:
+    if name in ("Request", "Worker"):
+        return Absent(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,29 @@
+"""What a handler does where the user's code does not say."""
+
+from . import decoder, encoder, errors, utils
+
+
+def _please(function: str) -> str:
+    return (
+        f"\nPlease provide a {function} implementation.\n"
+        f"See documentation for {function} at https://sagemaker.readthedocs.io/en/stable/\n"
+    )
+
+
+class DefaultInferenceHandler:
+    """The functions of a handler: of use to be derived from."""
+
+    def default_model_fn(self, model_dir, context=None):
+        raise NotImplementedError(_please("model_fn"))
+
+    def default_input_fn(self, input_data, content_type, context=None):
+        return decoder.decode(input_data, content_type)
+
+    def default_predict_fn(self, data, model, context=None):
+        raise NotImplementedError(_please("predict_fn"))
+
+    def default_output_fn(self, prediction, accept, context=None):
+        for content_type in utils.parse_accept(accept):
+            if content_type in encoder.SUPPORTED_CONTENT_TYPES:
+                return encoder.encode(prediction, content_type), content_type
+        raise errors.UnsupportedFormatError(accept)

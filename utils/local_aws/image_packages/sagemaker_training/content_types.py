@@ -1,0 +1,3 @@
+"""The same as in ``sagemaker_containers``."""
+
+from sagemaker_containers._content_types import *  # noqa: F403 - all of it

@@ -1,0 +1,1 @@
+"""See ``xgb_content_types``."""
