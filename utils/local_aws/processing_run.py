@@ -41,6 +41,8 @@ class ProcessingRun(JobRun):
             if not granted:
                 return self._end("Stopped", None)
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", reason)
             try:
                 self._lay_out(body)
             except ValueError as error:

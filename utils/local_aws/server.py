@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from . import bookkeeping, disk, leases
 from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
+from .books import Books
 from .coalescing import Protocol
 from .endpoints import Endpoints
 from .errors import AwsError
@@ -51,6 +52,7 @@ from .protocols import (
     rest_operation,
 )
 from .resources import TUNING_JOB, Resources
+from .roles import Roles
 from .s3 import S3, error_response
 from .search import search
 from .signature import UNSIGNED, Key, claim
@@ -83,7 +85,8 @@ class Application:
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
-        resources = Resources(folder, account)
+        books = Books(folder, account)
+        resources = Resources(folder, account, Roles(account, books.database))
         enforced = Policy.read(Path(policy)) if policy else None
         self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
@@ -92,7 +95,7 @@ class Application:
         self.invocations = Invocations(self.endpoints, metrics)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
-        self.bookkeeping = Bookkeeping(folder, account, self.keys, enforced)
+        self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
         packages = ModelRegistry(resources, self.s3)
         sagemaker = {
             **self.training.operations,

@@ -102,6 +102,8 @@ class TrainingRun(JobRun):
             if not granted:
                 return self._end("Stopped", "Stopped", None)
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", "Failed", reason)
             self._enter("Downloading", "Downloading input data")
             try:
                 for host in self.hosts:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
+from .inference_pipeline import containers_of
 from .jobs import MAX_REASON, JobRun
 from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
@@ -57,12 +58,13 @@ class TransformRun(JobRun):
         self,
         jobs: TransformJobs,
         name: str,
-        containers: list[tuple[str, dict]],
+        model: dict,
         inputs: list[tuple[S3Object, str]],
         processing: Processing,
     ) -> None:
         super().__init__(jobs, name)
-        self.containers = containers
+        self.containers = containers_of(model)
+        self.role = model["ExecutionRoleArn"]
         self.inputs = inputs
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
@@ -86,6 +88,8 @@ class TransformRun(JobRun):
             if not granted:
                 return self._end("Stopped", None)
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", reason)
             try:
                 status, reason = self._transform_all()
             except _Stopped:
