@@ -573,9 +573,7 @@ def test_a_profilers_rules_are_taken_and_not_evaluated(account, sagemaker, s3, b
     job, config = name("profiled"), {"S3OutputPath": f"s3://{bucket}/"}
     hook = {"S3OutputPath": f"s3://{bucket}/", "CollectionConfigurations": []}
     sent = {"ProfilerRuleConfigurations": [rule], "ProfilerConfig": config, "DebugHookConfig": hook}
-    sagemaker.create_training_job(
-        **definition(account, job, channel(f"s3://{bucket}/profiled"), bucket=bucket, **sent)
-    )
+    sagemaker.create_training_job(**definition(account, job, channel(f"s3://{bucket}/profiled"), bucket=bucket, **sent))
     body = ended(sagemaker, job)
     assert body["TrainingJobStatus"] == "Completed" and {member: body[member] for member in sent} == sent
     body = checked(sagemaker, "DescribeTrainingJob", TrainingJobName=job)

@@ -18,6 +18,7 @@ from .books import AWSS_POLICY, FORM, Books
 from .errors import AwsError
 from .policy import Policy
 from .protocols import not_implemented, query_response, service_model
+from .role_sessions import Sessions
 from .signature import Key
 from .state import Account
 from .store import open_database
@@ -41,15 +42,18 @@ create table if not exists keys (
 
 
 class Keys:
-    """The keys that the account has given out: its own, and those that IAM and STS made since."""
+    """The keys that the account has given out: its own, those that IAM and STS made since, and those of jobs."""
 
-    def __init__(self, folder: Path, account: Account) -> None:
+    def __init__(self, folder: Path, account: Account, sessions: Sessions) -> None:
+        self.sessions = sessions
         self.database = open_database(folder / "keys.sqlite", SCHEMA, forced=True)
         self.own = Key(account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn)
 
     def find(self, access_key_id: str) -> Key | None:
         if access_key_id == self.own.access_key_id:
             return self.own
+        if key := self.sessions.find(access_key_id):
+            return key
         rows = self.database.read("select * from keys where access_key_id = ?", (access_key_id,))
         return Key(*rows[0]) if rows else None
 

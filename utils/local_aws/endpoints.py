@@ -362,6 +362,8 @@ class Endpoints:
                     container.get("ModelDataUrl"),
                     container.get("Environment", {}),
                     variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+                    role=role,
+                    isolated=model["EnableNetworkIsolation"],
                 )
                 source.fetch(self.objects)
                 sources[container_name] = asdict(source) | {"folder": place}
@@ -413,7 +415,7 @@ class Endpoints:
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
-                return inference_pipeline.begin(sources, root, self.account.region, stream, write)
+                return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
             except serving.Unhealthy as error:
                 raise ValueError(_unhealthy(variant, error.container)) from None
 

@@ -25,6 +25,7 @@ from .logs import Logs
 from .patience import Patience
 from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
+from .role_sessions import Session
 from .s3 import S3
 from .state import Account
 
@@ -147,6 +148,16 @@ class JobRun(threading.Thread):
         except ValueError:  # it was changed to one that cannot be decided here
             usable = False
         return None if usable else roles.lost(self.role)
+
+    @contextmanager
+    def session(self, isolated: bool = False) -> Iterator[Session]:
+        """The session in which the job's program has its role; its keys are void at the end."""
+        sessions = self.jobs.resources.roles.sessions
+        session = sessions.begin(self.role, isolated)
+        try:
+            yield session
+        finally:
+            sessions.end(session)
 
     def stop(self) -> str:
         """Ask the job to stop: it becomes Stopping now and Stopped in a while.

@@ -13,11 +13,11 @@ from urllib.parse import parse_qs
 from .errors import AwsError
 from .policy import Context, as_list, check_conditions, conditions_hold, names
 from .protocols import not_implemented
+from .role_sessions import SESSION, Sessions
 from .state import ROLE_NAME, TRUST, Account
 from .store import Database
 
 SERVICE = "sagemaker.amazonaws.com"
-SESSION = "SageMaker"  # the name of the session in which SageMaker has a role
 ACTION = "sts:AssumeRole"
 # Nothing has been done in IAM yet: moto, which makes the account's role, has never been started.
 UNTOUCHED = "select 1 from sqlite_sequence where name = 'changes'"
@@ -29,9 +29,10 @@ where subject = ? and action in ('CreateRole', 'UpdateAssumeRolePolicy') order b
 class Roles:
     """The roles of an account.  They are read from the books themselves: moto takes a second to start."""
 
-    def __init__(self, account: Account, books: Database) -> None:
-        """``books`` is the file that ``Books`` keeps."""
+    def __init__(self, account: Account, books: Database, sessions: Sessions) -> None:
+        """``books`` is the file that ``Books`` keeps; ``sessions`` are those in which SageMaker has the roles."""
         self.account = account
+        self.sessions = sessions
         self._books = books
 
     def check(self, arn: str, source: str) -> None:

@@ -52,6 +52,7 @@ from .protocols import (
     rest_operation,
 )
 from .resources import TUNING_JOB, Resources
+from .role_sessions import LOOPBACK, Sessions
 from .roles import Roles
 from .s3 import S3, error_response
 from .search import search
@@ -78,15 +79,16 @@ log = logging.getLogger("local_aws")
 class Application:
     """The account as an ASGI application."""
 
-    def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
-        self.folder, self.hosts = folder, hosts
-        self.keys = Keys(folder, account)
+    def __init__(self, folder: Path, account: Account, port: int) -> None:
+        self.folder, self.hosts = folder, {f"{host}:{port}" for host in LOOPBACK}
+        sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
+        self.keys = Keys(folder, account, sessions)
         public, policy = settings()[BUCKETS], settings()[POLICY]
         self.s3 = S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
         books = Books(folder, account)
-        resources = Resources(folder, account, Roles(account, books.database))
+        resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
         self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
@@ -274,7 +276,7 @@ def serve(folder: Path) -> int:
     record.unlink(missing_ok=True)
     listener = _listen(before.get("port", 0))
     port = listener.getsockname()[1]
-    application = Application(folder, account, {f"{host}:{port}" for host in ("127.0.0.1", "localhost")})
+    application = Application(folder, account, port)
     application.recover()
     configuration = uvicorn.Config(
         close_refused(application),

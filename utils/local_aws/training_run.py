@@ -32,6 +32,7 @@ from .jobs import MAX_REASON, JobRun
 from .lifeline import PEER_LOST
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now, now_after
+from .role_sessions import Session
 from .s3 import S3Object
 from .uris import split_uri
 
@@ -115,7 +116,8 @@ class TrainingRun(JobRun):
                 return self._end("Stopped", "Stopped", None)
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
-                status, secondary, reason = self._train(body)
+                with self.session(body["EnableNetworkIsolation"]) as session:
+                    status, secondary, reason = self._train(body, session)
             except ValueError as error:  # there is no such program
                 status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
@@ -211,7 +213,7 @@ class TrainingRun(JobRun):
             script_container.reroot(file, self.root)
 
     def _fetch_code(self, directory: str) -> None:
-        """Bring the archive of the user's code here; a job has no keys to do it.  What is missing its program says."""
+        """Bring the archive of the user's code here.  What is missing its program says."""
         try:
             bucket, key = split_uri(json.loads(directory))
             self.jobs.objects.link(self.jobs.objects.object(bucket, key), self.root / "sourcedir.tar.gz")
@@ -233,13 +235,13 @@ class TrainingRun(JobRun):
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
-    def _train(self, body: dict) -> tuple[str, str, str | None]:
+    def _train(self, body: dict, session: Session) -> tuple[str, str, str | None]:
         """Run the containers; the job's status, secondary status and FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
-            containers = [self._start(body, self.hosts[0], [near for near, _ in pairs])]
+            containers = [self._start(body, session, self.hosts[0], [near for near, _ in pairs])]
             for host, (_, far) in zip(self.hosts[1:], pairs, strict=True):
-                containers.append(self._start(body, host, [far]))
+                containers.append(self._start(body, session, host, [far]))
         finally:
             # Theirs alone: a host that ends is then the end of its sockets.
             for each in itertools.chain(*pairs):
@@ -280,7 +282,7 @@ class TrainingRun(JobRun):
         # In a container the job's folder is the root of all.
         return text.replace(f"{host.root}/", "/")[:MAX_REASON]
 
-    def _start(self, body: dict, host: Host, peers: list[socket.socket]) -> Container:
+    def _start(self, body: dict, session: Session, host: Host, peers: list[socket.socket]) -> Container:
         stream = f"{self.job}/{host.name}-{int(clock.now())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
@@ -299,7 +301,7 @@ class TrainingRun(JobRun):
             spec = body["AlgorithmSpecification"]
             own = [*spec.get("ContainerEntrypoint", []), *spec.get("ContainerArguments", [])]
             command = own or [*self.image.train, self.archive]
-            return script_container.start(command, host.root, environment, self.jobs.account.region, keep)
+            return script_container.start(command, host.root, environment, session, keep)
         return Container(self.image.train, host.root, environment, keep, peers=peers)
 
     def _pipes(self) -> list[Pipe]:

@@ -64,7 +64,7 @@ class TransformRun(JobRun):
     ) -> None:
         super().__init__(jobs, name)
         self.containers = containers_of(model)
-        self.role = model["ExecutionRoleArn"]
+        self.role, self.isolated = model["ExecutionRoleArn"], model["EnableNetworkIsolation"]
         self.inputs = inputs
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
@@ -137,13 +137,14 @@ class TransformRun(JobRun):
             for name, container in self.containers:
                 known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
-                source = serving.Source(uri, self.root / "model" / name, url, known, timeout=timeout)
+                place = self.root / "model" / name
+                source = serving.Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
                     self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
-            region = self.jobs.account.region
-            self.model = inference_pipeline.begin(sources, self.root / "container", region, self.stream, self._write)
+            sessions, root = self.jobs.resources.roles.sessions, self.root / "container"
+            self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
         except serving.Unhealthy:
