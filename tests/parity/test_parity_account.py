@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from http.client import HTTPMessage
@@ -64,6 +65,34 @@ def test_what_a_restricted_caller_is_told(there, restricted, answers):
     for said in refused.values():  # who asked, and for want of which policy
         said["sentence"] = said["sentence"].partition("is not authorized ")[2].partition(" because")[0]
     answers(refused)
+
+
+def test_a_role_for_models_alone(there, answers):
+    """Its trust policy lets SageMaker in for models."""
+    iam, client, name = there.session.client("iam"), there.sagemaker, there.name("role")
+    account = there.role.split(":")[4]
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:sagemaker:*:{account}:model/*"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    try:
+        model = {"ModelName": there.name("model"), "PrimaryContainer": {"Image": image(there, "linear-learner")}}
+        job = training(there, "models-role", rows(there)) | {"RoleArn": role}
+        job["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+        said = there.said(client.create_model, **model, ExecutionRoleArn=role)
+        if "accepted" not in said:
+            time.sleep(20)  # AWS does not know a new role everywhere at once
+            said = there.said(client.create_model, **model, ExecutionRoleArn=role)
+        asked = {"model": said, "training": there.said(client.create_training_job, **job)}
+        if "accepted" in said:
+            client.delete_model(ModelName=model["ModelName"])
+    finally:
+        iam.delete_role(RoleName=name)
+    answers(asked)
 
 
 def test_a_policy_of_awss_own(there, answers):
