@@ -328,3 +328,57 @@ def test_keys_of_two_sessions_are_never_the_same(place):
 def _changes(place: Place) -> int:
     with sqlite3.connect(place.folder / "books.sqlite") as database:
         return database.execute("select count(*) from changes").fetchone()[0]
+
+
+AWSS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+
+
+def test_awss_own_policies_are_there_and_stay_attached(place):
+    iam = place.client("iam")
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=TRUST)["Role"]
+    iam.attach_role_policy(RoleName="worker", PolicyArn=AWSS)
+    iam.create_policy(PolicyName="reads", PolicyDocument=POLICY)
+    known = iam.get_policy(PolicyArn=AWSS)["Policy"]
+    document = iam.get_policy_version(PolicyArn=AWSS, VersionId=known["DefaultVersionId"])["PolicyVersion"]["Document"]
+    assert any("sagemaker:*" in statement["Action"] for statement in document["Statement"])
+    pages = iam.get_paginator("list_policies").paginate(Scope="AWS")
+    names = {each["PolicyName"] for page in pages for each in page["Policies"]}
+    assert {"AmazonSageMakerFullAccess", "AmazonS3ReadOnlyAccess", "AdministratorAccess"} <= names
+    assert [each["PolicyName"] for each in iam.list_policies(Scope="Local")["Policies"]] == ["reads"]
+    again(place)
+    attached = iam.list_attached_role_policies(RoleName="worker")["AttachedPolicies"]
+    assert attached == [{"PolicyName": "AmazonSageMakerFullAccess", "PolicyArn": AWSS}]
+    # The ids are those that were given before anybody had asked for AWS's policies, which have theirs, too.
+    assert iam.get_role(RoleName="worker")["Role"]["RoleId"] == role["RoleId"]
+    assert iam.get_policy(PolicyArn=AWSS)["Policy"] == known and known["AttachmentCount"] == 1
+    iam.detach_role_policy(RoleName="worker", PolicyArn=AWSS)
+    iam.delete_role(RoleName="worker")
+    assert iam.get_policy(PolicyArn=AWSS)["Policy"]["AttachmentCount"] == 0
+
+
+def test_users_and_groups_have_awss_policies_and_boundaries(place):
+    iam = place.client("iam")
+    iam.create_user(UserName="ann", PermissionsBoundary="arn:aws:iam::aws:policy/PowerUserAccess")
+    iam.create_group(GroupName="readers")
+    iam.attach_user_policy(UserName="ann", PolicyArn=AWSS)
+    iam.attach_group_policy(GroupName="readers", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    again(place)
+    assert [each["PolicyArn"] for each in iam.list_attached_user_policies(UserName="ann")["AttachedPolicies"]] == [AWSS]
+    attached = iam.list_attached_group_policies(GroupName="readers")["AttachedPolicies"]
+    assert [each["PolicyName"] for each in attached] == ["AmazonS3ReadOnlyAccess"]
+
+
+def test_awss_policies_are_not_changed(place):
+    iam = place.client("iam")
+    for call, more in (
+        (iam.delete_policy, {}),
+        (iam.create_policy_version, {"PolicyDocument": POLICY}),
+        (iam.set_default_policy_version, {"VersionId": "v1"}),
+    ):
+        with pytest.raises(ClientError, match=f"AccessDenied.*is not authorized to perform: iam:.*policy {AWSS}"):
+            call(PolicyArn=AWSS, **more)
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.attach_user_policy(UserName="nobody", PolicyArn=AWSS)
+    iam.create_user(UserName="ann")
+    with pytest.raises(ClientError, match="NoSuchEntity.*AmazonNothing does not exist or is not attachable"):
+        iam.attach_user_policy(UserName="ann", PolicyArn="arn:aws:iam::aws:policy/AmazonNothing")

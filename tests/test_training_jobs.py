@@ -448,3 +448,29 @@ def test_what_is_no_gzip_file_fails_the_job_by_name(compressed, damage, words):
     reason = body["FailureReason"]
     assert reason.startswith("ClientError: Data download failed: s3://") and words in reason
     assert "part-1.gz in the channel 'train': " in reason and "/tmp" not in reason
+
+
+def test_a_profilers_rules_are_taken_and_not_evaluated(account, sagemaker, s3, bucket):
+    """As versions 2.20 to 2.130 of the SDK send them with every job."""
+    s3.put_object(Bucket=bucket, Key="profiled/train.csv", Body=csv(*table()))
+    rule = {
+        "RuleConfigurationName": "ProfilerReport-1612345678",
+        "RuleEvaluatorImage": "503895931360.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest",
+        "RuleParameters": {"rule_to_invoke": "ProfilerReport"},
+    }
+    job, config = name("profiled"), {"S3OutputPath": f"s3://{bucket}/"}
+    hook = {"S3OutputPath": f"s3://{bucket}/", "CollectionConfigurations": []}
+    sent = {"ProfilerRuleConfigurations": [rule], "ProfilerConfig": config, "DebugHookConfig": hook}
+    sagemaker.create_training_job(**definition(account, job, channel(f"s3://{bucket}/profiled"), bucket=bucket, **sent))
+    body = ended(sagemaker, job)
+    assert body["TrainingJobStatus"] == "Completed" and {member: body[member] for member in sent} == sent
+    body = checked(sagemaker, "DescribeTrainingJob", TrainingJobName=job)
+    (status,) = body["ProfilerRuleEvaluationStatuses"]
+    assert status["RuleConfigurationName"] == rule["RuleConfigurationName"]
+    assert (status["RuleEvaluationStatus"], body["ProfilingStatus"]) == ("Stopped", "Disabled")
+    assert "was not evaluated" in status["StatusDetails"] and "RuleEvaluationJobArn" not in status
+    assert "DebugRuleEvaluationStatuses" not in body
+    # Debugger's rules can stop a job: one that they look after is not run without them.
+    debugged = definition(account, name("d"), channel(f"s3://{bucket}/profiled"), bucket=bucket)
+    code, message = refusal(sagemaker.create_training_job, **debugged, DebugRuleConfigurations=[rule])
+    assert "DebugRuleConfigurations" in message and "is not implemented" in message

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import time
 import urllib.error
 import urllib.request
 from http.client import HTTPMessage
 
-from asking import image
+from asking import REGRESSOR, image, processing, rows, training
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
@@ -63,6 +65,73 @@ def test_what_a_restricted_caller_is_told(there, restricted, answers):
     for said in refused.values():  # who asked, and for want of which policy
         said["sentence"] = said["sentence"].partition("is not authorized ")[2].partition(" because")[0]
     answers(refused)
+
+
+def test_a_role_for_models_alone(there, answers):
+    """Its trust policy lets SageMaker in for models."""
+    iam, client, name = there.session.client("iam"), there.sagemaker, there.name("role")
+    account = there.role.split(":")[4]
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:sagemaker:*:{account}:model/*"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    try:
+        model = {"ModelName": there.name("model"), "PrimaryContainer": {"Image": image(there, "linear-learner")}}
+        job = training(there, "models-role", rows(there)) | {"RoleArn": role}
+        job["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+        said = there.said(client.create_model, **model, ExecutionRoleArn=role)
+        if "accepted" not in said:
+            time.sleep(20)  # AWS does not know a new role everywhere at once
+            said = there.said(client.create_model, **model, ExecutionRoleArn=role)
+        asked = {"model": said, "training": there.said(client.create_training_job, **job)}
+        if "accepted" in said:
+            client.delete_model(ModelName=model["ModelName"])
+    finally:
+        iam.delete_role(RoleName=name)
+    answers(asked)
+
+
+def test_a_policy_of_awss_own(there, answers):
+    iam, arn = there.session.client("iam"), "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    said = there.said(iam.delete_policy, PolicyArn=arn)
+    answers(said | {"sentence": said["sentence"].partition("is not authorized ")[2]})  # not who asked
+
+
+def test_a_role_that_is_not_there(there, answers):
+    """Handed to each operation that takes a role."""
+    client, role = there.sagemaker, there.role.rpartition(":")[0] + ":role/course-parity-nobody"
+    uri, fail = rows(there), {"Name": "No", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+    job = training(there, "role", uri) | {"RoleArn": role}
+    definition = {each: job[each] for each in job if each not in ("TrainingJobName", "HyperParameters")}
+    search = {
+        "Strategy": "Random",
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "train:objective_loss"},
+        "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "l1", "MinValue": "0.1", "MaxValue": "1"}]},
+    }
+    tuning = {
+        "HyperParameterTuningJobName": there.name("t"),
+        "HyperParameterTuningJobConfig": search,
+        "TrainingJobDefinition": definition | {"StaticHyperParameters": REGRESSOR},
+    }
+    pipeline = {"PipelineName": there.name("pipeline"), "RoleArn": role}
+    pipeline["PipelineDefinition"] = json.dumps({"Version": "2020-12-01", "Steps": [fail]})
+    model = {"ModelName": there.name("model"), "PrimaryContainer": {"Image": image(there, "linear-learner")}}
+    asked = {
+        "training": there.said(client.create_training_job, **job),
+        "processing": there.said(client.create_processing_job, **processing(there, "role", "1") | {"RoleArn": role}),
+        "tuning": there.said(client.create_hyper_parameter_tuning_job, **tuning),
+        "a model without an artifact": there.said(client.create_model, **model, ExecutionRoleArn=role),
+        "pipeline": there.said(client.create_pipeline, **pipeline),
+    }
+    if "accepted" in asked["pipeline"]:
+        asked["execution"] = there.said(client.start_pipeline_execution, PipelineName=pipeline["PipelineName"])
+        client.delete_pipeline(PipelineName=pipeline["PipelineName"])
+    answers(asked)
 
 
 class WithoutHost(SigV4Auth):

@@ -8,12 +8,16 @@ from asking import given, processing, rows, taken
 
 LISTS = """
 import json, os
-shown = {name: os.environ.get(name) for name in ('HOME', 'AWS_REGION')}
+shown = {name: os.environ.get(name) for name in ('HOME', 'AWS_REGION', 'AWS_DEFAULT_REGION')}
 print('SEEN ' + json.dumps(['begins in', os.getcwd()]), flush=True)
 print('SEEN ' + json.dumps(['environment', {name: value and 'set' for name, value in shown.items()}]), flush=True)
 os.makedirs('/opt/ml/processing/output/out', exist_ok=True)
 with open('/opt/ml/processing/output/out/left.txt', 'w') as file:
     file.write('whole')
+"""
+CALLS = """
+import boto3
+print('SEEN ' + json.dumps(['calls as', boto3.client('sts').get_caller_identity()['Arn'].rpartition('/')[2]]))
 """
 WAITS = LISTS + "import time\ntime.sleep(100000)\n"
 LOGS = "/aws/sagemaker/ProcessingJobs"
@@ -49,7 +53,7 @@ def uploaded(there, job: dict) -> list[str]:
 
 
 def test_where_a_program_begins(there, answers):
-    job = processing(there, "begins", LISTS, **outputs(there, "begins"))
+    job = processing(there, "begins", LISTS + CALLS, **outputs(there, "begins"))
     found = run(there, job)
     lines = there.lines(LOGS, job["ProcessingJobName"])
     seen = dict(json.loads(line.partition("SEEN ")[2]) for line in lines if line.startswith("SEEN "))

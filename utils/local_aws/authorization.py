@@ -128,7 +128,7 @@ class Authorization:
     def _common(self, key: Key) -> Context:
         """The condition keys that every request has."""
         session = ":assumed-role/" in key.arn
-        own = key.arn == self.account.identity_arn
+        own = f":assumed-role/{ROLE_NAME}/" in key.arn
         role = re.sub(":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", key.arn)
         return {
             "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

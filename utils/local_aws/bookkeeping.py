@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .books import FORM, Books
+from .books import AWSS_POLICY, FORM, Books
 from .errors import AwsError
 from .policy import Policy
 from .protocols import not_implemented, query_response, service_model
+from .role_sessions import Sessions
 from .signature import Key
 from .state import Account
 from .store import open_database
@@ -28,6 +29,10 @@ SERVICES = ("iam", "sts", "ecr")
 # manifest for an image.
 UNTRUE = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "UpdateAccessKey", "GetSessionToken",
           "GetFederationToken", "GetAuthorizationToken", "UpdateUser", "UpdateGroup", "PutImage")  # fmt: skip
+# What changes a policy.
+OF_A_POLICY = (
+    "DeletePolicy CreatePolicyVersion DeletePolicyVersion SetDefaultPolicyVersion TagPolicy UntagPolicy"
+).split()
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 SCHEMA = """
@@ -37,15 +42,18 @@ create table if not exists keys (
 
 
 class Keys:
-    """The keys that the account has given out: its own, and those that IAM and STS made since."""
+    """The keys that the account has given out: its own, those that IAM and STS made since, and those of jobs."""
 
-    def __init__(self, folder: Path, account: Account) -> None:
+    def __init__(self, folder: Path, account: Account, sessions: Sessions) -> None:
+        self.sessions = sessions
         self.database = open_database(folder / "keys.sqlite", SCHEMA, forced=True)
         self.own = Key(account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn)
 
     def find(self, access_key_id: str) -> Key | None:
         if access_key_id == self.own.access_key_id:
             return self.own
+        if key := self.sessions.find(access_key_id):
+            return key
         rows = self.database.read("select * from keys where access_key_id = ?", (access_key_id,))
         return Key(*rows[0]) if rows else None
 
@@ -69,11 +77,11 @@ def user_id(account: Account, key: Key) -> str:
 class Bookkeeping:
     """The services of ``SERVICES``."""
 
-    def __init__(self, folder: Path, account: Account, keys: Keys, policy: Policy | None = None) -> None:
+    def __init__(self, account: Account, keys: Keys, books: Books, policy: Policy | None = None) -> None:
         self.account = account
         self.keys = keys
         self.policy = policy
-        self.books = Books(folder, account)
+        self.books = books
 
     async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
         """Answer a request whose signature has been checked."""
@@ -105,6 +113,7 @@ class Bookkeeping:
             self._check_role(form.get("RoleArn", [""])[0], key)
         if service == "iam":
             body = _with_user(action, form, body, key)
+            _check_owner(action, form.get("PolicyArn", [""])[0], key)
         missing = not_implemented(f"{service.upper()}'s operation {action}")
         try:
             answer = self.books.ask(service, action, key.access_key_id, headers, body)
@@ -182,6 +191,13 @@ class Bookkeeping:
                     values.get("Arn", who),
                 )
             )
+
+
+def _check_owner(action: str, policy: str, key: Key) -> None:
+    """Raise AwsError if a request would change a policy of AWS's own."""
+    if action in OF_A_POLICY and policy.startswith(AWSS_POLICY):
+        text = f"User: {key.arn} is not authorized to perform: iam:{action} on resource: policy {policy}"
+        raise AwsError("AccessDenied", text, 403)
 
 
 def _with_user(action: str, form: dict[str, list[str]], body: bytes, key: Key) -> bytes:

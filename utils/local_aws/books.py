@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from .errors import AwsError
-from .state import ROLE_NAME, ROLE_PATH, Account
+from .state import ROLE_NAME, ROLE_PATH, TRUST, Account
 from .store import open_database
 
 if TYPE_CHECKING:
@@ -36,10 +36,8 @@ create table if not exists subjects (change integer not null references changes 
 create index if not exists changes_by_subject on subjects (subject);
 """
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
+WITH_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
+AWSS_POLICY = "arn:aws:iam::aws:policy/"  # how the ARN of one begins
 READS = re.compile("Get|List|Describe|Simulate|Generate|BatchGet|BatchCheck")
 # What a resource is named by in the requests that make, change and delete it.
 NAMES = {
@@ -90,6 +88,7 @@ class Books:
         self.database = open_database(folder / "books.sqlite", SCHEMA, forced=True)
         self._lock = threading.Lock()
         self._moto: Client | None = None
+        self._knows_policies = False  # whether moto has AWS's own policies
 
     def ask(self, service: str, action: str, caller: str, headers: dict[str, str], body: bytes) -> TestResponse:
         """moto's answer to a request that was signed with the key ``caller``.
@@ -98,7 +97,9 @@ class Books:
         operation, AwsError for what IAM refuses and moto would not.
         """
         with self._lock:
-            if self._moto is None:
+            needs_policies = service == "iam" and _is_about_awss_policies(action, body)
+            if self._moto is None or (needs_policies and not self._knows_policies):
+                self._knows_policies |= needs_policies
                 self._moto = self._started()
             try:
                 return self._answer(self._moto, service, action, caller, headers, body)
@@ -122,8 +123,16 @@ class Books:
         # All of moto asks one function for the time, and that looks the time up under this name.
         utils.datetime = SimpleNamespace(**{**vars(datetime), "datetime": _Moment})
         moto = Client(DomainDispatcherApplication(create_backend_app))
+        rows = self.database.read("select * from changes order by id")
+        self._knows_policies |= any(_is_about_awss_policies(row["action"], row["body"]) for row in rows)
+        # AWS's own policies take moto longer than all the rest: only who asks for them waits.  They get their ids here,
+        # always the same, and not in the request that happens to be the first.
+        os.environ[WITH_POLICIES] = "false"
+        moto.post("/", data=_form("ListRoles", {}), headers=FORM | _signed(self.account, "iam", "nobody"))
+        os.environ[WITH_POLICIES] = str(self._knows_policies).lower()
+        moto.post("/moto-api/seed", query_string={"a": "0"})
         moto.post("/moto-api/reset")
-        for row in self.database.read("select * from changes order by id"):
+        for row in rows:
             answer = _call(moto, json.loads(row["headers"]), row["body"], row["seed"], row["at"])
             if answer.status_code >= 400:
                 log.warning("books: %s could not be made again (%d)", row["action"], answer.status_code)
@@ -137,11 +146,7 @@ class Books:
     def _answer(
         self, moto: Client, service: str, action: str, caller: str, headers: dict[str, str], body: bytes
     ) -> TestResponse:
-        scope = f"{caller}/{time.strftime('%Y%m%d', time.gmtime())}/{self.account.region}/{service}/aws4_request"
-        headers = headers | {
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
-            "Host": f"{service}.amazonaws.com",
-        }
+        headers = headers | _signed(self.account, service, caller)
         if service == "iam":
             _refuse(moto, headers, action, _members(body))
         seed, at = str(secrets.randbits(128)), time.time()
@@ -187,6 +192,22 @@ def _call(moto: Client, headers: dict[str, str], body: bytes, seed: str, at: flo
     moto.post("/moto-api/seed", query_string={"a": seed})
     _Moment.at = at
     return moto.post("/", data=body, headers=headers)
+
+
+def _signed(account: Account, service: str, caller: str) -> dict[str, str]:
+    """The headers by which moto knows whom a request is for."""
+    scope = f"{caller}/{time.strftime('%Y%m%d', time.gmtime())}/{account.region}/{service}/aws4_request"
+    return {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "Host": f"{service}.amazonaws.com",
+    }
+
+
+def _is_about_awss_policies(action: str, body: bytes) -> bool:
+    """Whether a request needs the policies that AWS itself has in every account: it names one, or lists them."""
+    if action == "ListPolicies":
+        return _members(body).get("Scope") != "Local"
+    return action == "GetAccountAuthorizationDetails" or AWSS_POLICY in unquote_plus(body.decode("latin-1"))
 
 
 def _form(action: str, form: dict[str, str]) -> bytes:

@@ -1,7 +1,7 @@
 """A container without Docker: an image's program in a process group of its own.
 
 The program finds the folders of AWS's containers below ``SAGEMAKER_BASE_DIR`` (``/opt/ml`` there).
-It sees a bare environment: none of the account's keys, nothing of the reader's.
+It sees a bare environment: no keys but those that its caller gives it, nothing of the reader's.
 """
 
 from __future__ import annotations

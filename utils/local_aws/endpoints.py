@@ -22,7 +22,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from . import inference_pipeline, serving
+from . import inference_pipeline, roles, serving
 from .errors import AwsError
 from .hosting import shown_capture
 from .inference_pipeline import containers_of
@@ -45,8 +45,8 @@ DRAIN_SECONDS = 90  # that a variant's last requests have to end
 ROUTING = "BlueGreenUpdatePolicy.TrafficRoutingConfiguration"
 REFUSED_OF_DEPLOYMENT = ("RollingUpdatePolicy", "AutoRollbackConfiguration", f"{ROUTING}.CanarySize",
                          f"{ROUTING}.LinearStepSize")  # fmt: skip
-# A configuration's variants, each with its model's containers by their names.
-Plan = list[tuple[dict, list[tuple[str, dict]]]]
+# A configuration's variants, each with its model (None if there is no such model).
+Plan = list[tuple[dict, dict | None]]
 BROKEN = "Request to service failed. ('python -m utils.local_aws logs' shows what happened.)"
 
 log = logging.getLogger("local_aws")
@@ -255,12 +255,8 @@ class Endpoints:
         return body
 
     def _plan(self, config: dict) -> Plan:
-        """The configuration's variants, each with its model's containers (none if there is no such model)."""
-        plan = []
-        for variant in config["ProductionVariants"]:
-            model = self.resources.find(MODEL, variant["ModelName"])
-            plan.append((variant, containers_of(model) if model else []))
-        return plan
+        """The configuration's variants, each with its model as it is now."""
+        return [(each, self.resources.find(MODEL, each["ModelName"])) for each in config["ProductionVariants"]]
 
     def _create(self, name: str, plan: Plan) -> None:
         try:
@@ -357,9 +353,12 @@ class Endpoints:
         folder = self.folder / name / deployment
         folder.mkdir(parents=True)
         kept, described = [], []
-        for variant, containers in plan:
-            if not containers:
+        for variant, model in plan:
+            if model is None:
                 raise ValueError(f'Could not find model "{variant["ModelName"]}".')
+            containers, role = containers_of(model), model["ExecutionRoleArn"]
+            if not self.resources.roles.may_be_assumed(role, self.resources.arn(ENDPOINT, name)):
+                raise ValueError(roles.invalid(role))
             sources, images = {}, []
             for container_name, container in containers:
                 place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
@@ -369,6 +368,8 @@ class Endpoints:
                     container.get("ModelDataUrl"),
                     container.get("Environment", {}),
                     variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+                    role=role,
+                    isolated=model["EnableNetworkIsolation"],
                 )
                 source.fetch(self.objects)
                 sources[container_name] = asdict(source) | {"folder": place}
@@ -420,7 +421,7 @@ class Endpoints:
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
-                return inference_pipeline.begin(sources, root, self.account.region, stream, write)
+                return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
             except serving.Unhealthy as error:
                 raise ValueError(_unhealthy(variant, error.container)) from None
 
@@ -488,13 +489,13 @@ def _retaining(plan: Plan, described: list[dict], excluded: set[str]) -> Plan:
     """The plan with the properties that variants of the same name have now, but for ``excluded`` ones."""
     known = {each["VariantName"]: each for each in described}
     changed = []
-    for variant, container in plan:
+    for variant, model in plan:
         old, new = known.get(variant["VariantName"], {}), dict(variant)
         if "DesiredWeight" in old and "DesiredWeight" not in excluded:
             new["InitialVariantWeight"] = old["DesiredWeight"]
         if "DesiredInstanceCount" in old and "InitialInstanceCount" in new and "DesiredInstanceCount" not in excluded:
             new["InitialInstanceCount"] = old["DesiredInstanceCount"]
-        changed.append((new, container))
+        changed.append((new, model))
     return changed
 
 

@@ -58,7 +58,7 @@ class Hosting:
             raise not_implemented("Containers that are invoked directly (InferenceExecutionConfig.Mode)")
         if not params.get("ExecutionRoleArn"):
             raise AwsError("ValidationException", "ExecutionRoleArn is required for a model.")
-        self.resources.check_role(params["ExecutionRoleArn"])
+        self.resources.roles.check_of_model(params["ExecutionRoleArn"], self.resources.arn(MODEL, name))
         for container in containers:
             self._check_container(container)
         names = [name for name, _ in containers_of({"Containers": containers})]

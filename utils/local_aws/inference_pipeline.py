@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import serving
+from .role_sessions import Sessions
 from .serving import Answer, BatchModel, Lines, Source, Unhealthy
 
 
@@ -22,19 +23,19 @@ def containers_of(model: dict) -> list[tuple[str, dict]]:
 
 
 def begin(
-    sources: Sequence[tuple[str, Source]], root: Path, region: str, stream: str, write: Callable[[str], Lines]
+    sources: Sequence[tuple[str, Source]], root: Path, sessions: Sessions, stream: str, write: Callable[[str], Lines]
 ) -> BatchModel:
     """Let the containers of a model serve, given by their names: one alone, or several as a pipeline.
 
-    ``root`` is the folder (not there yet) for what they need; ``write`` makes of a log stream's name, which begins
-    with ``stream``, what writes there.  Raises as ``serving.begin`` does.
+    ``root`` is the folder (not there yet) for what they need; of ``sessions`` each gets one; ``write`` makes of a log
+    stream's name, which begins with ``stream``, what writes there.  Raises as ``serving.begin`` does.
     """
     if len(sources) == 1:
-        return serving.begin(sources[0][1], root, region, write(stream))
+        return serving.begin(sources[0][1], root, sessions, write(stream))
     begun: list[tuple[str, BatchModel]] = []
     for name, source in sources:
         try:
-            model = serving.begin(source, root.with_name(f"{root.name}-{name}"), region, write(f"{stream}/{name}"))
+            model = serving.begin(source, root.with_name(f"{root.name}-{name}"), sessions, write(f"{stream}/{name}"))
         except BaseException as error:
             InferencePipeline(begun).stop(0)
             if isinstance(error, Unhealthy):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from . import clock
+from . import clock, roles
 from .containers import Container
 from .errors import AwsError
 from .lifeline import PEER_LOST
@@ -26,6 +26,7 @@ from .logs import Logs
 from .patience import Patience
 from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
+from .role_sessions import Session
 from .s3 import S3
 from .state import Account
 
@@ -147,6 +148,7 @@ class JobRun(threading.Thread):
         # The machines that it takes: a ResourceConfig, a ClusterConfig, TransformResources; none if it starts others.
         self.cluster = next((body[each] for each in ("ResourceConfig", "TransformResources") if each in body), {})
         self.cluster = body.get("ProcessingResources", {}).get("ClusterConfig", self.cluster)
+        self.role: str | None = body.get("RoleArn")
         self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
         self._containers: Sequence[Container] = ()
 
@@ -161,6 +163,25 @@ class JobRun(threading.Thread):
     def broken(self) -> bool:
         """Whether the job's program cannot go on, and is to be ended."""
         return False
+
+    def lost_role(self) -> str | None:
+        """A FailureReason if the role that the job was given cannot be assumed any more."""
+        resources, kind = self.jobs.resources, self.jobs.kind
+        try:
+            usable = resources.roles.may_be_assumed(self.role, resources.arn(kind, self.job))
+        except ValueError:  # it was changed to one that cannot be decided here
+            usable = False
+        return None if usable else roles.lost(self.role)
+
+    @contextmanager
+    def session(self, isolated: bool = False) -> Iterator[Session]:
+        """The session in which the job's program has its role; its keys are void at the end."""
+        sessions = self.jobs.resources.roles.sessions
+        session = sessions.begin(self.role, isolated)
+        try:
+            yield session
+        finally:
+            sessions.end(session)
 
     def stop(self) -> str:
         """Ask the job to stop: it becomes Stopping now and Stopped in a while.

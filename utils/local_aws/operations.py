@@ -34,7 +34,7 @@ def readme() -> str:
 def table() -> str:
     """The table of operations, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
-        application = Application(Path(folder), open_account(Path(folder)), set())
+        application = Application(Path(folder), open_account(Path(folder)), 0)
         sagemaker = {name: function for name, (function, _) in application.services["sagemaker"].operations.items()}
         services = [
             ("SageMaker", "sagemaker", sagemaker),

@@ -86,7 +86,7 @@ class Pipelines(Jobs):
     def create(self, params: dict) -> dict:
         name = params["PipelineName"]
         refuse("CreatePipeline", params, REFUSED)
-        self.resources.check_role(params["RoleArn"])
+        self.resources.check_role(params["RoleArn"], PIPELINE, name)
         definition = self._definition(params)
         if definition is None:
             raise AwsError(
@@ -117,7 +117,7 @@ class Pipelines(Jobs):
         body = self._pipeline(params["PipelineName"])
         refuse("UpdatePipeline", params, REFUSED)
         if "RoleArn" in params:
-            self.resources.check_role(params["RoleArn"])
+            self.resources.check_role(params["RoleArn"], PIPELINE, body["PipelineName"])
         shown = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
         changes = {key: params[key] for key in shown if key in params}
         definition = self._definition(params)
@@ -163,8 +163,8 @@ class Pipelines(Jobs):
     def start_execution(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("StartPipelineExecution", params, REFUSED_OF_START)
-        if "RoleArn" in params:
-            self.resources.check_role(params["RoleArn"])
+        role = params.get("RoleArn", pipeline["RoleArn"])
+        self.resources.check_role(role, PIPELINE, pipeline["PipelineName"])
         token = params.get("ClientRequestToken")
         for body in self.executions(pipeline["PipelineName"]):
             if body.get("ClientRequestToken") == token:  # the same request, sent again
@@ -187,7 +187,7 @@ class Pipelines(Jobs):
             "ParallelismConfiguration": params.get(
                 "ParallelismConfiguration", pipeline.get("ParallelismConfiguration")
             ),
-            "RoleArn": params.get("RoleArn", pipeline["RoleArn"]),
+            "RoleArn": role,
             "PipelineDefinition": pipeline["PipelineDefinition"],
             "Parameters": values,
             "Steps": [],

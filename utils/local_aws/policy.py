@@ -64,7 +64,7 @@ class Policy:
 
     def __init__(self, document: dict) -> None:
         """ValueError says what in the document is wrong or not implemented."""
-        statements = _as_list(document.get("Statement")) if isinstance(document, dict) else []
+        statements = as_list(document.get("Statement")) if isinstance(document, dict) else []
         if not statements:
             raise ValueError("it has no Statement")
         for statement in statements:
@@ -83,8 +83,7 @@ class Policy:
 
     def decide(self, action: str, resource: str, context: Context) -> Decision:
         """Whether ``action`` (``s3:GetObject``) is allowed on a resource's ARN, with condition keys in any case."""
-        keys = {name.lower(): _as_list(value) for name, value in context.items()}
-        effects = {statement["Effect"] for statement in self.statements if _applies(statement, action, resource, keys)}
+        effects = {each["Effect"] for each in self.statements if _applies(each, action, resource, context)}
         if "Deny" in effects:
             return "explicitDeny"
         return "allowed" if effects else "implicitDeny"
@@ -102,16 +101,35 @@ def _check(statement: dict) -> None:
             raise ValueError(f"{name} must have either {element} or Not{element}")
     if "${" in json.dumps(statement):
         raise ValueError(f"{name} has a policy variable, and those are not implemented")
-    for operator, wanted in statement.get("Condition", {}).items():
+    conditions = statement.get("Condition", {})
+    check_conditions(name, conditions)
+    for key in (key for tests in conditions.values() for key in tests):
+        tag = key.lower().startswith(("aws:requesttag/", "aws:resourcetag/"))
+        if key.lower().startswith("aws:") and not tag and key.lower() not in GLOBAL_KEYS:
+            raise ValueError(f"{name} has the condition key {key}, which is not implemented")
+
+
+def check_conditions(name: str, conditions: dict) -> None:
+    """Raise ValueError unless the Condition of the statement ``name`` can be decided."""
+    for operator, wanted in conditions.items():
         _, plain, _ = _operator(operator)
         if plain != "Null" and plain not in MATCHES and plain not in NEGATIONS:
             raise ValueError(f"{name} has the condition operator {operator}, which is not known")
-        for key, values in wanted.items():
-            tag = key.lower().startswith(("aws:requesttag/", "aws:resourcetag/"))
-            if key.lower().startswith("aws:") and not tag and key.lower() not in GLOBAL_KEYS:
-                raise ValueError(f"{name} has the condition key {key}, which is not implemented")
-            for value in _as_list(values):
+        for values in wanted.values():
+            for value in as_list(values):
+                if "${" in str(value):
+                    raise ValueError(f"{name} has a policy variable, and those are not implemented")
                 _meaningful(plain, value)
+
+
+def conditions_hold(conditions: dict, context: Context) -> bool:
+    """Whether all of a Condition holds, with condition keys in any case."""
+    keys = {name.lower(): as_list(value) for name, value in context.items()}
+    return all(
+        _holds(operator, keys.get(key.lower()), [_text(value) for value in as_list(wanted)])
+        for operator, tests in conditions.items()
+        for key, wanted in tests.items()
+    )
 
 
 def _meaningful(operator: str, wanted: object) -> None:
@@ -123,29 +141,23 @@ def _meaningful(operator: str, wanted: object) -> None:
         ipaddress.ip_network(wanted, strict=False)
 
 
-def _applies(statement: dict, action: str, resource: str, keys: dict[str, list[str]]) -> bool:
+def _applies(statement: dict, action: str, resource: str, context: Context) -> bool:
     """Whether a statement speaks of an action on a resource, and its conditions hold."""
     if "Action" in statement:
-        named = _any(statement["Action"], action.lower(), lower=True)
+        named = names(statement["Action"], action, lower=True)
     else:
-        named = not _any(statement["NotAction"], action.lower(), lower=True)
+        named = not names(statement["NotAction"], action, lower=True)
     if "Resource" in statement:
-        meant = _any(statement["Resource"], resource)
+        meant = names(statement["Resource"], resource)
     else:
-        meant = not _any(statement["NotResource"], resource)
-    return (
-        named
-        and meant
-        and all(
-            _holds(operator, keys.get(key.lower()), [_text(value) for value in _as_list(wanted)])
-            for operator, tests in statement.get("Condition", {}).items()
-            for key, wanted in tests.items()
-        )
-    )
+        meant = not names(statement["NotResource"], resource)
+    return named and meant and conditions_hold(statement.get("Condition", {}), context)
 
 
-def _any(patterns: str | list[str], text: str, lower: bool = False) -> bool:
-    return any(_pattern(each.lower() if lower else each).fullmatch(text) for each in _as_list(patterns))
+def names(patterns: str | list[str], text: str, lower: bool = False) -> bool:
+    """Whether one of the patterns stands for ``text``; ``lower`` if their case does not matter."""
+    text = text.lower() if lower else text
+    return any(_pattern(each.lower() if lower else each).fullmatch(text) for each in as_list(patterns))
 
 
 def _operator(operator: str) -> tuple[str, str, bool]:
@@ -200,7 +212,8 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _as_list(value: object) -> list:
+def as_list(value: object) -> list:
+    """What may stand alone or in a list, as a list."""
     if value is None:
         return []
     return list(value) if isinstance(value, Iterable) and not isinstance(value, (str, dict)) else [value]

@@ -63,7 +63,7 @@ class ProcessingJobs(Jobs):
                     f"Found null or empty string in {member} at index {app[member].index('')}. "
                     "ContainerArguments and ContainerEntrypoint may not contain null or empty strings.",
                 )
-        self.resources.check_role(params["RoleArn"])
+        self.resources.check_role(params["RoleArn"], PROCESSING_JOB, name)
         cluster = params["ProcessingResources"]["ClusterConfig"]
         for member in ("InstanceType", "InstanceCount"):
             if member not in cluster:

@@ -17,6 +17,7 @@ from .errors import AwsError
 from .jobs import MAX_REASON, JobRun
 from .rerooted import sitecustomize as rerooted
 from .resources import PROCESSING_JOB, Resources, now, now_after
+from .role_sessions import Session
 from .s3 import S3Object
 from .s3.objects import copy_file
 from .uris import split_uri
@@ -41,13 +42,16 @@ class ProcessingRun(JobRun):
             if not granted:
                 return self._end("Stopped", None)
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", reason)
             try:
                 self._lay_out(body)
             except ValueError as error:
                 return self._end("Failed", f"ClientError: Failed to download data. {error}")
             if self.stop_wanted.is_set():
                 return self._end("Stopped", None)
-            status, reason = self._process(body)
+            with self.session() as session:
+                status, reason = self._process(body, session)
             if self.abandoned:
                 return
             message = None
@@ -108,7 +112,7 @@ class ProcessingRun(JobRun):
         except (OSError, AwsError) as error:
             raise ValueError(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
 
-    def _process(self, body: dict) -> tuple[str, str | None]:
+    def _process(self, body: dict, session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
         app = body["AppSpecification"]
         stream = f"{self.job}/algo-1-{int(clock.now())}"
@@ -117,7 +121,7 @@ class ProcessingRun(JobRun):
                 app["ContainerEntrypoint"] + app.get("ContainerArguments", []),
                 self.root,
                 body.get("Environment", {}),
-                self.jobs.account.region,
+                session,
                 lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines),
             )
         except script_container.NoSuchProgram as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import clock
 from .errors import AwsError
 from .quotas import Quotas
+from .roles import Roles
 from .state import Account
 from .store import open_database
 
@@ -60,24 +61,19 @@ def now_after(body: dict) -> float:
 class Resources:
     """The account's SageMaker resources.  A resource's body is what its Describe answers."""
 
-    def __init__(self, folder: Path, account: Account) -> None:
+    def __init__(self, folder: Path, account: Account, roles: Roles) -> None:
         self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
         self.account = account
+        self.roles = roles
         self.quotas = Quotas(folder, account)
 
     def arn(self, kind: Kind, name: str) -> str:
         # SageMaker's ARNs are in lower case, whatever the name's case.
         return f"arn:aws:sagemaker:{self.account.region}:{self.account.account_id}:{kind.arn}/{name.lower()}"
 
-    def check_role(self, arn: str) -> None:
-        """Refuse a role that this account cannot assume, in AWS's words."""
-        owner = arn.split(":")[4] if arn.count(":") >= 5 else ""
-        if owner != self.account.account_id:
-            raise AwsError(
-                "ValidationException",
-                f"RoleArn: Cross-account pass role is not allowed. (The role is of account {owner or '(none)'}; "
-                f"sagemaker.get_execution_role() gives this account's: {self.account.role_arn})",
-            )
+    def check_role(self, arn: str, kind: Kind, name: str) -> None:
+        """Refuse, in AWS's words, a role that SageMaker cannot assume for the resource of this kind and name."""
+        self.roles.check(arn, self.arn(kind, name))
 
     def add(self, kind: Kind, name: str, body: dict, tags: list[dict] | None) -> str:
         """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out."""

@@ -1,7 +1,7 @@
 """A container that runs a user's script: it finds ``/opt/ml`` where the job's folder is.
 
 Its Python is the one that the account runs in, with ``rerooted/sitecustomize.py``, which exchanges the paths; its
-root is a folder of the job's.  The script gets none of the account's keys.
+root is a folder of the job's.  Of the account's keys the script gets those that were drawn for it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from .containers import Container
 from .errors import AwsError
 from .rerooted import sitecustomize as rerooted
+from .role_sessions import Session
 from .s3 import S3
 from .script_mode.user_code import place_in_s3
 
@@ -82,14 +83,15 @@ def start(
     command: Sequence[str],
     root: Path,
     environment: Mapping[str, str],
-    region: str,
+    session: Session,
     on_lines: Callable[[list[tuple[float, str]]], None],
     modules: Sequence[str] = (),
 ) -> Container:
     """Start ``command`` in the container whose ``/`` is ``root``, which ``lay_out`` has prepared.
 
     Paths below ``/opt/ml`` in the command and the environment are exchanged for real ones, and back in the output
-    that ``on_lines`` gets (see Container).  ``modules`` are further folders for PYTHONPATH.
+    that ``on_lines`` gets (see Container).  Its clients of AWS have ``session``.  ``modules`` are further folders for
+    PYTHONPATH.
 
     Raises NoSuchProgram.
     """
@@ -98,13 +100,10 @@ def start(
     asked = {name: rerooted.in_text(value, base) for name, value in environment.items()}
     search = asked.get("PATH") or os.environ.get("PATH", os.defpath)
     environment = {
-        **asked,
+        **session.environment(asked),
         "PATH": f"{base}/bin{os.pathsep}{search}",
         "HOME": f"{base}/root",
         "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
-        "AWS_REGION": region,
-        # The script has no keys: its clients are to say so, and not to look for others on the network.
-        "AWS_EC2_METADATA_DISABLED": "true",
         "PIP_NO_INDEX": "1",
         rerooted.VARIABLE: base,
     }

@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from . import bookkeeping, disk, leases, s3
 from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
+from .books import Books
 from .coalescing import Protocol
 from .endpoints import Endpoints
 from .errors import AwsError
@@ -51,6 +52,8 @@ from .protocols import (
     rest_json_error,
 )
 from .resources import TUNING_JOB, Resources
+from .role_sessions import LOOPBACK, Sessions
+from .roles import Roles
 from .search import search
 from .signature import UNSIGNED, Key, claim
 from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
@@ -75,14 +78,16 @@ log = logging.getLogger("local_aws")
 class Application:
     """The account as an ASGI application."""
 
-    def __init__(self, folder: Path, account: Account, hosts: set[str]) -> None:
-        self.folder, self.hosts = folder, hosts
-        self.keys = Keys(folder, account)
+    def __init__(self, folder: Path, account: Account, port: int) -> None:
+        self.folder, self.hosts = folder, {f"{host}:{port}" for host in LOOPBACK}
+        sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
+        self.keys = Keys(folder, account, sessions)
         public, policy = settings()[BUCKETS], settings()[POLICY]
         self.s3 = s3.S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
-        resources = Resources(folder, account)
+        books = Books(folder, account)
+        resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
         self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
@@ -91,7 +96,7 @@ class Application:
         self.invocations = Invocations(self.endpoints, metrics)
         self.transform = TransformJobs(folder, account, resources, self.s3, logs)
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
-        self.bookkeeping = Bookkeeping(folder, account, self.keys, enforced)
+        self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
         packages = ModelRegistry(resources, self.s3)
         sagemaker = {
             **self.training.operations,
@@ -276,7 +281,7 @@ def serve(folder: Path) -> int:
     record.unlink(missing_ok=True)
     listener = _listen(before.get("port", 0))
     port = listener.getsockname()[1]
-    application = Application(folder, account, {f"{host}:{port}" for host in ("127.0.0.1", "localhost")})
+    application = Application(folder, account, port)
     application.recover()
     configuration = uvicorn.Config(
         close_refused(application),

@@ -32,6 +32,7 @@ from .disk import has_room
 from .errors import AwsError
 from .images import Image, LoadedModel, find_image
 from .protocols import request_id
+from .role_sessions import Sessions
 from .s3 import S3
 from .s3.objects import copy_file
 from .state import CHECKOUT
@@ -134,12 +135,13 @@ class ModelContainer:
 
     waits = True
 
-    def __init__(self, image: Image, root: Path, source: Source, region: str, write: Lines) -> None:
+    def __init__(self, image: Image, root: Path, source: Source, sessions: Sessions, write: Lines) -> None:
         import httpx  # only an account that serves such models needs it
 
         self._image = image
         self._root = root
-        self._region = region
+        self._sessions = sessions
+        self._session = sessions.begin(source.role, source.isolated)
         self._write = write
         self._startup = source.startup
         self._timeout = source.timeout
@@ -224,6 +226,7 @@ class ModelContainer:
             container = self._container
         if container:
             container.stop(grace)
+        self._sessions.end(self._session)
         self._decide("The container was stopped.")
         for folder in (self._folder, self._root):
             shutil.rmtree(folder, ignore_errors=True)
@@ -260,7 +263,7 @@ class ModelContainer:
             (self._folder / "s").unlink(missing_ok=True)
             modules = [] if self._image.script_mode else [str(CHECKOUT)]
             self._container = container = script_container.start(
-                self._image.serve, self._root, self._environment, self._region, self._write, modules
+                self._image.serve, self._root, self._environment, self._session, self._write, modules
             )
         until = time.monotonic() + self._startup
         code = None
@@ -311,7 +314,8 @@ class Source:
     """What a model is made of.
 
     ``url`` is its artifact's address, None if it has none; ``folder`` keeps the artifact, and the user's code.
-    The container has ``startup`` seconds until it must answer GET /ping, and ``timeout`` for each invocation.
+    The container has ``startup`` seconds until it must answer GET /ping, and ``timeout`` for each invocation.  Its
+    program has keys of ``role``, by its ARN, unless it is isolated from the network.
     """
 
     image: str
@@ -320,6 +324,8 @@ class Source:
     environment: Mapping[str, str]
     startup: float = STARTUP_TIMEOUT
     timeout: float = INVOCATION_TIMEOUT
+    role: str | None = None
+    isolated: bool = False
 
     @property
     def artifact(self) -> Path:
@@ -341,10 +347,11 @@ class Source:
         script_container.fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
 
 
-def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:
+def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> BatchModel:
     """Let a model serve, in a container whose root is ``root`` (not there yet) if it needs one.
 
-    ``write`` gets the lines of its log.  A container is not awaited here: ``wait_until_ready`` does that.
+    ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not
+    awaited here: ``wait_until_ready`` does that.
 
     Raises ValueError with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
     """
@@ -359,7 +366,7 @@ def begin(source: Source, root: Path, region: str, write: Lines) -> BatchModel:
             script_container.lay_out(root)
             if source.code.is_file():
                 copy_file(source.code, folder.with_name(source.code.name))
-            return ModelContainer(image, root, source, region, write)
+            return ModelContainer(image, root, source, sessions, write)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise

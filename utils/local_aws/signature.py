@@ -44,6 +44,7 @@ class Key:
     secret_access_key: str
     session_token: str | None
     arn: str
+    expired: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Claim:
                 "The security token included in the request is invalid.",
                 403,
             )
+        if key.expired:
+            raise _expired(s3, xml)
         if not hmac.compare_digest(self._string(key, payload).encode(), self._given.encode()):
             raise AwsError(
                 "SignatureDoesNotMatch" if xml else "InvalidSignatureException",
@@ -124,6 +127,13 @@ class Claim:
             text = f"Signature not yet current: {signed} is still later than {_amz_date(now + MAX_SKEW)} "
             text += f"({server} + 15 min.)"
         raise AwsError("SignatureDoesNotMatch" if xml else "InvalidSignatureException", text, 403)
+
+
+def _expired(s3: bool, xml: bool) -> AwsError:
+    if s3:
+        return AwsError("ExpiredToken", "The provided token has expired.", 400)
+    text = "The security token included in the request is expired"
+    return AwsError("ExpiredToken" if xml else "ExpiredTokenException", text, 403)
 
 
 def claim(method: str, path: str, query: str, headers: dict[str, str]) -> Claim | None:

@@ -26,6 +26,11 @@ REGION = "us-east-1"
 # The SDK knows roles of this prefix as the ones that SageMaker's own console makes.
 ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
 ROLE_PATH = "/service-role/"
+# Who may assume it.
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 SESSION_NAME = "course"
 BUCKETS = "LOCAL_AWS_BUCKETS"
 POLICY = "LOCAL_AWS_POLICY"

@@ -34,7 +34,6 @@ REFUSED = (
     "DebugRuleConfigurations",
     "ExperimentConfig",
     "ModelPackageConfig",
-    "ProfilerRuleConfigurations",
     "ResourceConfig.InstanceGroups",
     "ResourceConfig.InstancePlacementConfig",
     "ResourceConfig.KeepAlivePeriodInSeconds",
@@ -101,7 +100,7 @@ class TrainingJobs(Jobs):
             raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
         if not image.train:
             raise not_implemented(f"Training with the image {spec['TrainingImage']}")
-        self.resources.check_role(params["RoleArn"])
+        self.resources.check_role(params["RoleArn"], TRAINING_JOB, name)
         cluster = params.get("ResourceConfig", {})
         for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
             if member not in cluster:
@@ -178,6 +177,10 @@ class TrainingJobs(Jobs):
             "CreationTime": created,
             "LastModifiedTime": created,
         }
+        if "ProfilerConfig" in params or "ProfilerRuleConfigurations" in params:
+            body["ProfilingStatus"] = "Disabled"
+        if rules := params.get("ProfilerRuleConfigurations"):
+            body["ProfilerRuleEvaluationStatuses"] = [_not_evaluated(each, created) for each in rules]
         if tuning_job:
             body["TuningJobArn"] = tuning_job
         self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
@@ -237,6 +240,16 @@ def _image(params: dict) -> Image:
 def metric_definitions(image: Image, spec: dict) -> list[dict]:
     """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
     return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
+
+
+def _not_evaluated(rule: dict, at: float) -> dict:
+    """What Describe tells of a profiler's rule: it only looks on, and here nobody profiles."""
+    return {
+        "RuleConfigurationName": rule["RuleConfigurationName"],
+        "RuleEvaluationStatus": "Stopped",
+        "StatusDetails": "The embedded AWS account profiles no job: this rule was not evaluated.",
+        "LastModifiedTime": at,
+    }
 
 
 def _check_spot(params: dict) -> None:

@@ -32,6 +32,7 @@ from .jobs import MAX_REASON, JobRun
 from .lifeline import PEER_LOST
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now, now_after
+from .role_sessions import Session
 from .s3 import S3Object
 from .script_mode.environment import module_dir
 from .uris import split_uri
@@ -103,6 +104,8 @@ class TrainingRun(JobRun):
             if not granted:
                 return self._end("Stopped", "Stopped", None)
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", "Failed", reason)
             self._enter("Downloading", "Downloading input data")
             try:
                 for host in self.hosts:
@@ -114,7 +117,8 @@ class TrainingRun(JobRun):
                 return self._end("Stopped", "Stopped", None)
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
-                status, secondary, reason = self._train(body)
+                with self.session(body["EnableNetworkIsolation"]) as session:
+                    status, secondary, reason = self._train(body, session)
             except script_container.NoSuchProgram as error:
                 status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
@@ -210,7 +214,7 @@ class TrainingRun(JobRun):
             script_container.reroot(file, self.root)
 
     def _fetch_code(self, uri: str) -> None:
-        """Bring the archive of the user's code here, if it is in S3: a job has no keys to do it."""
+        """Bring the archive of the user's code here, if it is in S3."""
         if script_container.fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
             self.archive = str(self.root / "sourcedir.tar.gz")
 
@@ -228,13 +232,13 @@ class TrainingRun(JobRun):
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
-    def _train(self, body: dict) -> tuple[str, str, str | None]:
+    def _train(self, body: dict, session: Session) -> tuple[str, str, str | None]:
         """Run the containers; the job's status, secondary status and FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
-            containers = [self._start(body, self.hosts[0], [near for near, _ in pairs])]
+            containers = [self._start(body, session, self.hosts[0], [near for near, _ in pairs])]
             for host, (_, far) in zip(self.hosts[1:], pairs, strict=True):
-                containers.append(self._start(body, host, [far]))
+                containers.append(self._start(body, session, host, [far]))
         finally:
             # Theirs alone: a host that ends is then the end of its sockets.
             for each in itertools.chain(*pairs):
@@ -275,7 +279,7 @@ class TrainingRun(JobRun):
         # In a container the job's folder is the root of all.
         return text.replace(f"{host.root}/", "/")[:MAX_REASON]
 
-    def _start(self, body: dict, host: Host, peers: list[socket.socket]) -> Container:
+    def _start(self, body: dict, session: Session, host: Host, peers: list[socket.socket]) -> Container:
         stream = f"{self.job}/{host.name}-{int(clock.now())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
@@ -294,7 +298,7 @@ class TrainingRun(JobRun):
             spec = body["AlgorithmSpecification"]
             own = [*spec.get("ContainerEntrypoint", []), *spec.get("ContainerArguments", [])]
             command = own or [*self.image.train, self.archive]
-            return script_container.start(command, host.root, environment, self.jobs.account.region, keep)
+            return script_container.start(command, host.root, environment, session, keep)
         return Container(self.image.train, host.root, environment, keep, peers=peers)
 
     def _pipes(self) -> list[Pipe]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from starlette.requests import Request
 
 from .errors import AwsError
-from .inference_pipeline import containers_of
 from .job_inputs import KINDS, find_objects
 from .jobs import Jobs, refuse
 from .jsonpath import OPERATORS, JsonPath, unexpected
@@ -70,6 +69,7 @@ class TransformJobs(Jobs):
                 f"({self.resources.arn(TRANSFORM_JOB, name)})",
             )
         self.check_quota(params["TransformResources"])
+        self.resources.check_role(model["ExecutionRoleArn"], TRANSFORM_JOB, name)
         inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TransformJobName", "Tags")}
@@ -83,7 +83,7 @@ class TransformJobs(Jobs):
             "LastModifiedTime": created,
         }
         arn = self.resources.add(TRANSFORM_JOB, name, body, params.get("Tags"))
-        self.begin(TransformRun(self, name, containers_of(model), inputs, processing))
+        self.begin(TransformRun(self, name, model, inputs, processing))
         return {"TransformJobArn": arn}
 
     async def describe(self, params: dict, request: Request) -> dict:

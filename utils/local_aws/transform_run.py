@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
+from .inference_pipeline import containers_of
 from .jobs import MAX_REASON, JobRun
 from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
@@ -57,12 +58,13 @@ class TransformRun(JobRun):
         self,
         jobs: TransformJobs,
         name: str,
-        containers: list[tuple[str, dict]],
+        model: dict,
         inputs: list[tuple[S3Object, str]],
         processing: Processing,
     ) -> None:
         super().__init__(jobs, name)
-        self.containers = containers
+        self.containers = containers_of(model)
+        self.role, self.isolated = model["ExecutionRoleArn"], model["EnableNetworkIsolation"]
         self.inputs = inputs
         self.processing = processing
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
@@ -86,6 +88,8 @@ class TransformRun(JobRun):
             if not granted:
                 return self._end("Stopped", None)
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
+            if reason := self.lost_role():
+                return self._end("Failed", reason)
             try:
                 status, reason = self._transform_all()
             except _Stopped:
@@ -133,13 +137,14 @@ class TransformRun(JobRun):
             for name, container in self.containers:
                 known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
-                source = serving.Source(uri, self.root / "model" / name, url, known, timeout=timeout)
+                place = self.root / "model" / name
+                source = serving.Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
                     self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
-            region = self.jobs.account.region
-            self.model = inference_pipeline.begin(sources, self.root / "container", region, self.stream, self._write)
+            sessions, root = self.jobs.resources.roles.sessions, self.root / "container"
+            self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
         except serving.Unhealthy:
