@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from utils.own_table import lines, numbers
-from utils.tables import FEWEST_ROWS, TableError
+from utils.tables import TableError
 
 FLOAT32 = float(np.finfo("float32").max)  # training data and predictions are float32
+FEWEST_ROWS = 10
 MANY = 50  # different words, of which the template tells the 19 most frequent apart
 
 
@@ -53,12 +54,12 @@ def check(table: object, target: object, features: object) -> Checked:
             "kind": ["number" if text in amounts else "word" for text in rows],
             "missing": rows.isna().sum(),
             "different": rows.nunique(),
-            "least": rows[amounts].min(),
-            "median": rows[amounts].median(),
-            "most": rows[amounts].max(),
+            "least": rows[amounts].min().map(_short),
+            "median": rows[amounts].median().map(_short),
+            "most": rows[amounts].max().map(_short),
         },
         index=list(rows),
-    )
+    ).fillna("")
     without = int(rows[name].isna().sum())
     rows = rows.dropna(subset=[name]).reset_index(drop=True)
     useless = [text for text in names if rows[text].nunique() < 2]
@@ -69,6 +70,15 @@ def check(table: object, target: object, features: object) -> Checked:
     rows[words] = rows[words].fillna("missing")
     amounts = [text for text in used if text in amounts]
     return Checked(rows[[*used, name]], name, amounts, words, useless, without, about, notes)
+
+
+def _short(value: float) -> str:
+    """A number to five digits, 60,413 or 0.0012."""
+    power = int(np.floor(np.log10(abs(value)))) if value and np.isfinite(value) else 0
+    if not -6 < power < 15:
+        return f"{value:.4e}"
+    text = f"{value:,.{max(0, 4 - power)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _answer(key: object, values: pd.Series) -> pd.Series:
