@@ -3,6 +3,7 @@
 import csv
 import os
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST_ROWS = {"salary": 10, "insurance": 200}  # with fewer a split leaves too few to train or to score
-FEWEST_OF_A_WORD = 30  # with fewer a split may leave none to train or to score
+FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none to train or to score
 
 
 class Number(NamedTuple):
@@ -84,6 +85,12 @@ def load(name: str) -> pd.DataFrame:
             if found[word] < FEWEST_OF_A_WORD:
                 needed = f"{FEWEST_OF_A_WORD} are needed of each of {', '.join(rule.words)}"
                 raise TableError(f"{path}, column {column}: {found[word]} rows have {word!r}; {needed}.")
+    if name == "insurance":  # its lessons are about this pair
+        pairs = Counter(zip(table["smoker"], (bmi >= 30 for bmi in table["bmi"]), strict=True))
+        for smoker, heavy in product(("no", "yes"), (False, True)):
+            if pairs[smoker, heavy] < FEWEST_OF_A_PAIR:
+                pair = f"smoker {smoker!r} and a bmi {'of 30 or more' if heavy else 'below 30'}"
+                raise TableError(f"{path}: {pairs[smoker, heavy]} rows have {pair}; {FEWEST_OF_A_PAIR} are needed.")
     table = pd.DataFrame(table)
     table.attrs["units"] = {column: rule.unit for column, rule in TABLES[name].items() if isinstance(rule, Number)}
     return table

@@ -1,6 +1,7 @@
 """Columns of numbers, and columns that are nearly that: what stands in the way, and what to write."""
 
 import re
+from ast import literal_eval
 from collections import Counter
 from decimal import Decimal
 from numbers import Number
@@ -118,7 +119,8 @@ def sentence(line: str, key: object, values: pd.Series) -> str:
         write = [f"write na_values={placeholders!r} in pd.read_csv to count it as missing"] if few else []
         return f"{'; '.join([told, *write, coerce])}."
     written = _written([match["number"] for match in nearly])
-    if any(
+    # read_csv takes no mark beyond ASCII for its thousands
+    if not (written or "").encode().decode("unicode_escape").isascii() or any(
         match["before"] or match["after"] or match["open"] or "−" in match[0] or "–" in match[0] for match in nearly
     ):
         steps = _steps(nearly, written)
@@ -156,9 +158,8 @@ def _steps(matches: list[re.Match], written: str | None) -> dict[str, str]:
     if any(mark in match[0] for match in matches for mark in "−–"):
         steps["[−–]"] = "-"
     if written:
-        thousands = re.search(r"thousands='(.)'|thousands=\"(.)\"", written)
-        if thousands:
-            steps[re.escape(thousands[1] or thousands[2])] = ""
+        if thousands := re.search(r"thousands=(.+?)(?:, |$)", written):
+            steps[re.escape(literal_eval(thousands[1]))] = ""
         if "decimal" in written:
             steps[","] = "."
     for sign in dict.fromkeys(match["before"] for match in matches if match["before"]):

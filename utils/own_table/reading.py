@@ -3,6 +3,7 @@
 import gzip
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from IPython import get_ipython
 
 from utils.tables import TableError
 
-UNREADABLE = (ImportError, OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (ImportError, OSError, ValueError, LookupError, TypeError, EOFError, AttributeError)
+UNREADABLE += (zipfile.BadZipFile, zlib.error, struct.error)
 READERS: dict[str, Callable[..., pd.DataFrame]] = {
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
     ".parquet": pd.read_parquet,
@@ -81,7 +83,7 @@ def advice(error: BaseException) -> str | None:
     frames = list(_frames(error.__traceback__))
     if isinstance(error, NameError) or not any("pandas" in name for name, _ in frames):
         return _unquoted(error, frames)
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError | AttributeError):
         return _not_there(error, frames)
     reading = [values for name, values in frames if name.startswith("pandas.io")]
     if not reading:
@@ -96,7 +98,9 @@ def advice(error: BaseException) -> str | None:
     if isinstance(error, URLError) or (path and re.match(r"(https?|ftp)://", path)):
         return f"{where} cannot be fetched ({said}); download it with a browser, and read the file from here."
     if isinstance(error, IsADirectoryError):
-        return f"{where} is a folder; name a file in it, such as one of {_beside(path)}."
+        return f"{where} is a folder; name a file in it (it has {_beside(path)})."
+    if isinstance(error, ValueError) and "Excel file format" in said:
+        return f"{where} is no Excel workbook; write pd.read_csv({path!r})."
     if isinstance(error, ValueError) and "Multiple files found" in said:
         names = zipfile.ZipFile(path).namelist()
         return (
@@ -125,6 +129,8 @@ def encoding_of(data: bytes) -> str | None:
     """The encoding that the bytes of a text are in, if it can be told: of those that ``read_csv`` is asked for."""
     from charset_normalizer import from_bytes
 
+    if not data:
+        return None
     if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return "utf-32"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -156,6 +162,7 @@ def _path(reading: list[dict]) -> str | None:
         for name in names:
             value = values.get(name)
             value = value[0] if isinstance(value, tuple) and value else value
+            value = getattr(value, "name", value) if hasattr(value, "read") else value
             if isinstance(value, str | os.PathLike):
                 return os.fspath(value)
     return None
@@ -180,14 +187,12 @@ def _kind(data: bytes, path: str | None) -> str | None:
 
 def _beside(path: str | None) -> str:
     folder = Path(path or ".")
-    return ", ".join(sorted(each.name for each in folder.iterdir() if each.name[0] != ".")[:5]) or "none (it is empty)"
+    return ", ".join(sorted(each.name for each in folder.iterdir() if each.name[0] != ".")[:5]) or "no file"
 
 
 def _no_file(path: str) -> str:
     folder = Path(path).expanduser().parent
     told = f"There is no file {path!r}"
-    if str(path).startswith("~"):
-        return f"{told}: pandas writes out ~ only in a text of its own; write {str(Path(path).expanduser())!r}."
     if not folder.is_dir():
         return f"{told}: the folder {str(folder)!r} is not there, counted from {os.getcwd()!r}."
     names = sorted(each.name for each in folder.iterdir() if each.is_file())
@@ -197,7 +202,7 @@ def _no_file(path: str) -> str:
 
 
 def _package(error: ImportError, path: str | None) -> str:
-    found = re.search(r"(?:dependency|using:|module named|Install|requires?) '?([\w.-]+)", str(error))
+    found = re.search(r"(?:dependency|using:|module named|Import|requires?) '?([\w.-]+)", str(error))
     name = {None: "pyarrow", "fastparquet": "pyarrow"}.get(found and found[1], found and found[1])
     if path and re.match(r"s3[an]?://", path):
         return (
@@ -222,14 +227,18 @@ def _not_parsed(where: str, said: str, data: bytes) -> str:
     return f"{where} is no CSV file that pandas can read: {said.removeprefix('Error tokenizing data. ').rstrip('.')}."
 
 
-def _not_there(error: KeyError, frames: list[tuple[str, dict]]) -> str | None:
-    """A column that a cell asked its table for."""
-    table = next((values["table"] for name, values in frames if name == "__main__" and "table" in values), None)
-    if not isinstance(table, pd.DataFrame) or not isinstance(error.args[0], str | int):
+def _not_there(error: KeyError | AttributeError, frames: list[tuple[str, dict]]) -> str | None:
+    """A column that a cell asked a table for, as in table["name"], table[["name"]] and table.name."""
+    tables = [values["self"] for name, values in frames if name.startswith("pandas.core") and "self" in values]
+    table = next((each for each in tables if isinstance(each, pd.DataFrame)), None)
+    name = error.name if isinstance(error, AttributeError) else error.args[0]
+    listed = re.search(r"\['(.+?)'.*\] (?:not|are) ", name) if isinstance(name, str) else None
+    if table is None or not isinstance(name, str | int) or hasattr(pd.DataFrame, str(name)):
         return None
     from utils.own_table.lines import suggestion
 
-    return f"The table has no column {error.args[0]!r}; {suggestion(error.args[0], table)}."
+    name = listed[1] if listed else name
+    return f"The table has no column {name!r}; {suggestion(name, table)}."
 
 
 def _unquoted(error: BaseException, frames: list[tuple[str, dict]]) -> str | None:
