@@ -226,7 +226,7 @@ def test_a_name_is_drawn_in_a_font_that_has_its_letters_or_a_sentence_says_that_
     figure = shown[0][0]
     figure.canvas.draw()
     label = figure.axes[0].xaxis.label
-    fonts = [findfont(FontProperties(family=family)) for family in label.get_fontfamily()]
+    fonts = [findfont(FontProperties(family=[family])) for family in label.get_fontfamily()]
     have = {chr(code) for font in fonts for code in get_font(font).get_charmap()}
     assert set(label.get_text()) <= have
     said = capsys.readouterr().out

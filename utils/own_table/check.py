@@ -10,6 +10,7 @@ from utils.tables import TableError
 
 FLOAT32 = float(np.finfo("float32").max)  # training data and predictions are float32
 FEWEST_ROWS = 10
+SQUARES = 1e18  # what is squared in float32 ends here
 MANY = 50  # different words, of which the template tells the 19 most frequent apart
 
 
@@ -132,13 +133,14 @@ def _refuse_what_is_no_amount(line: str, key: object, answer: pd.Series) -> None
     least, most = present.min(), present.max()
     if least == most:
         raise TableError(f"{line}: all {len(present):,} values are {least:,g}, so there is nothing to guess.")
-    if max(-least, most) > FLOAT32:
+    largest = max(-least, most)
+    if largest > SQUARES or present.std() < 1 / SQUARES:
         raise TableError(
-            f"{line} goes to {max(-least, most):.3g}, and SageMaker's numbers (float32) end at 3.4e38; "
-            f"write table[{key!r}] = table[{key!r}] / 1e{int(np.log10(max(-least, most)))}."
+            f"{line} goes from {least:.3g} to {most:.3g}, and its squares are beyond SageMaker's numbers (float32, 1e-38 to "
+            f"3.4e38); write table[{key!r}] = table[{key!r}] / 1e{int(np.floor(np.log10(largest)))}."
         )
     small = present.astype("float32")
-    if small.nunique() < min(present.nunique(), 1000) / 2 or float(small.std()) == 0:
+    if small.nunique() < min(present.nunique(), 1000) / 2:
         raise TableError(
             f"{line} goes from {least:,.17g} to {most:,.17g}, which float32 (7 digits), as SageMaker has "
             f"it, cannot tell apart; write table[{key!r}] = table[{key!r}] - table[{key!r}].mean(), or a larger unit."
@@ -178,7 +180,9 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
                     f"{key!r} holds numbers as texts, which are words here; pd.to_numeric makes numbers of them."
                 )
             return _words(key, values, notes)
-    elif isinstance(kind, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(kind):
+    elif isinstance(kind, pd.CategoricalDtype) or not (
+        pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
+    ):
         return _words(key, values, notes)
     column = numbers.floats(values)
     infinite = np.isinf(column)
@@ -220,7 +224,7 @@ def _time(values: pd.Series) -> str | None:
     kind = values.dtype
     if isinstance(kind, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(kind):
         return "dates"
-    if pd.api.types.is_timedelta64_dtype(kind):
+    if getattr(kind, "kind", None) == "m":
         return "durations"
     if isinstance(kind, pd.IntervalDtype):
         return "intervals"
