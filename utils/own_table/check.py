@@ -136,8 +136,8 @@ def _refuse_what_is_no_amount(line: str, key: object, answer: pd.Series) -> None
     largest = max(-least, most)
     if largest > SQUARES or present.std() < 1 / SQUARES:
         raise TableError(
-            f"{line} goes from {least:.3g} to {most:.3g}, and its squares are beyond SageMaker's numbers (float32, 1e-38 to "
-            f"3.4e38); write table[{key!r}] = table[{key!r}] / 1e{int(np.floor(np.log10(largest)))}."
+            f"{line} goes from {least:.3g} to {most:.3g}, and its squares are beyond SageMaker's numbers "
+            f"(float32, 1e-38 to 3.4e38); write table[{key!r}] = table[{key!r}] / 1e{int(np.floor(np.log10(largest)))}."
         )
     small = present.astype("float32")
     if small.nunique() < min(present.nunique(), 1000) / 2:
