@@ -93,9 +93,14 @@ def test_what_cannot_be_scored_is_refused(shown, true, guess, said):
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
 PAY = pd.Series([40_000.0, 52_000.0, 70_000.0], name="Salary")
 SMOKER = pd.Series(["yes", "no", "yes"], name="smoker")
+for values in (YEARS, PAY):
+    values.attrs["units"] = {"YearsExperience": "years", "Salary": "dollars a year"}
 
 
 @pytest.mark.parametrize(("draw", "x", "y"), [
+    (lambda text: plots.against_truth(PAY, {"baseline": PAY + 1}, text),
+     "true Salary (dollars a year)", "predicted Salary (dollars a year)"),
+    (lambda text: plots.histogram(PAY, None, text), "Salary (dollars a year)", "rows"),
     (lambda text: plots.spread(PAY, text), "Salary (dollars a year)", ""),
     (lambda text: plots.histogram(PAY, SMOKER, text), "Salary (dollars a year)", "rows"),
     (lambda text: plots.scatter(YEARS, PAY, text, groups=SMOKER),
@@ -148,3 +153,103 @@ def test_a_histogram_stacks_its_groups(shown):
     axes = shown[0][0].axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == 3
     assert sum(bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == plots.ORANGE) == 2
+
+
+def labels(axis) -> list[str]:
+    """The words along an axis, between its ends."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    return [text.get_text() for at, text in ticks if low <= at <= high]
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+RANDOM = np.random.default_rng(7).random(50)
+
+
+@pytest.mark.parametrize(("values", "offset"), [
+    (RANDOM, ""), (RANDOM * 1.3e6, ""), (-500 * RANDOM, ""), (RANDOM - 0.5, ""), (RANDOM * 7, ""),
+    (RANDOM * 0.02, ""), (RANDOM * 1e-6, "×10⁻⁶"), (RANDOM * 1e9, "×10⁹"), (RANDOM * 3e38, "×10³⁸"),
+    (1e9 + RANDOM, "×10⁹"), (1e4 + RANDOM / 100, ""),
+])  # fmt: skip
+def test_ticks_are_distinct_and_of_one_form(shown, values, offset):
+    plots.against_truth(pd.Series(values, name="x"), {"a": values}, "caption")
+    for axis in (shown[0][0].axes[0].xaxis, shown[0][0].axes[0].yaxis):
+        texts = labels(axis)
+        assert len(texts) == len(set(texts)) >= 2
+        assert {len(text.partition(".")[2]) for text in texts} == {len(texts[0].partition(".")[2])}
+        assert "e" not in "".join(texts) and "−0" not in [text.rstrip("0.") for text in texts if number(text) == 0]
+        assert axis.get_major_formatter().get_offset() == offset
+        power = 10.0 ** number(offset[3:].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))) if offset else 1
+        step = np.diff(axis.get_majorticklocs()).min()
+        inside = [
+            at
+            for at in axis.get_majorticklocs()
+            if min(axis.get_view_interval()) <= at <= max(axis.get_view_interval())
+        ]
+        assert np.allclose([number(text) * power for text in texts], inside, rtol=0, atol=step / 50)
+
+
+def test_a_million_stands_beside_eight_hundred_thousand(shown):
+    plots.against_truth(pd.Series([0.0, 1e6], name="x"), {"a": [0.0, 1e6]}, "caption")
+    assert labels(shown[0][0].axes[0].xaxis) == ["0", "200,000", "400,000", "600,000", "800,000", "1,000,000"]
+
+
+def test_a_share_has_a_decimal(shown):
+    plots.histogram(pd.Series([0.0, 1.0, 0.5], name="x"), None, "caption")
+    axes = shown[0][0].axes[0]
+    assert labels(axes.xaxis) == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"] and labels(axes.yaxis) == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["Salary", "age", "bmi", "charges"])
+def test_a_reader_s_column_borrows_no_unit(shown, name):
+    values = pd.Series([1.0, 2.0, 4.0], name=name)
+    plots.against_truth(values, {"a": values}, "caption")
+    axes = shown[0][0].axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (f"true {name}", f"predicted {name}")
+
+
+def test_a_name_with_dollars_is_no_formula(shown):
+    plots.histogram(pd.Series([1.0, 2.0], name="price ($) of $x_1$"), None, "caption")
+    label = shown[0][0].axes[0].xaxis.label
+    assert label.get_text() == "price ($) of $x_1$" and not label.get_parse_math()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["가격 (만원)", "價格", "السعر", "Цена", "état"])
+def test_a_name_is_drawn_in_a_font_that_has_its_letters_or_a_sentence_says_that_none_has(shown, capsys, name):
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    plots.histogram(pd.Series([1.0, 2.0], name=name), None, "caption")
+    figure = shown[0][0]
+    figure.canvas.draw()
+    label = figure.axes[0].xaxis.label
+    fonts = [findfont(FontProperties(family=[family])) for family in label.get_fontfamily()]
+    have = {chr(code) for font in fonts for code in get_font(font).get_charmap()}
+    assert set(label.get_text()) <= have
+    said = capsys.readouterr().out
+    assert (label.get_text() == name) is (said == "")
+    if said:
+        assert said.startswith(f"No font on this machine has all letters of {name!r}, so the figure leaves them out")
+        assert "…" in label.get_text() and said.count("\n") == 1
+
+
+def test_a_font_that_is_installed_later_is_found(shown, monkeypatch, tmp_path):
+    """A font of another name that has the letters: Matplotlib's own of mathematics, which is not in its list here."""
+    from matplotlib import font_manager
+
+    from utils.plots import axes as module
+
+    manager = font_manager.fontManager
+    plain = [font for font in manager.ttflist if font.name == "STIXNonUnicode" and font.style == "normal"]
+    found = min(plain, key=lambda font: font.weight)
+    path = str(tmp_path / "later.ttf")
+    (tmp_path / "later.ttf").write_bytes(open(found.fname, "rb").read())
+    monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.name == "DejaVu Sans"])
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [path])
+    letter = chr(max(set(font_manager.get_font(path).get_charmap())))
+    module._fonts.cache_clear()
+    assert module._fonts(frozenset(letter)) == (["STIXNonUnicode"], set())
+    module._fonts.cache_clear()

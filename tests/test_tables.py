@@ -130,6 +130,7 @@ def test_harmless_differences_are_read(folder, text):
      "salary.csv: the column YearsExperience is missing; the first line has 0.5, 40000."),
     ("salary", "".join(SALARY.splitlines(keepends=True)[:10]),
      "salary.csv has 9 rows under its first line; 10 are needed."),
+    ("insurance", insurance(), "insurance.csv has 12 rows under its first line; 200 are needed."),
     ("salary", SALARY.splitlines()[0], "salary.csv has 0 rows under its first line; 10 are needed."),
     ("salary", SALARY.replace("1.5,49000", "1.5,"),
      "salary.csv, column Salary, line 3: nothing where a number (dollars a year) was expected."),
@@ -229,9 +230,63 @@ def test_the_split_is_the_one_of_the_lessons(shipped):
     assert X_test.index.tolist() == [26, 13, 24, 21, 15, 29, 19]  # scikit-learn's permutation for seed 42
 
 
-@pytest.mark.parametrize(("column", "expected"), [
-    ("YearsExperience", "YearsExperience (years)"), ("charges", "charges (dollars a year)"),
-    ("bmi", "bmi (kg/m²)"), ("region", "region"), ("unknown", "unknown"),
+@pytest.mark.parametrize(("name", "column", "expected"), [
+    ("salary", "YearsExperience", "YearsExperience (years)"), ("insurance", "charges", "charges (dollars a year)"),
+    ("insurance", "bmi", "bmi (kg/m²)"), ("insurance", "region", "region"),
 ])  # fmt: skip
-def test_axis_labels_carry_units(column, expected):
-    assert label(column) == expected
+def test_axis_labels_carry_the_units_of_the_course_s_own_tables(shipped, name, column, expected):
+    table = load(name)
+    for values in (table[column], table[column][:5], split(table, list(table)[-2])[0].get(column, table[column])):
+        assert label(values) == expected
+    assert label(pd.Series([1.0], name=column)) == column  # a reader's column of that name has another unit
+
+
+def test_an_axis_label_is_one_line_of_40_letters():
+    assert label(pd.Series([1.0], name="price\nof " + "long " * 20)) == "price of long long long long long long …"
+
+
+def insured(rows: int = 240, **changed) -> pd.DataFrame:
+    """A table of the insured that the lessons can use; `changed` replaces whole columns."""
+    table = pd.DataFrame({
+        "age": [20 + row % 40 for row in range(rows)], "sex": ["female", "male"] * (rows // 2),
+        "bmi": [25.0 + 10 * (row // 2 % 2) for row in range(rows)], "children": [row % 3 for row in range(rows)],
+        "smoker": ["yes" if row % 5 == 0 else "no" for row in range(rows)],
+        "region": ["northeast", "northwest", "southeast", "southwest"] * (rows // 4),
+        "charges": [1000.0 + 10 * row for row in range(rows)],
+    })  # fmt: skip
+    return table.assign(**changed)
+
+
+WORDS = "30 are needed of each of"
+
+
+@pytest.mark.parametrize(("table", "said"), [
+    (insured(), None),
+    (insured(200), None),
+    (insured(196), " has 196 rows under its first line; 200 are needed."),
+    (insured(age=40), ", column age: every row has 40, and the lessons compare different ones."),
+    (insured(charges=9.5), ", column charges: every row has 9.5, and the lessons compare different ones."),
+    (insured(children=0), ", column children: every row has 0, and the lessons compare different ones."),
+    (insured(smoker="no"), f", column smoker: 0 rows have 'yes'; {WORDS} no, yes."),
+    (insured(smoker=["yes"] * 29 + ["no"] * 211), f", column smoker: 29 rows have 'yes'; {WORDS} no, yes."),
+    (insured(sex="male"), f", column sex: 0 rows have 'female'; {WORDS} female, male."),
+    (insured(region="southwest"),
+     f", column region: 0 rows have 'northeast'; {WORDS} northeast, northwest, southeast, southwest."),
+    (insured(bmi=[20.0, 25.0] * 120), ": 0 rows have smoker 'no' and a bmi of 30 or more; 10 are needed."),
+    (insured(bmi=[25.0 if row % 5 else 35.0 for row in range(240)]),
+     ": 0 rows have smoker 'no' and a bmi of 30 or more; 10 are needed."),
+])  # fmt: skip
+def test_a_table_that_the_lessons_cannot_use_is_refused(folder, table, said):
+    table.to_csv(folder / "insurance.csv", index=False)
+    if said is None:
+        assert len(load("insurance")) == len(table)
+        return
+    with pytest.raises(TableError) as caught:
+        load("insurance")
+    assert str(caught.value) == f"{folder / 'insurance.csv'}{said}"
+
+
+def test_salaries_that_are_all_equal_are_refused(folder):
+    (folder / "salary.csv").write_text(re.sub(r",\d+", ",50000", SALARY))
+    with pytest.raises(TableError, match="column Salary: every row has 50000.0, and the lessons compare different"):
+        load("salary")

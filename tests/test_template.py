@@ -1,7 +1,10 @@
 """The template on tables that it was not written for: three lines are changed, and all eight steps run."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -9,17 +12,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat import NotebookNode
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
-from utils.lessons.play import ROOT, TEMPLATE, play
+from utils.lessons.play import ROOT, TEMPLATE, Failure, play
 
 PATH = ROOT / "notebooks" / TEMPLATE
 BIKES = ["season", "yr", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "hum", "windspeed"]
 
 
-def changed(table: str, target: str, features: list[str]) -> NotebookNode:
+def changed(table: str, target: object, features: object) -> NotebookNode:
     """The template with three other lines: a call that reads a table, the target, the features."""
     notebook = nbformat.read(PATH, as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell.id == "three-lines"]
@@ -29,7 +33,7 @@ def changed(table: str, target: str, features: list[str]) -> NotebookNode:
     return notebook
 
 
-def run(folder: Path, table: str, target: str, features: list[str]) -> tuple[str, dict[str, dict[str, float]]]:
+def run(folder: Path, table: str, target: object, features: object) -> tuple[str, dict[str, dict[str, float]]]:
     """What the cells printed, and the scores of each model."""
     notebook = changed(table, target, features)
     play(notebook, folder, lambda text: None)
@@ -102,20 +106,58 @@ def test_an_awkward_table(tmp_path):
     assert scores["mean for everybody"]["r2"] == pytest.approx(0, abs=0.1)
 
 
+def test_sagemakers_own_form_beside_a_utils_of_the_reader(public_tables, tmp_path):
+    """No header, the target first; a file `utils.py`, and a package in a folder of PYTHONPATH, are the reader's."""
+    (tmp_path / "utils.py").write_text("raise SystemExit('the reader's own')")
+    path = public_tables / "plagiarism.csv"
+    said, scores = run(tmp_path, f"pd.read_csv({str(path)!r}, header=None)", 0, list(range(1, 9)))
+    assert "numbers: ['1', '2', '3', '4', '5', '6', '7', '8']\nwords: []" in said
+    assert "'0' has two different values: if they stand for yes and no, that is a classification." in said
+    table = pd.read_csv(path, header=None)
+    X_train, X_test, y_train, y_test = train_test_split(table[range(1, 9)], table[0], test_size=0.2, random_state=42)
+    assert f"{len(y_train)} rows to train on, {len(y_test)} to test on" in said
+    line = Ridge().fit(StandardScaler().fit(X_train).transform(X_train).astype("float32"), y_train)
+    guess = line.predict(StandardScaler().fit(X_train).transform(X_test).astype("float32"))
+    assert scores["scikit-learn Ridge"]["rmse"] == pytest.approx(root_mean_squared_error(y_test, guess), rel=0.01)
+
+
+def test_a_package_of_the_reader_is_not_taken_for_the_course(tmp_path):
+    (tmp_path / "utils").mkdir()
+    (tmp_path / "utils" / "__init__.py").touch()
+    cells = {cell.id: cell.source for cell in nbformat.read(PATH, as_version=4).cells}
+    shown = "print(own_table.__name__, start.__module__)"
+    program = cells["start"].replace("course = start", "0 and start").replace("own_table.explain_errors()", shown)
+    for environment in ({}, {"PYTHONPATH": str(tmp_path)}):
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == ("utils.own_table utils.course\n", "")
+
+
 @pytest.mark.parametrize(
-    ("target", "features", "told"),
+    ("table", "target", "features", "told"),
     [
-        ("charge", ["age"], r"no column \['charge'\].*'charges'"),
-        ("charges", ["age", "charges"], "'charges' is the target, so it cannot be a feature"),
-        ("sex", ["age"], "0 rows have a number in 'sex'; at least 10 are needed"),
+        ("insurance.csv", "charge", ["age"], "TableError: target: the table has no column 'charge'; the nearest is"),
+        ("insurance.csv", "charges", ["age", "charges"], "TableError: 'charges' is the target, so it cannot be a"),
+        ("insurance.csv", "sex", ["age"], "TableError: target = 'sex' holds words, such as female, and none of"),
+        ("nothing.csv", "charges", ["age"], "FileNotFoundError: There is no file '"),
     ],
 )
-def test_lines_that_do_not_fit_are_named(target, features, told):
-    """The cells up to the first that looks at the table, without a kernel."""
-    notebook = changed(f"pd.read_csv({str(ROOT / 'data' / 'insurance.csv')!r})", target, features)
-    cells = {cell.id: cell.source for cell in notebook.cells}
-    with pytest.raises(ValueError, match=told):
-        exec("\n".join(cells[name] for name in ("three-lines", "explore-cell", "kinds")), {})
+def test_a_reader_sees_one_sentence(tmp_path, table, target, features, told):
+    notebook = changed(f"pd.read_csv({str(ROOT / 'data' / table)!r})", target, features)
+    names = [cell.id for cell in notebook.cells]
+    notebook.cells = notebook.cells[: names.index("explore-cell") + 1]
+    with pytest.raises(Failure) as failure:
+        play(notebook, tmp_path, lambda text: None)
+    *_, source, last = str(failure.value).splitlines()
+    assert last.strip().startswith(told) and source.strip() in (f"features = {features!r}", "checked.about")
+
+
+def test_the_three_lines_are_the_parameters_of_papermill():
+    tagged = [
+        cell.id for cell in nbformat.read(PATH, as_version=4).cells if "parameters" in cell.metadata.get("tags", [])
+    ]
+    assert tagged == ["three-lines"]
 
 
 def test_nothing_else_in_the_template_knows_its_table():

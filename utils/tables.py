@@ -2,13 +2,17 @@
 
 import csv
 import os
+from collections import Counter
+from itertools import product
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-FEWEST_ROWS = 10
+FEWEST_ROWS = {"salary": 10, "insurance": 200}  # with fewer a split leaves too few to train or to score
+FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none to train or to score
 
 
 class Number(NamedTuple):
@@ -69,9 +73,27 @@ def load(name: str) -> pd.DataFrame:
         at = header.index(column)
         where = f"{path}, column {column}, line"
         table[column] = [_value(row[at].strip(), rule, f"{where} {line}") for line, row in rows]
-    if len(rows) < FEWEST_ROWS:
-        raise TableError(f"{path} has {len(rows)} rows under its first line; {FEWEST_ROWS} are needed.")
-    return pd.DataFrame(table)
+    if len(rows) < FEWEST_ROWS[name]:
+        raise TableError(f"{path} has {len(rows)} rows under its first line; {FEWEST_ROWS[name]} are needed.")
+    for column, values in table.items():
+        rule, found = TABLES[name][column], Counter(values)
+        if len(found) == 1 and isinstance(rule, Number):
+            raise TableError(
+                f"{path}, column {column}: every row has {values[0]}, and the lessons compare different ones."
+            )
+        for word in rule.words if isinstance(rule, Choice) else ():
+            if found[word] < FEWEST_OF_A_WORD:
+                needed = f"{FEWEST_OF_A_WORD} are needed of each of {', '.join(rule.words)}"
+                raise TableError(f"{path}, column {column}: {found[word]} rows have {word!r}; {needed}.")
+    if name == "insurance":  # its lessons are about this pair
+        pairs = Counter(zip(table["smoker"], (bmi >= 30 for bmi in table["bmi"]), strict=True))
+        for smoker, heavy in product(("no", "yes"), (False, True)):
+            if pairs[smoker, heavy] < FEWEST_OF_A_PAIR:
+                pair = f"smoker {smoker!r} and a bmi {'of 30 or more' if heavy else 'below 30'}"
+                raise TableError(f"{path}: {pairs[smoker, heavy]} rows have {pair}; {FEWEST_OF_A_PAIR} are needed.")
+    table = pd.DataFrame(table)
+    table.attrs["units"] = {column: rule.unit for column, rule in TABLES[name].items() if isinstance(rule, Number)}
+    return table
 
 
 def split(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
@@ -85,10 +107,11 @@ def split(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.DataFrame,
     return tuple(train_test_split(features, wanted, test_size=0.2, random_state=42))
 
 
-def label(column: str) -> str:
-    """Return the column's name with its unit, for an axis: `label("Salary")` is "Salary (dollars a year)"."""
-    rule = next((columns[column] for columns in TABLES.values() if column in columns), None)
-    return f"{column} ({rule.unit})" if isinstance(rule, Number) else str(column)
+def label(values: pd.Series) -> str:
+    """Return a column's name for an axis, with the unit that `load` gave it: "Salary (dollars a year)"."""
+    name = shorten(str(values.name), 40, placeholder=" …")
+    unit = values.attrs.get("units", {}).get(values.name)
+    return f"{name} ({unit})" if unit else name
 
 
 def _folder() -> Path:

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
+from utils.plots.axes import finish
 from utils.tables import label
 
 BLUE, ORANGE, GREEN, GREY = "#0173b2", "#de8f05", "#029e73", "#949494"  # of seaborn's palette "colorblind"
@@ -18,17 +19,21 @@ def spread(values: pd.Series, caption: str) -> None:
     axes.axvspan(*values.quantile([0.25, 0.75]), color=GREY, alpha=0.25)
     axes.axvline(values.median(), color=ORANGE)
     sns.swarmplot(x=values, ax=axes, color=BLUE, size=5)
-    axes.set(xlabel=label(values.name), yticks=[])
+    axes.set(xlabel=label(values), yticks=[])
     _show(figure, caption)
 
 
-def histogram(values: pd.Series, groups: pd.Series, caption: str) -> None:
-    """Draw how many rows lie in each range of values, the two kinds of rows in `groups` on top of each other."""
-    import seaborn as sns
-
+def histogram(values: pd.Series, groups: pd.Series | None, caption: str) -> None:
+    """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
-    axes.set(xlabel=label(values.name), ylabel="rows")
+    if groups is None:
+        axes.hist(values, bins=30, color=BLUE)
+    else:
+        import seaborn as sns
+
+        sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set(xlabel=label(values), ylabel="rows")
     _show(figure, caption)
 
 
@@ -50,7 +55,7 @@ def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = F
         axes.plot(ends, intercept + slope * ends, color=colour, dashes=dashes, label=name)
         if gaps and number == 0:
             axes.vlines(x, y, intercept + slope * x, color=GREY, linewidth=1)
-    axes.set(xlabel=label(x.name), ylabel=label(y.name))
+    axes.set(xlabel=label(x), ylabel=label(y))
     if lines:
         axes.legend(title=None if groups is None else groups.name)
     _show(figure, caption)
@@ -61,7 +66,7 @@ def residuals(x: pd.Series, residual: pd.Series, caption: str) -> None:
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     axes.axhline(0, color=GREY, linewidth=1)
     axes.scatter(x, residual, color=BLUE, zorder=3)
-    axes.set(xlabel=label(x.name), ylabel=f"true − predicted\n{label(residual.name)}")
+    axes.set(xlabel=label(x), ylabel=f"true − predicted\n{label(residual)}")
     _show(figure, caption)
 
 
@@ -71,7 +76,19 @@ def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], capt
     axes.scatter(x, y, color=BLUE, label="true", zorder=3)
     for (name, guess), (colour, marker) in zip(guesses.items(), ((ORANGE, "X"), (GREEN, "^")), strict=False):
         axes.scatter(x, guess, color=colour, marker=marker, label=name, alpha=0.85, zorder=2)
-    axes.set(xlabel=label(x.name), ylabel=label(y.name))
+    axes.set(xlabel=label(x), ylabel=label(y))
+    axes.legend()
+    _show(figure, caption)
+
+
+def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str) -> None:
+    """Draw what up to two models say, {name: predictions}, over the true y; on the line they are equal."""
+    figure, axes = plt.subplots(figsize=(6.4, 4))
+    ends = [y.min(), y.max()]
+    axes.plot(ends, ends, color=GREY, linewidth=1, label="predicted = true")
+    for (name, guess), (colour, marker) in zip(guesses.items(), ((BLUE, "o"), (ORANGE, "X")), strict=False):
+        axes.scatter(y, guess, color=colour, marker=marker, label=name, alpha=0.7)
+    axes.set(xlabel=f"true {label(y)}", ylabel=f"predicted {label(y)}")
     axes.legend()
     _show(figure, caption)
 
@@ -84,8 +101,7 @@ def _show(figure: plt.Figure, caption: str) -> None:
     """Show the figure once, its caption above it and as its alternative text."""
     axes = figure.axes[0]
     axes.set_title(caption, fontsize=10, loc="left", wrap=True)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_major_formatter("{x:,g}")
+    finish(figure)
     figure.tight_layout()
     display(figure, metadata={"image/png": {"alt": caption}})
     plt.close(figure)

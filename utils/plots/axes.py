@@ -1,0 +1,88 @@
+"""What stands along an axis: ticks in one form, and names in letters that a font has."""
+
+import re
+from functools import cache
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Ticks(Formatter):
+    """Every tick of an axis with the same decimals, as few as tell them apart: 0.0 0.5 1.0, or 800,000 1,000,000.
+
+    Where numbers are very large or small a power of ten, common to all, stands at the axis' end.
+    """
+
+    power, decimals = 0, 0
+
+    def set_locs(self, locs) -> None:
+        largest = np.abs(locs).max(initial=0)
+        self.power = 0 if largest == 0 or 1e-3 < largest < 1e7 else int(np.floor(np.log10(largest)))
+        scaled = np.unique(locs) / 10.0**self.power
+        step = np.diff(scaled).min(initial=np.inf)
+        close = [d for d in range(16) if np.allclose(scaled, scaled.round(d), rtol=0, atol=step / 100)]
+        self.decimals = close[0] if close and np.isfinite(step) else 0
+
+    def __call__(self, x, pos=None) -> str:
+        value = round(x / 10.0**self.power, self.decimals) + 0.0  # no −0
+        return self.fix_minus(f"{value:,.{self.decimals}f}")
+
+    def get_offset(self) -> str:
+        return f"×10{str(self.power).translate(SUPERSCRIPT)}" if self.power else ""
+
+
+def finish(figure: plt.Figure) -> None:
+    """Give the first axes of a figure their ticks, and every text a font that has its letters.
+
+    Letters that no font of this machine has are left out of the text, and a sentence says so.
+    """
+    axes = figure.axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks = axis.get_major_locator()()
+        if len(ticks):
+            axis.set_major_formatter(Ticks())
+        if axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75:
+            axis.get_major_locator().set_params(nbins=3)  # or long numbers would run into each other
+    lost = []
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # two dollar signs in a name are no formula
+        letters = frozenset(letter for letter in text.get_text() if ord(letter) > 127)
+        if letters:
+            families, missing = _fonts(letters)
+            text.set_fontfamily([*plt.rcParams["font.family"], *families])
+            if missing:
+                lost.append(text.get_text())
+                text.set_text(re.sub(f"[{re.escape(''.join(sorted(missing)))}]+", "…", text.get_text()))
+    if lost:
+        names = ", ".join(repr(text) for text in dict.fromkeys(lost))
+        print(
+            f"No font on this machine has all letters of {names}, so the figure leaves them out; install one, such as "
+            "Noto Sans CJK, and restart the kernel."
+        )
+
+
+@cache
+def _fonts(letters: frozenset[str]) -> tuple[list[str], set[str]]:
+    """The fonts that together have these letters beside the figure's own, and the letters that none has."""
+    missing = set(letters) - _letters_of(font_manager.findfont(font_manager.FontProperties()))
+    families, manager = [], font_manager.fontManager
+    if missing:  # Matplotlib's list is made once; a font may have been installed since
+        for path in set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}:
+            manager.addfont(path)
+    for font in manager.ttflist if missing else ():
+        plain = font.style == "normal" and font.weight in (400, "normal") and "Last Resort" not in font.name
+        if plain and (has := missing & _letters_of(font.fname)):
+            families.append(font.name)
+            missing -= has
+    return families, missing
+
+
+@cache
+def _letters_of(path: str) -> set[str]:
+    return {chr(code) for code in FT2Font(path).get_charmap()}
