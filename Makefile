@@ -62,8 +62,8 @@ endif
 .PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
-	@echo 'make setup       Makes the environment .venv from requirements.lock: once, 2 minutes, 1 GB of disk.'
-	@echo 'make course      Runs every lesson in order, in about 5 minutes; series=salary runs one series.'
+	@echo 'make setup       Makes the environment .venv from requirements.lock: once, a minute or two, 1 GB of disk.'
+	@echo 'make course      Runs every lesson, two at a time, in about 2 minutes; series=salary runs one series.'
 	@echo 'make lab         Opens the lessons in JupyterLab; options="--port 9000" hands it options.'
 	@echo 'make test        Runs every check: code, embedded account, notebooks, in about 15 minutes.'
 	@echo 'make soak        Runs the checks that take very long: every lesson under a policy, and more.'
@@ -184,7 +184,7 @@ $(READY): $(LOCK) requirements.txt
 		rm -f $(VENV)/runs; rmdir $(VENV); \
 		echo 'No program can be run in this folder (noexec): copy the course to another file system.' >&2; exit 1; \
 	fi; \
-	echo "Making $(VENV) with $$("$$python" --version): about 2 minutes and 1 GB of disk, once."; \
+	echo "Making $(VENV) with $$("$$python" --version): a minute or two and 1 GB of disk, once."; \
 	"$$python" -m venv --clear $(VENV)
 	@$(PIP) 'uv>=0.9,<1' 2>/dev/null || true
 	@$(INSTALL) setuptools

@@ -164,11 +164,12 @@ def test_what_is_for_a_host_before_the_accounts_goes_to_the_account(account):
 
 def test_jumpstart(account, s3):
     """Its bucket is not there, and it is said what that means."""
-    from sagemaker import model_uris
+    from sagemaker import Session, model_uris
 
     wanted = {"model_id": "xgboost-classification-model", "model_version": "*", "model_scope": "training"}
     with pytest.raises(ClientError, match=f"SageMaker JumpStart, .*{REFUSED}"):
-        model_uris.retrieve(**wanted, region="us-east-1")
+        # The module has a session of its own, made when it was first imported: perhaps not led to the account yet.
+        model_uris.retrieve(**wanted, region="us-east-1", sagemaker_session=Session())
     for bucket in ("jumpstart-private-cache-prod-eu-west-1", "jumpstart-cache-prod-us-east-1"):
         with pytest.raises(s3.exceptions.NoSuchBucket, match="JumpStart"):
             s3.list_objects(Bucket=bucket)
