@@ -73,7 +73,7 @@ help:
 	@echo 'make studio      Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
 	@echo 'make kernel      Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
 	@echo 'make clean-aws   Deletes what the lessons left running; with COURSE_AWS=aws in your AWS account.'
-	@echo 'make parity-aws  Asks your AWS account (COURSE_AWS=aws) what the embedded one guesses, for about $$1.75; only=tuning.'
+	@echo 'make parity-aws  Asks your AWS account (COURSE_AWS=aws) what the embedded one guesses, for about $$1.90; only=tuning.'
 	@echo 'make lock        Solves the two locks again; upgrade=yes takes the newest versions.'
 	@echo 'make clean       Stops the embedded account; removes .venv and build, not what the account holds.'
 	@echo
