@@ -1,4 +1,4 @@
-"""python -m utils.lessons run [--series NAME] | regenerate"""
+"""python -m utils.lessons run [--series NAME] | regenerate | tables"""
 
 import argparse
 import os
@@ -23,10 +23,13 @@ def main() -> int:
     course = commands.add_parser("run", help="run the lessons, write build/, show the scores")
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
     commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
+    commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
     options = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")
     try:
-        return run_course(options.series) if options.command == "run" else run_notebooks()
+        if options.command == "run":
+            return run_course(options.series)
+        return run_notebooks() if options.command == "regenerate" else write_tables()
     except (CourseError, StateError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -78,6 +81,15 @@ def run_notebooks() -> int:
             return regenerate(lessons(sdk=installed_edition()), MASKS.read_text("utf-8"))
         finally:
             client.stop(state)
+
+
+def write_tables() -> int:
+    """Write the tables of lessons anew."""
+    from utils.lessons.tables import with_tables
+
+    for path, text in with_tables().items():
+        path.write_text(text, "utf-8", newline="\n")
+    return 0
 
 
 if __name__ == "__main__":
