@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import redirect_stdout
 
 from botocore.exceptions import ClientError
 
@@ -35,15 +34,6 @@ def running(client, tags: list[dict]) -> list[str]:
     """What runs, and so costs, of what carries ``tags``: a line for each endpoint, pipeline execution and job."""
     found = [("Endpoint", name) for name in tagged(client, "Endpoint", tags)] + _jobs(client, tags)
     return [f"{NOUNS[kind]} {name}" for kind, name in found]
-
-
-def running_of_user() -> list[str]:
-    """What runs of this user's lessons, in the account that ``COURSE_AWS`` chooses."""
-    from utils.course import start
-
-    with redirect_stdout(None):
-        course = start("clean-up", edition=None)
-    return running(course.session.sagemaker_client, user_tags(course))
 
 
 def show(lines: list[str]) -> None:

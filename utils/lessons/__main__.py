@@ -4,14 +4,16 @@ import argparse
 import os
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from utils.course import CourseError
+from utils.course import CourseError, start
 from utils.lessons.play import ROOT, lessons
 from utils.local_aws.state import StateError
 from utils.preflight.sdk import installed_edition
+from utils.sweep import running, user_tags
 
 MASKS = ROOT / "tests" / "nbval_sanitize.cfg"  # what changes from run to run
 
@@ -42,7 +44,6 @@ def run_course(series: str | None) -> int:
     """Run the lessons in the account that COURSE_AWS chooses, and see that nothing is left running."""
     from utils.lessons.report import run
     from utils.local_aws.client import connect
-    from utils.sweep import running_of_user
 
     try:
         paths = lessons(series, sdk=installed_edition())
@@ -65,6 +66,13 @@ def run_course(series: str | None) -> int:
         raise CourseError(f"The account does not say what still runs: {error}") from None
     print("\n".join(f"still running: {line}" for line in left) or "nothing is running")
     return failed or int(bool(left))
+
+
+def running_of_user() -> list[str]:
+    """What runs of this user's lessons, in the account that ``COURSE_AWS`` chooses."""
+    with redirect_stdout(None):
+        course = start("clean-up", edition=None)
+    return running(course.session.sagemaker_client, user_tags(course))
 
 
 def run_notebooks() -> int:

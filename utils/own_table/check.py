@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from utils.own_table import lines, numbers
+import utils.own_table.lines as lines
+import utils.own_table.numbers as numbers
 from utils.tables import TableError
 
 FLOAT32 = float(np.finfo("float32").max)  # training data and predictions are float32

@@ -1,16 +1,13 @@
 """The three lines of the template: a table, the name of the target, the names of the features."""
 
 import os
-import re
 from collections.abc import Hashable, Iterable
-from difflib import get_close_matches
 
 import pandas as pd
 
-from utils.own_table.reading import read, separator_of
+from utils.own_table.names import few, suggestion
+from utils.own_table.reading import read
 from utils.tables import TableError
-
-SHOWN = 12  # names of columns in a sentence
 
 
 def table_of(table: object) -> pd.DataFrame:
@@ -54,7 +51,7 @@ def features_of(features: object, table: pd.DataFrame, target: int) -> list[int]
     """The positions of the columns that the line ``features`` names, each once. Raises TableError."""
     names = list(table.columns)
     if isinstance(features, pd.DataFrame):
-        raise TableError(f"features is a table itself; write the names of its columns: features = {_few(features)}.")
+        raise TableError(f"features is a table itself; write the names of its columns: features = {few(features)}.")
     if isinstance(features, pd.Series) and features.name in names:
         raise TableError(f"features is a column itself; write its name in a list: features = [{features.name!r}].")
     if isinstance(features, str) or (isinstance(features, Hashable) and features in names):
@@ -62,10 +59,10 @@ def features_of(features: object, table: pd.DataFrame, target: int) -> list[int]
         inside = parts if features not in names and all(part in names for part in parts) else [features]
         raise TableError(f"features is {features!r}, and a list of names is wanted; write features = {inside!r}.")
     if not isinstance(features, Iterable):
-        raise TableError(f"features is {features!r}, and a list of names is wanted, such as {_few(table, target)}.")
+        raise TableError(f"features is {features!r}, and a list of names is wanted, such as {few(table, target)}.")
     asked = list(features)
     if any(isinstance(each, pd.Series | pd.DataFrame) for each in asked):
-        raise TableError(f"features is a list of columns, and their names are wanted, such as {_few(table, target)}.")
+        raise TableError(f"features is a list of columns, and their names are wanted, such as {few(table, target)}.")
     if len(asked) == 1 and isinstance(asked[0], list):
         raise TableError(f"features is a list in a list, and a list of names is wanted; write features = {asked[0]!r}.")
     positions = list(dict.fromkeys(_position("features", each, table) for each in asked))
@@ -77,7 +74,7 @@ def features_of(features: object, table: pd.DataFrame, target: int) -> list[int]
         )
     if not positions:
         raise TableError(
-            f"features is empty; write the columns to guess from, such as features = {_few(table, target)}."
+            f"features is empty; write the columns to guess from, such as features = {few(table, target)}."
         )
     return positions
 
@@ -93,40 +90,6 @@ def texts_of(table: pd.DataFrame, positions: list[int]) -> list[str]:
         if text in texts[:at]:
             raise TableError(f"two columns are named {text!r}; rename one: table.columns = [… a list of names …].")
     return texts
-
-
-def suggestion(name: object, table: pd.DataFrame) -> str:
-    """What to write in place of a name that the table does not have: the nearest one, or how to read the file."""
-    names = list(table.columns)
-    first = str(names[0])
-    fields = {mark: [part.strip(" \"'") for part in first.split(mark)] for mark in (";", "\t", "|", ",", " ")}
-    mark = next((mark for mark, parts in fields.items() if len(parts) > 1 and str(name) in parts), None)
-    mark = mark or (separator_of(first) if len(names) == 1 else None)
-    if mark:
-        values = table.reset_index().astype(str).head(100).stack()
-        split = not isinstance(table.index, pd.RangeIndex)  # by the decimal commas, into more fields than names
-        comma = ', decimal=","' if mark != "," and (split or values.str.contains(r"\d,\d").any()) else ""
-        write = r"\s+" if mark == " " else mark
-        return f"its columns are separated by {mark!r}; write pd.read_csv(…, sep={write!r}{comma})"
-    if "\0" in first:
-        return 'its file is in UTF-16; write pd.read_csv(…, encoding="utf-16")'
-    if isinstance(name, str) and all(isinstance(each, int) for each in names) and name in list(table.iloc[0]):
-        return "its first row holds the names; leave header=None out, or write header=0"
-    if name in list(table.index.names) and name is not None:
-        return "it is the table's index; write table = table.reset_index()"
-    if all(isinstance(each, str) and re.fullmatch(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*", each) for each in names):
-        last = len(names) - 1
-        return (
-            f"its names are numbers ({_few(table)}), so the file has no header: write pd.read_csv(…, header=None), "
-            f"and then the columns are 0 to {last}, as in target = 0 and features = range(1, {last + 1})"
-        )
-    plain = {_plain(each): each for each in reversed(names)}
-    near = get_close_matches(_plain(name), plain, 1, 0.6)
-    if near:
-        found = plain[near[0]]
-        kind = "" if type(found) is type(name) else f" ({type(found).__name__}, not {type(name).__name__})"
-        return f"the nearest is {found!r}{kind}, of {_few(table)}"
-    return f"it has {_few(table)}"
 
 
 def _position(line: str, name: object, table: pd.DataFrame) -> int:
@@ -151,13 +114,3 @@ def _same(name: object, asked: object) -> bool:
         return name is asked or (isinstance(name, bool) == isinstance(asked, bool) and bool(name == asked))
     except (TypeError, ValueError):
         return False
-
-
-def _plain(name: object) -> str:
-    text = " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
-    return re.sub(r"[\s_.\ufeff-]+", " ", text).strip().casefold()
-
-
-def _few(table: pd.DataFrame, without: int | None = None) -> str:
-    names = [name for at, name in enumerate(table.columns) if at != without]
-    return repr(names) if len(names) <= SHOWN else f"{repr(names[:SHOWN])[:-1]}, …]"

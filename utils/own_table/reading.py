@@ -15,6 +15,7 @@ from urllib.error import URLError
 import pandas as pd
 from IPython import get_ipython
 
+from utils.own_table.names import separator_of, suggestion
 from utils.tables import TableError
 
 UNREADABLE = (ImportError, OSError, ValueError, LookupError, TypeError, EOFError, AttributeError)
@@ -142,13 +143,6 @@ def encoding_of(data: bytes) -> str | None:
     return "cp1252" if found[:1] == ["cp1250"] and "cp1252" in found else next(iter(found), None)
 
 
-def separator_of(line: str) -> str | None:
-    """What stands most often between the fields of a line, if it is not the comma that pandas expects."""
-    counts = {mark: line.count(mark) for mark in (";", "\t", "|")}
-    best = max(counts, key=counts.get)
-    return best if counts[best] else None
-
-
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, dict]]:
     while trace:
         yield trace.tb_frame.f_globals.get("__name__", ""), trace.tb_frame.f_locals
@@ -235,8 +229,6 @@ def _not_there(error: KeyError | AttributeError, frames: list[tuple[str, dict]])
     listed = re.search(r"\['(.+?)'.*\] (?:not|are) ", name) if isinstance(name, str) else None
     if table is None or not isinstance(name, str | int) or hasattr(pd.DataFrame, str(name)):
         return None
-    from utils.own_table.lines import suggestion
-
     name = listed[1] if listed else name
     return f"The table has no column {name!r}; {suggestion(name, table)}."
 
