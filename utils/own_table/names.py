@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 import pandas as pd
 
+from utils.own_table.sentences import say
+
 SHOWN = 12  # names of columns in a sentence
 
 
@@ -19,42 +21,39 @@ def suggestion(name: object, table: pd.DataFrame) -> str:
         values = table.reset_index().astype(str).head(100).stack()
         split = not isinstance(table.index, pd.RangeIndex)  # by the decimal commas, into more fields than names
         comma = ', decimal=","' if mark != "," and (split or values.str.contains(r"\d,\d").any()) else ""
-        write = r"\s+" if mark == " " else mark
-        return f"its columns are separated by {mark!r}; write pd.read_csv(…, sep={write!r}{comma})"
+        return say("read_separated", mark=mark, write=r"\s+" if mark == " " else mark, comma=comma)
     if "\0" in first:
-        return 'its file is in UTF-16; write pd.read_csv(…, encoding="utf-16")'
+        return say("read_utf16")
     if isinstance(name, str) and all(isinstance(each, int) for each in names) and name in list(table.iloc[0]):
-        return "its first row holds the names; leave header=None out, or write header=0"
+        return say("read_header")
     if name in list(table.index.names) and name is not None:
-        return "it is the table's index; write table = table.reset_index()"
+        return say("read_index")
     if all(isinstance(each, str) and re.fullmatch(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*", each) for each in names):
-        last = len(names) - 1
-        return (
-            f"its names are numbers ({few(table)}), so the file has no header: write pd.read_csv(…, header=None), "
-            f"and then the columns are 0 to {last}, as in target = 0 and features = range(1, {last + 1})"
-        )
+        return say("read_no_header", few=few(table), last=len(names) - 1, columns=len(names))
     plain = {_plain(each): each for each in reversed(names)}
-    near = get_close_matches(_plain(name), plain, 1, 0.6)
-    if near:
+    if near := get_close_matches(_plain(name), plain, 1, 0.6):
         found = plain[near[0]]
         kind = "" if type(found) is type(name) else f" ({type(found).__name__}, not {type(name).__name__})"
-        return f"the nearest is {found!r}{kind}, of {few(table)}"
-    return f"it has {few(table)}"
+        return say("nearest", found=found, kind=kind, few=few(table))
+    return say("names", few=few(table))
 
 
 def separator_of(line: str) -> str | None:
     """What stands most often between the fields of a line, if it is not the comma that pandas expects."""
-    counts = {mark: line.count(mark) for mark in (";", "\t", "|")}
-    best = max(counts, key=counts.get)
-    return best if counts[best] else None
-
-
-def _plain(name: object) -> str:
-    text = " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
-    return re.sub(r"[\s_.\ufeff-]+", " ", text).strip().casefold()
+    best = max((";", "\t", "|"), key=line.count)
+    return best if best in line else None
 
 
 def few(table: pd.DataFrame, without: int | None = None) -> str:
     """The first names of a table, as a list to write; not that of the column at ``without``."""
     names = [name for at, name in enumerate(table.columns) if at != without]
     return repr(names) if len(names) <= SHOWN else f"{repr(names[:SHOWN])[:-1]}, …]"
+
+
+def text_of(name: object) -> str:
+    """A column's name, or its several names with two header rows, as one text."""
+    return " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _plain(name: object) -> str:
+    return re.sub(r"[\s_.\ufeff-]+", " ", text_of(name)).strip().casefold()
