@@ -192,6 +192,6 @@ def _time(values: pd.Series) -> str | None:
         return "durations"
     if isinstance(kind, pd.IntervalDtype):
         return "intervals"
-    texts = numbers.texts_in(values.dropna().head(100)).dropna() if numbers.is_text(values) else ()
-    patterns = {"dates": FORMATS["date"], "durations": FORMATS["duration"]}
-    return next((time for time, how in patterns.items() if len(texts) and texts.str.fullmatch(how).all()), None)
+    if not numbers.is_text(values) or (texts := numbers.texts_in(values.dropna().head(100)).dropna()).empty:
+        return None
+    return next((time for time, how in FORMATS["times"].items() if texts.str.fullmatch(how).all()), None)
