@@ -1,6 +1,7 @@
 """python -m utils.lessons run [--series NAME] | regenerate | tables"""
 
 import argparse
+import io
 import os
 import sys
 import tempfile
@@ -27,7 +28,8 @@ def main() -> int:
     commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
     commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
     options = parser.parse_args()
-    sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         if options.command == "run":
             return run_course(options.series)

@@ -134,8 +134,7 @@ def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None], stop:
     except (Exception, asyncio.CancelledError) as error:
         if stop.asked:
             raise Stopped from None
-        in_cell = isinstance(error, CellExecutionError)
-        text = error.traceback if in_cell else f"{type(error).__name__}: {error}"
+        text = error.traceback if isinstance(error, CellExecutionError) else f"{type(error).__name__}: {error}"
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
         last = [line for line in text.splitlines() if line.strip(" -")][-8:]
         source = notebook.cells[number - 1].source.splitlines() if number else []

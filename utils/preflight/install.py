@@ -23,7 +23,7 @@ def main(command: list[str]) -> int:
     """Run the command, its output passed on; its exit code."""
     said = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-        for line in process.stderr:
+        for line in process.stderr or ():
             said.append(line)
             print(line, end="", file=sys.stderr, flush=True)
     if process.returncode and (sentence := why("".join(said))):
