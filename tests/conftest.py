@@ -10,11 +10,10 @@ from pathlib import Path
 
 import accounts
 import boto3
-import nbformat
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from utils.lessons.play import edition, missing
+from utils.lessons.play import course
 from utils.local_aws import client
 from utils.preflight.sdk import installed_edition
 
@@ -35,18 +34,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     That is the other version of the SDK, or PyTorch, where it is very large.
     """
-    others = [item for item in items if is_lesson(item) and edition(item.path) != installed_edition()]
+    lessons = course()
+    of_lessons = [(item, lessons[item.path]) for item in items if item.path in lessons]
+    others = [item for item, lesson in of_lessons if installed_edition() not in lesson.editions]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
-    lacks = {path: missing(nbformat.read(path, as_version=4)) for path in {it.path for it in items if is_lesson(it)}}
-    for item in items:
-        if lacks.get(item.path):
-            item.add_marker(pytest.mark.skip(reason=f"its outputs need {', '.join(lacks[item.path])}, not installed"))
-
-
-def is_lesson(item: pytest.Item) -> bool:
-    return item.path.suffix == ".ipynb"
+    for item, lesson in of_lessons:
+        if lacks := lesson.missing():
+            item.add_marker(pytest.mark.skip(reason=f"its outputs need {', '.join(lacks)}, not installed"))
 
 
 # ---- nothing that costs money is left in an account: whoever makes it ends it

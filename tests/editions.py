@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from places import Place
 
-from utils.lessons.play import ROOT, SECOND_EDITION
+from utils.lessons.play import lessons
 
 CONTRACT = Path(__file__).with_suffix(".json")
 OPERATIONS = ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
@@ -40,19 +40,18 @@ _client.BaseClient._make_api_call = _recorded
 
 def told(series: str, edition: str, place: Place) -> dict:
     """What a series' lessons send in an edition, by operation, and the ``predictions`` of the test set, in dollars."""
-    train, until, serve = LESSONS[series]
-    suffix = SECOND_EDITION if edition == "3" else ""
-    requests, _ = _played(f"{series}/{train}{suffix}", place, until[edition])
+    begins, until, goes_on = LESSONS[series]
+    train, serve = [path for path in lessons(series, sdk=edition) if path.stem.startswith((begins, goes_on))]
+    requests, _ = _played(train, place, until[edition])
     found = {"CreateTrainingJob": requests[-1][1]}
-    requests, predictions = _played(f"{series}/{serve}{suffix}", place)
+    requests, predictions = _played(serve, place)
     for operation, members in requests:
         found.setdefault(operation, members)
     return found | {"predictions": predictions}
 
 
-def _played(lesson: str, place: Place, until: str = "") -> tuple[list, list[float]]:
+def _played(path: Path, place: Place, until: str = "") -> tuple[list, list[float]]:
     """The requests of a lesson, as [operation, members], and its ``y_pred``, if any; up to a cell or to the end."""
-    path = ROOT / "notebooks" / f"{lesson}.ipynb"
     program = RECORDER
     for cell in nbformat.read(path, as_version=4).cells:
         program += f"{cell.source}\n" if cell.cell_type == "code" else ""

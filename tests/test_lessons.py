@@ -33,10 +33,22 @@ def notebook(*sources: str) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def put(root: Path, name: str, *sources: str) -> Path:
+def write(root: Path, name: str, *sources: str) -> Path:
     path = root / "notebooks" / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook(*sources), path)
+    return path
+
+
+def put(root: Path, name: str, *sources: str, editions: tuple[str, ...] = ("2",), needs: tuple[str, ...] = ()) -> Path:
+    """Write a notebook, and list it as the last lesson of the course of ``root`` if it is not in the list."""
+    path = write(root, name, *sources)
+    with (root / "notebooks" / "course.toml").open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        if f'file = "{name}.ipynb"' not in file.read():
+            file.write(f'[[lesson]]\nfile = "{name}.ipynb"\ntitle = "T"\nminutes = 5\neditions = {[*editions]}\n')
+            file.write(f'series = "{path.parent.name}"\n' if "/" in name else "")
+            file.write(f"needs = {[*needs]}\n")
     return path
 
 
@@ -47,11 +59,10 @@ def quiet(text: str) -> None:
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     root = tmp_path / "한 글"
-    put(root, ".ipynb_checkpoints/00_start_here-checkpoint", "1 / 0")
-    put(root, "99_clean_up", "1")
-    put(root, "a_copy_of_the_template", "1 / 0")  # of somebody's own: no part of the course
-    names = ("your_own_regression", "00_start_here", "insurance/01_explore", "salary/02_split", "salary/01_explore")
-    for name in names:
+    write(root, ".ipynb_checkpoints/00_start_here-checkpoint", "1 / 0")
+    write(root, "a_copy_of_the_template", "1 / 0")  # of somebody's own: no part of the course
+    names = ("00_start_here", "salary/01_explore", "salary/02_split", "insurance/01_explore", "your_own_regression")
+    for name in (*names, "99_clean_up"):
         put(root, name, SCORE.format("scikit-learn", 5000) if name.startswith("salary") else "1")
     return root
 
@@ -62,6 +73,10 @@ def test_order(course: Path) -> None:
     assert names == ["00_start_here", "01_explore", "02_split", "01_explore", template, "99_clean_up"]
     chosen = [path.stem for path in lessons("insurance", course)]
     assert chosen == ["00_start_here", "01_explore", template, "99_clean_up"]
+    put(course, "salary/01_explore_sdk_v3", "1", editions=("3",))
+    put(course, "salary/01_either", "1", editions=("2", "3"))
+    assert [path.stem for path in lessons(root=course, sdk="3")] == ["01_explore_sdk_v3", "01_either"]
+    assert [path.stem for path in lessons(root=course, sdk="2")] == [*names, "01_either"]
 
 
 def test_unknown_series_names_the_known_ones() -> None:
@@ -296,10 +311,7 @@ def test_ctrl_c_lets_the_cell_end_what_it_began(tmp_path: Path, before: str) -> 
 def test_regenerate_leaves_a_lesson_whose_outputs_need_what_is_not_here(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    path = put(tmp_path, "01_needs", "print('new')")
-    lesson = nbformat.read(path, as_version=4)
-    lesson.metadata["course"] = {"needs": ["json", "no_such_module"]}
-    nbformat.write(lesson, path)
+    path = put(tmp_path, "01_needs", "print('new')", needs=("json", "no_such_module"))
     before = path.read_bytes()
     assert regenerate([path], MASKS, tmp_path) == 0
     assert path.read_bytes() == before

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from notebook_rules import KERNELSPEC, problems
+from notebook_rules import KERNELSPEC, PHASES, problems
 
-from utils.lessons.play import SECOND_EDITION, TEMPLATE, edition, lessons
+from utils.lessons.play import Lesson, course, lessons
+from utils.lessons.tables import COMMAND, table, with_tables
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-PATHS = lessons()
+LESSONS = course()
+PATHS = list(LESSONS)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(NOTEBOOKS)))
@@ -24,17 +27,36 @@ def test_notebook(path: Path) -> None:
     assert problems(notebook, path.stat().st_size, lesson=path.parent != NOTEBOOKS) == []
 
 
-def test_files_are_numbered_without_gaps() -> None:
-    assert [path.name for path in NOTEBOOKS.glob("*.ipynb") if not path.name[0].isdigit()] == [TEMPLATE]
-    assert set(PATHS) == {path for place in ("", "[!.]*/") for path in NOTEBOOKS.glob(f"{place}*.ipynb")}
-    for folder in {path.parent for path in PATHS} - {NOTEBOOKS}:
-        numbers = sorted(path.name[:3] for path in folder.glob("*.ipynb") if edition(path) == "2")
-        assert numbers == [f"{number:02}_" for number in range(1, len(numbers) + 1)], folder
+def test_every_notebook_is_listed() -> None:
+    found = {path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts}
+    assert set(PATHS) == found
 
 
-def test_a_second_edition_lies_beside_the_first() -> None:
-    for path in [path for path in PATHS if edition(path) == "3"]:
-        assert path.with_stem(path.stem.removesuffix(SECOND_EDITION)) in PATHS
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: str(lesson.path.relative_to(NOTEBOOKS)))
+def test_the_list_of_lessons_says_what_the_notebook_says(lesson: Lesson) -> None:
+    notebook = nbformat.read(lesson.path, as_version=4)
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert lesson.title == re.search(r"(?m)^# (.+)$", text)[1]
+    assert lesson.minutes == int(re.search(r"(?m)^(\d+) minutes · ", text)[1])
+    numbers = [int(number) for number in re.findall(r"(?m)^## Step (\d) · ", text)]
+    assert lesson.steps == ([numbers[0], numbers[-1]] if numbers else [])
+    assert lesson.series == (lesson.path.parent.name if lesson.path.parent != NOTEBOOKS else None)
+    assert lesson.needs == notebook.metadata.get("course", {}).get("needs", [])
+    if numbers:  # the line of phases has its own in bold; the last of them is the last step
+        line = re.search(r"(?m)^.*Explore.* → .*Delete.*$", text)[0]
+        assert re.findall(r"\w+(?=\*\*)", line)[-1] == PHASES[lesson.steps[1] - 1]
+
+
+def test_lessons_of_a_series_are_numbered_in_their_order() -> None:
+    for series in {lesson.series for lesson in LESSONS.values() if lesson.series}:
+        firsts = [path.name for path, lesson in LESSONS.items() if lesson.series == series and "2" in lesson.editions]
+        assert [name[:3] for name in firsts] == [f"{number:02}_" for number in range(1, len(firsts) + 1)], series
+
+
+def test_a_second_edition_follows_the_first() -> None:
+    for first, second in itertools.pairwise(LESSONS.values()):
+        if "2" not in second.editions:
+            assert second.editions == ["3"] and second.path.stem.startswith(first.path.stem)
 
 
 def test_links_between_notebooks_lead_somewhere() -> None:
@@ -45,21 +67,32 @@ def test_links_between_notebooks_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), f"{path.name}, {cell.id}: {target}"
 
 
-@pytest.mark.parametrize("table", [NOTEBOOKS / "00_start_here.ipynb", NOTEBOOKS.parent / "README.md"])
-def test_the_table_of_lessons_tells_titles_and_minutes(table: Path) -> None:
-    text = table.read_text("utf-8")
-    if table.suffix == ".ipynb":
-        text = "\n\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells)
-    rows = re.findall(r"(?m)^\| \[(.+)\]\((\S+\.ipynb)\) \| [1-8–]* ?\| (\d+) \|$", text)
-    told = {(table.parent / target).resolve(): (title, minutes) for title, target, minutes in rows}
-    expected = {}
-    for path in lessons(sdk="2"):
-        prose = "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells[:3])
-        title, minutes = re.search(r"(?m)^# (.+)$", prose)[1], re.search(r"(?m)^(\d+) minutes · ", prose)[1]
-        if path != table:
-            expected[path] = (title, minutes)
-    found = {path: row for path, row in told.items() if path != table and path.exists()}
-    assert list(found.items()) == list(expected.items())
+def test_the_tables_of_lessons_are_up_to_date() -> None:
+    for path, text in with_tables().items():
+        assert path.read_text("utf-8") == text, f"{path.name} is out of date: run '{COMMAND}' and commit what it writes"
+
+
+def test_the_tables_tell_titles_steps_and_minutes() -> None:
+    rows = table(NOTEBOOKS.parent / "README.md").splitlines()
+    assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 15 |"
+    assert (
+        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 30 |"
+    )
+    assert len(rows) == 2 + len(lessons(sdk="2"))
+    assert table(NOTEBOOKS / "00_start_here.ipynb").splitlines()[2] == (
+        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 20 |"
+    )
+
+
+def test_a_change_in_the_list_is_written_into_both_tables(tmp_path: Path) -> None:
+    for name in ("README.md", "notebooks/00_start_here.ipynb", "notebooks/course.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        text = (NOTEBOOKS.parent / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace('"Explore the salaries"', '"Look at the salaries"'))
+    texts = with_tables(tmp_path)
+    assert [path.name for path in texts] == ["README.md", "00_start_here.ipynb"]
+    for text in texts.values():
+        assert text.count("| [Look at the salaries](") == 1 and "| [Explore the salaries](" not in text
 
 
 # ---- the rules themselves, on a good notebook and on what is made wrong of it ----

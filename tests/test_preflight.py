@@ -220,8 +220,8 @@ def test_quotas_through_boto3(new_account):
 def test_docs_name_every_failure_that_has_advice():
     table = (Path(__file__).parents[1] / "docs" / "aws.md").read_text().partition("## What goes wrong")[2]
     rows = [row for row in table.splitlines() if row.startswith("| `")]
-    for pattern, _ in SENTENCES:
-        assert any(re.search(pattern, row, re.IGNORECASE) for row in rows), pattern
+    for each in SENTENCES:
+        assert any(re.search(each["pattern"], row, re.IGNORECASE) for row in rows), each["pattern"]
 
 
 def test_a_new_account_refuses_machines_in_awss_words(tmp_path):

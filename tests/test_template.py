@@ -17,9 +17,9 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from utils.lessons.play import ROOT, TEMPLATE, Failure, play
+from utils.lessons.play import ROOT, Failure, play
 
-PATH = ROOT / "notebooks" / TEMPLATE
+PATH = ROOT / "notebooks" / "your_own_regression.ipynb"
 BIKES = ["season", "yr", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "hum", "windspeed"]
 
 

@@ -11,6 +11,7 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from IPython import get_ipython
 
@@ -39,7 +40,7 @@ class Course:
 
     series: str
     # Not shown when a cell ends with the course: an output that is committed must name no account.
-    session: object = field(repr=False)
+    session: Any = field(repr=False)
     role: str = field(repr=False)
     tags: list[dict] = field(repr=False)
 

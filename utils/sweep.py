@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
-from contextlib import redirect_stdout
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from utils.preflight.costs import cost_so_far
@@ -25,7 +24,7 @@ def tagged(client, kind: str, tags: list[dict], **filters: str) -> list[str]:
     """The names of the resources of a kind (``Endpoint`` …) that carry all of ``tags``."""
     return [
         each[f"{kind}Name"]
-        for page in client.get_paginator(f"list_{_snake(kind)}s").paginate(**filters)
+        for page in client.get_paginator(f"list_{xform_name(kind)}s").paginate(**filters)
         for each in next(found for found in page.values() if isinstance(found, list))
         if each.get("EndpointStatus") != "Deleting" and _has(client, each[f"{kind}Arn"], tags)
     ]
@@ -35,15 +34,6 @@ def running(client, tags: list[dict]) -> list[str]:
     """What runs, and so costs, of what carries ``tags``: a line for each endpoint, pipeline execution and job."""
     found = [("Endpoint", name) for name in tagged(client, "Endpoint", tags)] + _jobs(client, tags)
     return [f"{NOUNS[kind]} {name}" for kind, name in found]
-
-
-def running_of_user() -> list[str]:
-    """What runs of this user's lessons, in the account that ``COURSE_AWS`` chooses."""
-    from utils.course import start
-
-    with redirect_stdout(None):
-        course = start("clean-up", edition=None)
-    return running(course.session.sagemaker_client, user_tags(course))
 
 
 def show(lines: list[str]) -> None:
@@ -60,7 +50,7 @@ def clean_up(course) -> None:
     for kind, name in _jobs(client, tags):
         try:
             member = "Arn" if kind == EXECUTION else "Name"
-            getattr(client, f"stop_{_snake(kind)}")(**{f"{kind}{member}": name})
+            getattr(client, f"stop_{xform_name(kind)}")(**{f"{kind}{member}": name})
             print(f"stopped the {NOUNS[kind]} {name}")
         except ClientError as error:
             if "is in status" not in str(error):  # it has ended, or is stopping already
@@ -90,7 +80,7 @@ def _delete(client, kind: str, name: str) -> None:
             client.delete_model_package(ModelPackageName=each["ModelPackageArn"])
     while True:
         try:
-            getattr(client, f"delete_{_snake(kind)}")(**{f"{kind}Name": name})
+            getattr(client, f"delete_{xform_name(kind)}")(**{f"{kind}Name": name})
             return
         except ClientError as error:
             if "Could not find" in str(error):
@@ -107,10 +97,6 @@ def _jobs(client, tags: list[dict]) -> list[tuple[str, str]]:
     ran = [each for page in pages for each in page["PipelineExecutionSummaries"] if each[f"{EXECUTION}Status"] in busy]
     jobs = [(kind, name) for kind in JOBS for s in busy[1:] for name in tagged(client, kind, tags, StatusEquals=s)]
     return [(EXECUTION, each[f"{EXECUTION}Arn"]) for each in ran] + jobs
-
-
-def _snake(kind: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
 def _has(client, arn: str, tags: list[dict]) -> bool:

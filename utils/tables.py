@@ -2,6 +2,7 @@
 
 import csv
 import os
+import tomllib
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -11,39 +12,22 @@ from typing import NamedTuple
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-FEWEST_ROWS = {"salary": 10, "insurance": 200}  # with fewer a split leaves too few to train or to score
 FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none to train or to score
 
 
-class Number(NamedTuple):
-    """A column of numbers: its unit, the range that is believed (both ends count), whole numbers or not."""
+class Column(NamedTuple):
+    """What a column may hold: words; or numbers of a unit, the range that is believed, whole ones or not."""
 
-    unit: str
-    low: float
-    high: float
+    unit: str = ""
+    low: float = 0
+    high: float = 0
     whole: bool = False
+    words: tuple[str, ...] = ()
 
 
-class Choice(NamedTuple):
-    """A column of words: the words it may hold."""
-
-    words: tuple[str, ...]
-
-
-TABLES: dict[str, dict[str, Number | Choice]] = {
-    "salary": {
-        "YearsExperience": Number("years", 0, 80),
-        "Salary": Number("dollars a year", 1, 10_000_000),
-    },
-    "insurance": {
-        "age": Number("years", 0, 120, whole=True),
-        "sex": Choice(("female", "male")),
-        "bmi": Number("kg/m²", 5, 150),
-        "children": Number("children", 0, 30, whole=True),
-        "smoker": Choice(("no", "yes")),
-        "region": Choice(("northeast", "northwest", "southeast", "southwest")),
-        "charges": Number("dollars a year", 0.01, 100_000_000),
-    },
+RULES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+TABLES: dict[str, dict[str, Column]] = {
+    name: {column: Column(**rule) for column, rule in rules["columns"].items()} for name, rules in RULES.items()
 }
 
 
@@ -63,37 +47,34 @@ def load(name: str) -> pd.DataFrame:
     """
     if name not in TABLES:
         raise TableError(f"There is no table {name!r} in this course; there are {', '.join(TABLES)}.")
-    path = _folder() / f"{name}.csv"
+    path, fewest = _folder() / f"{name}.csv", RULES[name]["fewest_rows"]
     header, rows = _read(path)
-    table = {}
+    table: dict[str, list] = {}
     for column, rule in TABLES[name].items():
         if header.count(column) != 1:
             found = "is missing" if column not in header else "appears more than once"
             raise TableError(f"{path}: the column {column} {found}; the first line has {', '.join(header)}.")
-        at = header.index(column)
-        where = f"{path}, column {column}, line"
-        table[column] = [_value(row[at].strip(), rule, f"{where} {line}") for line, row in rows]
-    if len(rows) < FEWEST_ROWS[name]:
-        raise TableError(f"{path} has {len(rows)} rows under its first line; {FEWEST_ROWS[name]} are needed.")
-    for column, values in table.items():
-        rule, found = TABLES[name][column], Counter(values)
-        if len(found) == 1 and isinstance(rule, Number):
-            raise TableError(
-                f"{path}, column {column}: every row has {values[0]}, and the lessons compare different ones."
-            )
-        for word in rule.words if isinstance(rule, Choice) else ():
-            if found[word] < FEWEST_OF_A_WORD:
+        at, where = header.index(column), f"{path}, column {column}"
+        table[column] = [_value(row[at].strip(), rule, f"{where}, line {line}") for line, row in rows]
+    if len(rows) < fewest:
+        raise TableError(f"{path} has {len(rows)} rows under its first line; {fewest} are needed.")
+    for column, rule in TABLES[name].items():
+        counts, where = Counter(table[column]), f"{path}, column {column}"
+        if len(counts) == 1 and not rule.words:
+            raise TableError(f"{where}: every row has {table[column][0]}, and the lessons compare different ones.")
+        for word in rule.words:
+            if counts[word] < FEWEST_OF_A_WORD:
                 needed = f"{FEWEST_OF_A_WORD} are needed of each of {', '.join(rule.words)}"
-                raise TableError(f"{path}, column {column}: {found[word]} rows have {word!r}; {needed}.")
+                raise TableError(f"{where}: {counts[word]} rows have {word!r}; {needed}.")
     if name == "insurance":  # its lessons are about this pair
         pairs = Counter(zip(table["smoker"], (bmi >= 30 for bmi in table["bmi"]), strict=True))
         for smoker, heavy in product(("no", "yes"), (False, True)):
             if pairs[smoker, heavy] < FEWEST_OF_A_PAIR:
                 pair = f"smoker {smoker!r} and a bmi {'of 30 or more' if heavy else 'below 30'}"
                 raise TableError(f"{path}: {pairs[smoker, heavy]} rows have {pair}; {FEWEST_OF_A_PAIR} are needed.")
-    table = pd.DataFrame(table)
-    table.attrs["units"] = {column: rule.unit for column, rule in TABLES[name].items() if isinstance(rule, Number)}
-    return table
+    loaded = pd.DataFrame(table)
+    loaded.attrs["units"] = {column: rule.unit for column, rule in TABLES[name].items() if rule.unit}
+    return loaded
 
 
 def split(table: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
@@ -149,10 +130,10 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, rows[1:]
 
 
-def _value(text: str, rule: Number | Choice, where: str) -> float | int | str:
+def _value(text: str, rule: Column, where: str) -> float | int | str:
     """The checked value of one field."""
     found = repr(text) if text else "nothing"
-    if isinstance(rule, Choice):
+    if rule.words:
         if text not in rule.words:
             raise TableError(f"{where}: {found} where one of {', '.join(rule.words)} was expected.")
         return text

@@ -20,15 +20,11 @@ WORKERS = 2
 
 def lessons() -> list[Path]:
     """The notebooks that run here: those of the installed edition of the SDK, and whose libraries are there."""
-    from utils.lessons.play import edition, missing
+    from utils.lessons.play import course
     from utils.preflight.sdk import installed_edition
 
-    found = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
-    return [
-        path
-        for path in found
-        if edition(path) == installed_edition() and not missing(nbformat.read(path, as_version=4))
-    ]
+    found = course().values()
+    return [each.path for each in found if installed_edition() in each.editions and not each.missing()]
 
 
 def imports_alone(paths: list[Path], folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from kernels import ME, NOTHING_OF_MINE, OTHERS, playing
 from nbclient.exceptions import DeadKernelError
 from places import until
 
-from utils.lessons.play import ROOT, lessons, missing
+from utils.lessons.play import ROOT, course, lessons
 from utils.preflight.sdk import installed_edition
 from utils.sweep import COURSE
 
@@ -45,7 +45,7 @@ def crashes() -> Iterator:
             continue
         for number in range(len(sources)):
             quick = name == QUICKLY and number >= first_deploy(path)
-            lacks = missing(nbformat.read(path, as_version=4))
+            lacks = course()[path].missing()
             marks = [] if quick else [pytest.mark.soak]
             marks += [pytest.mark.skip(reason=f"needs {', '.join(lacks)}, not installed")] if lacks else []
             yield pytest.param(path, number, id=f"{name}-{number + 1}", marks=marks)

@@ -1,1 +1,1 @@
-"""Run the lessons without opening them: `python -m utils.lessons run | regenerate`."""
+"""Run the lessons without opening them: `python -m utils.lessons run | regenerate | tables`."""

@@ -1,17 +1,20 @@
-"""python -m utils.lessons run [--series NAME] | regenerate"""
+"""python -m utils.lessons run [--series NAME] | regenerate | tables"""
 
 import argparse
+import io
 import os
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from utils.course import CourseError
+from utils.course import CourseError, start
 from utils.lessons.play import ROOT, lessons
 from utils.local_aws.state import StateError
 from utils.preflight.sdk import installed_edition
+from utils.sweep import running, user_tags
 
 MASKS = ROOT / "tests" / "nbval_sanitize.cfg"  # what changes from run to run
 
@@ -23,10 +26,14 @@ def main() -> int:
     course = commands.add_parser("run", help="run the lessons, write build/, show the scores")
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
     commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
+    commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
     options = parser.parse_args()
-    sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        return run_course(options.series) if options.command == "run" else run_notebooks()
+        if options.command == "run":
+            return run_course(options.series)
+        return run_notebooks() if options.command == "regenerate" else write_tables()
     except (CourseError, StateError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,7 +46,6 @@ def run_course(series: str | None) -> int:
     """Run the lessons in the account that COURSE_AWS chooses, and see that nothing is left running."""
     from utils.lessons.report import run
     from utils.local_aws.client import connect
-    from utils.sweep import running_of_user
 
     try:
         paths = lessons(series, sdk=installed_edition())
@@ -64,6 +70,13 @@ def run_course(series: str | None) -> int:
     return failed or int(bool(left))
 
 
+def running_of_user() -> list[str]:
+    """What runs of this user's lessons, in the account that ``COURSE_AWS`` chooses."""
+    with redirect_stdout(None):
+        course = start("clean-up", edition=None)
+    return running(course.session.sagemaker_client, user_tags(course))
+
+
 def run_notebooks() -> int:
     """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here."""
     from utils.lessons.regenerate import regenerate
@@ -78,6 +91,15 @@ def run_notebooks() -> int:
             return regenerate(lessons(sdk=installed_edition()), MASKS.read_text("utf-8"))
         finally:
             client.stop(state)
+
+
+def write_tables() -> int:
+    """Write the tables of lessons anew."""
+    from utils.lessons.tables import with_tables
+
+    for path, text in with_tables().items():
+        path.write_text(text, "utf-8", newline="\n")
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ import importlib.util
 import re
 import subprocess
 import threading
+import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -15,8 +17,6 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = "your_own_regression.ipynb"
-SECOND_EDITION = "_sdk_v3"  # ends the names of lessons that are written for version 3 of the SageMaker SDK
 LONGEST_CELL = 1800  # seconds: twice the longest training job that a lesson allows
 
 
@@ -28,35 +28,43 @@ class Stopped(Exception):
     """A lesson that was ended by ``Stop.ask``."""
 
 
-def edition(path: Path) -> str:
-    """The version of the SageMaker SDK that a notebook is written for."""
-    return "3" if path.stem.endswith(SECOND_EDITION) else "2"
+@dataclass(frozen=True)
+class Lesson:
+    """A notebook of the course, as ``notebooks/course.toml`` lists it."""
+
+    path: Path
+    title: str
+    minutes: int  # that a reader takes
+    editions: list[str]  # the versions of the SageMaker SDK that it runs with
+    series: str | None = None  # without one it is part of every series
+    steps: list[int] = field(default_factory=list)  # the first and the last of the eight that it walks
+    needs: list[str] = field(default_factory=list)  # modules that its stored outputs were made with
+
+    def missing(self) -> list[str]:
+        """The modules that it needs and that are not here: without them it runs to its end, with other outputs."""
+        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+
+
+def course(root: Path = ROOT) -> dict[Path, Lesson]:
+    """All lessons in the course's order, by the paths of their notebooks."""
+    folder = root / "notebooks"
+    entries = tomllib.loads((folder / "course.toml").read_text("utf-8"))["lesson"]
+    found = [Lesson(folder / entry.pop("file"), **entry) for entry in entries]
+    return {lesson.path: lesson for lesson in found}
 
 
 def lessons(series: str | None = None, root: Path = ROOT, sdk: str | None = None) -> list[Path]:
-    """The notebooks in the course's order: 00, every series (or the one named), the template, 99.
+    """The notebooks in the course's order: those of every series, or of the one named, and those of none.
 
-    ``sdk`` leaves those that are written for this version of the SageMaker SDK.
+    ``sdk`` leaves those that run with this version of the SageMaker SDK.
     Raises ValueError, naming the known series, if there is no such series.
     """
-    notebooks = root / "notebooks"
-    names = {path.parent.name for path in notebooks.glob("[!.]*/[0-9]*.ipynb")}  # not .ipynb_checkpoints
-    known = sorted(names, key=lambda name: (name != "salary", name))  # salary is the one to begin with
+    found = course(root).values()
+    known = list(dict.fromkeys(lesson.series for lesson in found if lesson.series))
     if series is not None and series not in known:
         raise ValueError(f'There is no series "{series}". The series: {", ".join(known)}.')
-    chosen = [name for name in known if series in (None, name)]
-    patterns = ["[0-8]*.ipynb", *(f"{name}/[0-9]*.ipynb" for name in chosen), TEMPLATE, "9*.ipynb"]
-    found = [path for pattern in patterns for path in sorted(notebooks.glob(pattern))]
-    return [path for path in found if sdk in (None, edition(path))]
-
-
-def missing(notebook: NotebookNode) -> list[str]:
-    """The modules that a lesson's stored outputs were made with (``course.needs`` in its metadata), and are not here.
-
-    Without them the lesson runs to its end, with other outputs.
-    """
-    needs = notebook.metadata.get("course", {}).get("needs", [])
-    return [name for name in needs if importlib.util.find_spec(name) is None]
+    chosen = [lesson for lesson in found if series is None or lesson.series in (None, series)]
+    return [lesson.path for lesson in chosen if sdk is None or sdk in lesson.editions]
 
 
 class Stop:
@@ -126,8 +134,7 @@ def play(notebook: NotebookNode, folder: Path, say: Callable[[str], None], stop:
     except (Exception, asyncio.CancelledError) as error:
         if stop.asked:
             raise Stopped from None
-        in_cell = isinstance(error, CellExecutionError)
-        text = error.traceback if in_cell else f"{type(error).__name__}: {error}"
+        text = error.traceback if isinstance(error, CellExecutionError) else f"{type(error).__name__}: {error}"
         text = re.sub(r"\x1b\[[\d;]*m", "", text)
         last = [line for line in text.splitlines() if line.strip(" -")][-8:]
         source = notebook.cells[number - 1].source.splitlines() if number else []

@@ -13,7 +13,7 @@ from nbval.plugin import get_sanitize_patterns
 
 from utils.lessons.in_order import Say, in_order
 from utils.lessons.outputs import comparable
-from utils.lessons.play import ROOT, Failure, Stop, missing, play
+from utils.lessons.play import ROOT, Failure, Stop, course, play
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {  # without the version of Python, which would differ from one machine to the next
@@ -28,11 +28,13 @@ LANGUAGE_INFO = {  # without the version of Python, which would differ from one 
 def regenerate(paths: list[Path], masks: str, root: Path = ROOT) -> int:
     """Run the notebooks and rewrite those whose outputs changed; 1 if a cell failed, else 0."""
 
+    listed = course(root)
+
     def one(path: Path, say: Say, stop: Stop) -> tuple[str, bool]:
+        if lacks := listed[path].missing():
+            return f"left as it is: its outputs need {', '.join(lacks)}, which is not installed here", True
         stored = nbformat.read(path, as_version=4)
         notebook = copy.deepcopy(stored)
-        if lacks := missing(stored):
-            return f"left as it is: its outputs need {', '.join(lacks)}, which is not installed here", True
         try:
             play(notebook, path.parent, say, stop)
         except Failure as failure:

@@ -9,33 +9,17 @@ from numbers import Number
 import numpy as np
 import pandas as pd
 
-SPACES = " \u00a0\u2009\u202f'’"
-CURRENCY = r"(?:US\$|R\$|[$€£¥₩₹₽₺₫฿₪₴]|\b(?:USD|EUR|GBP|KRW|JPY|CNY|CHF|INR|BRL|SEK|PLN)\b|\bRs\.?|\bkr\b|zł|원|円|元)"
-# The ways to write a number that float() does not know, and the arguments of read_csv that do.
-WRITTEN = {
-    "thousands=','": r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?",
-    "thousands='.', decimal=','": r"[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}",
-    "decimal=','": r"\d*,\d+",
-    **{f"thousands={mark!r}": rf"[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?:\.\d+)?" for mark in SPACES},
+from utils.own_table.sentences import FORMATS, say
+
+PLAIN, CURRENCY, MULTIPLES = FORMATS["plain"], FORMATS["currency"], FORMATS["multiples"]
+WRITTEN: dict[str, str] = FORMATS["written"] | {
+    f"thousands={mark!r}": rf"[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?:\.\d+)?" for mark in FORMATS["spaces"]
 }
-PLAIN = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+"
 BODY = "|".join([PLAIN, *WRITTEN.values()])
 DECORATED = re.compile(
     rf"(?P<open>\()?\s*(?P<minus>[+−–-])?\s*(?P<before>{CURRENCY})?\s*(?P<sign>[+−–-])?"
     rf"(?P<number>{BODY})\s*(?P<after>%|{CURRENCY}|[^\W\d_][^\d\s]*(?:\s[^\W\d_]+)?)?\s*\)?"
 )
-MULTIPLES = {
-    "k": "e3",
-    "K": "e3",
-    "m": "e6",
-    "M": "e6",
-    "mn": "e6",
-    "bn": "e9",
-    "B": "e9",
-    "b": "e9",
-    "만": "e4",
-    "억": "e8",
-}
 PLACEHOLDERS = 5  # different texts at most that na_values is offered for
 
 
@@ -63,28 +47,20 @@ def floats(values: pd.Series) -> pd.Series:
 
 def are_numbers(values: pd.Series) -> bool:
     """Whether a column of objects holds Python's numbers, such as ``Decimal``, and gaps."""
-    present = values.dropna()
-    return (
-        values.dtype == object
-        and len(present) > 0
-        and all(
-            isinstance(each, Number | Decimal) and not isinstance(each, bool | np.bool_ | complex) for each in present
-        )
-    )
+    kinds = set(map(type, values.dropna())) if values.dtype == object else set()
+    allowed = [issubclass(each, Number | Decimal) and not issubclass(each, bool | np.bool_ | complex) for each in kinds]
+    return bool(kinds) and all(allowed)
 
 
 def seen(values: pd.Series) -> tuple[int, int, int]:
     """Of a column of texts: how many values are numbers, how many more are nearly, how many there are."""
-    texts = texts_in(values).dropna()
-    plain = pd.to_numeric(texts, errors="coerce").notna()
-    counts = texts[~plain].value_counts()
-    nearly = {text: match for text in counts.index if (match := DECORATED.fullmatch(text))}
-    units = Counter({match["after"]: 0 for match in nearly.values()})
-    for text, match in nearly.items():
+    texts, strays = _texts_and_strays(values)
+    counts = strays.value_counts()
+    units: Counter[str | None] = Counter()
+    for text, match in _nearly(counts.index).items():
         units[match["after"]] += int(counts[text])
     few_units = len([unit for unit in units if unit and unit not in MULTIPLES]) <= 3
-    close = sum(units.values()) if few_units else units[None]
-    return int(plain.sum()), int(close), len(texts)
+    return len(texts) - len(strays), units.total() if few_units else units[None], len(texts)
 
 
 def is_nearly_numbers(values: pd.Series) -> bool:
@@ -102,34 +78,40 @@ def is_nearly_numbers(values: pd.Series) -> bool:
 
 def sentence(line: str, key: object, values: pd.Series) -> str:
     """What is said of a column that is nearly numbers: how many are, a value that is none, and what to write."""
-    texts = texts_in(values).dropna()
-    plain = pd.to_numeric(texts, errors="coerce").notna()
-    strays = texts[~plain]
-    stray = f"{strays.iloc[0]!r} (in {values.index.name or 'row'} {strays.index[0]})"
-    told = f"{line}: {plain.sum():,} of {len(texts):,} values of {key!r} are numbers, and {stray} is none"
-    if len(strays) == 1 and len(texts) > 2 and texts.index[0] == strays.index[0] and strays.index[0] == 0:
-        return f"{told}; if that is the column's name, write header=0 in pd.read_csv, or leave header=None out."
+    texts, strays = _texts_and_strays(values)
+    plain, stray, row = len(texts) - len(strays), strays.iloc[0], strays.index[0]
+    told = say("nearly", line=line, plain=plain, count=len(texts), key=key, stray=stray, row=row,
+               index=values.index.name or "row")  # fmt: skip
+    if len(strays) == 1 and len(texts) > 2 and texts.index[0] == row == 0:
+        return f"{told}; {say('nearly_header')}"
     column = f"table[{key!r}]"
-    coerce = f"{column} = pd.to_numeric({column}, errors='coerce') counts as missing whatever is no number"
-    missing = [coerce] if plain.any() else []
-    nearly = [match for text in strays.unique() if (match := DECORATED.fullmatch(text))]
-    placeholders = [text for text in strays.unique() if not DECORATED.fullmatch(text)]
+    coerce = say("nearly_coerce", column=column)
+    found = _nearly(strays.unique())
+    nearly, placeholders = list(found.values()), [text for text in strays.unique() if text not in found]
+    few = len(placeholders) <= PLACEHOLDERS
     if not nearly:
-        few = len(placeholders) <= PLACEHOLDERS
-        write = [f"write na_values={placeholders!r} in pd.read_csv to count it as missing"] if few else []
-        return f"{'; '.join([told, *write, coerce])}."
+        return "; ".join([told, *([say("nearly_na_values", placeholders=placeholders)] if few else []), coerce])
     written = _written([match["number"] for match in nearly])
     # read_csv takes no mark beyond ASCII for its thousands
     if not (written or "").encode().decode("unicode_escape").isascii() or any(
         match["before"] or match["after"] or match["open"] or "−" in match[0] or "–" in match[0] for match in nearly
     ):
-        steps = _steps(nearly, written)
-        cleaned = f"{column}.astype(str).replace({steps!r}, regex=True)"
-        return f"{told}; write {column} = pd.to_numeric({cleaned}, errors='coerce')."
+        return f"{told}; {say('nearly_replace', column=column, steps=_steps(nearly, written))}"
     options = [written] if written else []
-    if placeholders and len(placeholders) <= PLACEHOLDERS:
+    if placeholders and few:
         options.append(f"na_values={placeholders!r}")
-    return "; ".join([told, f"write {', '.join(options)} in pd.read_csv", *missing]) + "."
+    return "; ".join([told, say("nearly_read", options=", ".join(options)), *([coerce] if plain else [])])
+
+
+def _texts_and_strays(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The texts of a column, and those of them that float() does not know."""
+    texts = texts_in(values).dropna()
+    return texts, texts[pd.to_numeric(texts, errors="coerce").isna()]
+
+
+def _nearly(texts: pd.Series) -> dict[str, re.Match]:
+    """Those of these texts that are nearly numbers, with their parts."""
+    return {text: match for text in texts if (match := DECORATED.fullmatch(text))}
 
 
 def _written(bodies: list[str]) -> str | None:
@@ -143,11 +125,8 @@ def _written(bodies: list[str]) -> str | None:
     if fits:
         return fits[0]
     # Of several forms: a decimal comma beside "39,343" is one throughout.
-    return (
-        "thousands='.', decimal=','"
-        if any("." in body and "," in body[body.index(".") :] for body in odd)
-        else "decimal=','"
-    )
+    both = any("." in body and "," in body[body.index(".") :] for body in odd)
+    return "thousands='.', decimal=','" if both else "decimal=','"
 
 
 def _steps(matches: list[re.Match], written: str | None) -> dict[str, str]:
@@ -157,13 +136,10 @@ def _steps(matches: list[re.Match], written: str | None) -> dict[str, str]:
         steps[r"^\((.*)\)$"] = r"-\1"
     if any(mark in match[0] for match in matches for mark in "−–"):
         steps["[−–]"] = "-"
-    if written:
-        if thousands := re.search(r"thousands=(.+?)(?:, |$)", written):
-            steps[re.escape(literal_eval(thousands[1]))] = ""
-        if "decimal" in written:
-            steps[","] = "."
-    for sign in dict.fromkeys(match["before"] for match in matches if match["before"]):
-        steps[re.escape(sign)] = ""
-    for unit in dict.fromkeys(match["after"] for match in matches if match["after"]):
-        steps[rf"\s*{re.escape(unit)}$"] = MULTIPLES.get(unit, "")
+    if thousands := re.search(r"thousands=(.+?)(?:, |$)", written or ""):
+        steps[re.escape(literal_eval(thousands[1]))] = ""
+    if "decimal" in (written or ""):
+        steps[","] = "."
+    steps |= {re.escape(match["before"]): "" for match in matches if match["before"]}
+    steps |= {rf"\s*{re.escape(unit)}$": MULTIPLES.get(unit, "") for match in matches if (unit := match["after"])}
     return steps | ({r"\s": ""} if any(" " in match[0] for match in matches) else {})

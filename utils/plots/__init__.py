@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
+from matplotlib.ticker import MaxNLocator
 
 from utils.plots.axes import finish
 from utils.tables import label
@@ -32,7 +33,8 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str) -> None
         import seaborn as sns
 
         sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    if isinstance(locator := axes.yaxis.get_major_locator(), MaxNLocator):
+        locator.set_params(integer=True)
     axes.set(xlabel=label(values), ylabel="rows")
     _show(figure, caption)
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter
+from matplotlib.ticker import Formatter, MaxNLocator
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -44,11 +44,13 @@ def finish(figure: plt.Figure) -> None:
     """
     axes = figure.axes[0]
     for axis in (axes.xaxis, axes.yaxis):
-        ticks = axis.get_major_locator()()
-        if len(ticks):
+        locator = axis.get_major_locator()
+        ticks = list(locator())
+        if ticks:
             axis.set_major_formatter(Ticks())
-        if axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75:
-            axis.get_major_locator().set_params(nbins=3)  # or long numbers would run into each other
+        wide = axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75
+        if wide and isinstance(locator, MaxNLocator):
+            locator.set_params(nbins=3)  # or long numbers would run into each other
     lost = []
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # two dollar signs in a name are no formula

@@ -14,6 +14,7 @@ from .advice import NO_WAY_IN, advice
 from .sdk import check, session_module
 from .stack import outputs
 
+SERVICE = "sagemaker.amazonaws.com"
 # Name and code of each quota, and how many machines the course uses at once (two training jobs while it tunes).
 NEEDED = {
     ("ml.m5.large for training job usage", "L-611FA074"): 2,
@@ -130,41 +131,30 @@ def _role(session: boto3.Session, role: str | None) -> Iterator[Finding]:
     if role is None:
         yield Finding("role", False, "jobs have none; make the stack of docs/aws.md, or set SAGEMAKER_ROLE_ARN")
         return
-    iam = session.client("iam")
+    iam, name = session.client("iam"), role.rpartition("/")[2]
     try:
-        document = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
-        if "sagemaker.amazonaws.com" not in str(document):
+        document = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        if SERVICE not in str(document):
             yield Finding("role", False, f"SageMaker may not take the role {role}: its trust policy does not name it")
             return
-        yield Finding("role", True, role.rpartition("/")[2])
+        yield Finding("role", True, name)
     except iam.exceptions.NoSuchEntityException:
         yield Finding("role", False, f"there is no role {role}; see SAGEMAKER_ROLE_ARN")
         return
     except (BotoCoreError, ClientError):
-        yield Finding("role", None, f"{role.rpartition('/')[2]}; you may not look at it, which need not be wrong")
+        yield Finding("role", None, f"{name}; you may not look at it, which need not be wrong")
     yield _pass_role(session, role)
 
 
 def _pass_role(session: boto3.Session, role: str) -> Finding:
     """Whether the caller may hand the role to SageMaker, by IAM's own simulation."""
-    me = session.client("sts").get_caller_identity()["Arn"]
-    if ":assumed-role/" in me:
-        try:
-            me = session.client("iam").get_role(RoleName=me.split("/")[1])["Role"]["Arn"]
-        except (BotoCoreError, ClientError):
-            return Finding("PassRole", None, "cannot be told; the first job will show it")
+    me, iam = session.client("sts").get_caller_identity()["Arn"], session.client("iam")
+    passed = {"ContextKeyName": "iam:PassedToService", "ContextKeyType": "string", "ContextKeyValues": [SERVICE]}
     try:
-        (result,) = session.client("iam").simulate_principal_policy(
-            PolicySourceArn=me,
-            ActionNames=["iam:PassRole"],
-            ResourceArns=[role],
-            ContextEntries=[
-                {
-                    "ContextKeyName": "iam:PassedToService",
-                    "ContextKeyType": "string",
-                    "ContextKeyValues": ["sagemaker.amazonaws.com"],
-                }
-            ],
+        if ":assumed-role/" in me:
+            me = iam.get_role(RoleName=me.split("/")[1])["Role"]["Arn"]
+        (result,) = iam.simulate_principal_policy(
+            PolicySourceArn=me, ActionNames=["iam:PassRole"], ResourceArns=[role], ContextEntries=[passed]
         )["EvaluationResults"]
     except (BotoCoreError, ClientError):
         return Finding("PassRole", None, "cannot be told; the first job will show it")

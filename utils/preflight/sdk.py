@@ -8,7 +8,13 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-EDITIONS = ("2", "3")  # the versions that there are lessons for
+# The versions that there are lessons for, and what to do where another one is installed.
+MENDS = {
+    "2": "these lessons are written for version 2. In Studio run 'make kernel' in the course's folder, then choose its "
+    "kernel (README, 'In SageMaker Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'.",
+    "3": "this lesson is written for version 3. In Studio run 'make kernel sdk=3' in the course's folder; elsewhere "
+    "open it with 'make lab sdk=3'.",
+}
 
 
 def installed_edition() -> str:
@@ -19,24 +25,15 @@ def installed_edition() -> str:
 def check(edition: str | None) -> None:
     """Raise ValueError, with what to do, unless this environment has the SDK that a lesson is written for.
 
-    ``edition`` is the SDK's version, one of EDITIONS, or None if the lesson can do with any of them.
+    ``edition`` is the SDK's version, one of MENDS, or None if the lesson can do with any of them.
     """
     try:
         found = version("sagemaker")
     except PackageNotFoundError:
         raise ValueError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
-    if found.partition(".")[0] in ((edition,) if edition else EDITIONS):
+    if found.partition(".")[0] in ((edition,) if edition else MENDS):
         return
-    if edition == "3":
-        raise ValueError(
-            f"This kernel has version {found} of the SageMaker SDK; this lesson is written for version 3. "
-            "In Studio run 'make kernel sdk=3' in the course's folder; elsewhere open it with 'make lab sdk=3'."
-        )
-    raise ValueError(
-        f"This kernel has version {found} of the SageMaker SDK; these lessons are written for version 2. "
-        "In Studio run 'make kernel' in the course's folder, then choose its kernel (README, 'In SageMaker "
-        "Studio'); elsewhere run 'make setup' and open the notebook with 'make lab'."
-    )
+    raise ValueError(f"This kernel has version {found} of the SageMaker SDK; {MENDS[edition or '2']}")
 
 
 def hush() -> None:
