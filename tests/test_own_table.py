@@ -120,6 +120,7 @@ def test_names_need_not_be_distinct_texts(kind):
     (PEOPLE.set_axis(["a", "a", "p"], axis=1), "p", "features: 2 columns are named 'a'; "),
     (PEOPLE.set_axis([1, "1", "p"], axis=1), "p", "features: the table has no column 'a'"),
     (PEOPLE.set_axis([0, 1, 2], axis=1), "2", "target: the table has no column '2'; the nearest is 2 (int, not str)"),
+    (PEOPLE.set_axis([" price", " size", " town"], axis=1), "price", "no column 'price'; the nearest is ' price', of"),
     (PEOPLE.set_index("price"), "price", "it is the table's index; write table = table.reset_index()."),
     (PEOPLE.set_axis(["0.5", "0.5.1", "39343"], axis=1), "price", "so the file has no header: write "
      "pd.read_csv(…, header=None), and then the columns are 0 to 2, as in target = 0 and features = range(1, 3)."),

@@ -213,6 +213,20 @@ def test_a_signature_that_cannot_be_read(account, authorization):
     assert answer.status == 400 and answer.json["__type"] == "IncompleteSignatureException"
 
 
+def test_s3_needs_the_digest_of_the_body_in_a_header(account, bucket):
+    """As AWS's answers in public reports have it (curl/curl#8810, aws/aws-cli#2138)."""
+    request = AWSRequest("GET", f"{account.url}/{bucket}")  # SigV4Auth, which is not S3's own, does not send it
+    SigV4Auth(credentials(account), "s3", "us-east-1").add_auth(request)
+    with pytest.raises(HTTPError) as caught:
+        urlopen(Request(request.url, headers=dict(request.headers)))
+    assert caught.value.code == 400
+    answer = ElementTree.fromstring(caught.value.read())
+    assert (answer.findtext("Code"), answer.findtext("Message")) == (
+        "InvalidRequest",
+        "Missing required header for this request: x-amz-content-sha256",
+    )
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "20261301T000000Z", "20260101"])
 def test_a_date_that_cannot_be_read(account, date):
     headers = signed(account, "sagemaker", headers={"X-Amz-Target": "SageMaker.ListModels"}, body=b"{}")

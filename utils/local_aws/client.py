@@ -55,8 +55,10 @@ class Connection:
         past = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
         no_proxy = ",".join([*loopback, *(each for each in past.split(",") if each and each not in loopback)])
         paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(SHIM)]
+        given = {name: value for name, value in settings().items() if value}  # paths from whatever folder
         return (
             variables
+            | given
             | {
                 "AWS_ACCESS_KEY_ID": self.account.access_key_id,
                 "AWS_SECRET_ACCESS_KEY": self.account.secret_access_key,
@@ -76,8 +78,7 @@ class Connection:
                 "PYTHONPATH": os.pathsep.join([str(SHIM), *paths]),
                 "LOCAL_AWS_STATE": str(self.folder),
             }
-            | {name: value for name, value in settings().items() if value}
-        )  # paths from whatever folder
+        )
 
 
 def connect(folder: Path | None = None) -> Connection:

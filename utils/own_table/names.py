@@ -15,7 +15,7 @@ def suggestion(name: object, table: pd.DataFrame) -> str:
     names = list(table.columns)
     first = str(names[0])
     fields = {mark: [part.strip(" \"'") for part in first.split(mark)] for mark in (";", "\t", "|", ",", " ")}
-    mark = next((mark for mark, parts in fields.items() if len(parts) > 1 and str(name) in parts), None)
+    mark = next((mark for mark, parts in fields.items() if str(name) in parts and sum(map(bool, parts)) > 1), None)
     mark = mark or (separator_of(first) if len(names) == 1 else None)
     if mark:
         values = table.reset_index().astype(str).head(100).stack()
