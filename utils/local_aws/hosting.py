@@ -5,6 +5,7 @@ Reference: the API reference of CreateModel and CreateEndpointConfig.
 
 from __future__ import annotations
 
+from .dispatch import operation
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
@@ -30,24 +31,10 @@ class Hosting:
         self.resources = resources
         self.objects = objects
         self.packages = packages
-        self.operations = {
-            "CreateModel": self.create_model,
-            "DescribeModel": lambda params: resources.get(MODEL, params["ModelName"]),
-            # https://github.com/boto/boto3/issues/2521
-            "ListModels": lambda params: resources.listed(
-                MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True
-            ),
-            "DeleteModel": self.delete_model,
-            "CreateEndpointConfig": self.create_endpoint_config,
-            "DescribeEndpointConfig": lambda params: resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"]),
-            "ListEndpointConfigs": lambda params: resources.listed(
-                ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-            ),
-            "DeleteEndpointConfig": self.delete_endpoint_config,
-        }
 
     # Models
 
+    @operation("CreateModel")
     def create_model(self, params: dict) -> dict:
         name = params["ModelName"]
         _refuse("CreateModel", params, REFUSED_OF_MODEL)
@@ -87,12 +74,23 @@ class Hosting:
         if container.get("ModelDataUrl"):
             check_model_data(self.objects, container["ModelDataUrl"])
 
+    @operation("DescribeModel")
+    def describe_model(self, params: dict) -> dict:
+        return self.resources.get(MODEL, params["ModelName"])
+
+    @operation("ListModels")
+    def list_models(self, params: dict) -> dict:
+        # That the filters count first: https://github.com/boto/boto3/issues/2521
+        return self.resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True)
+
+    @operation("DeleteModel")
     def delete_model(self, params: dict) -> None:
         self.resources.get(MODEL, params["ModelName"])
         self.resources.delete(MODEL, params["ModelName"])
 
     # Endpoint configurations
 
+    @operation("CreateEndpointConfig")
     def create_endpoint_config(self, params: dict) -> dict:
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         _refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
@@ -120,6 +118,17 @@ class Hosting:
         body |= {"EnableNetworkIsolation": params.get("EnableNetworkIsolation", False), "CreationTime": now()}
         return {"EndpointConfigArn": self.resources.add(ENDPOINT_CONFIG, name, body, params.get("Tags"))}
 
+    @operation("DescribeEndpointConfig")
+    def describe_endpoint_config(self, params: dict) -> dict:
+        return self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
+
+    @operation("ListEndpointConfigs")
+    def list_endpoint_configs(self, params: dict) -> dict:
+        return self.resources.listed(
+            ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+        )
+
+    @operation("DeleteEndpointConfig")
     def delete_endpoint_config(self, params: dict) -> None:
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])

@@ -24,7 +24,7 @@ from .errors import AwsError
 from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
-from .protocols import executes, not_implemented
+from .protocols import not_implemented
 from .resources import Kind, Resources, now
 from .role_sessions import Session
 from .s3 import S3
@@ -101,7 +101,6 @@ class Jobs:
         in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
-    @executes
     def stop(self, params: dict) -> None:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(body[f"{self.kind.name}Name"])

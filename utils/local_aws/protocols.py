@@ -13,7 +13,7 @@ import inspect
 import json
 import random
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from xml.sax.saxutils import escape
 
@@ -22,6 +22,7 @@ from botocore.model import ServiceModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .dispatch import Operation
 from .errors import AwsError
 from .validation import validate
 
@@ -40,26 +41,16 @@ def request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def executes(operation: Callable) -> Callable:
-    """Mark an operation by which something runs, answers or ends; one without the mark only keeps books."""
-    operation.executes = True
-    return operation
-
-
 class JsonService:
     """A service of the ``json`` protocol: its model, and the operations that are executed here.
 
-    ``operations`` maps an operation's name to a function of its validated parameters that returns the
-    answer (a dict; members that are None are left out) or raises AwsError.  A function that takes a
-    second argument gets the Starlette request too.
+    ``operations`` are those, by name.
     """
 
-    def __init__(self, model: str, title: str, operations: dict[str, Callable]) -> None:
+    def __init__(self, model: str, title: str, operations: Mapping[str, Operation]) -> None:
         self.model = service_model(model)
         self.title = title
-        self.operations = {
-            name: (function, len(inspect.signature(function).parameters) > 1) for name, function in operations.items()
-        }
+        self.operations = operations
         self.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
 
     def operation(self, headers: Mapping[str, str]) -> str:
@@ -74,8 +65,8 @@ class JsonService:
         if name not in self.operations:
             raise not_implemented(f"{self.title}'s operation {name}")
         params = self._params(name, plain(request.headers, body))
-        function, wants_request = self.operations[name]
-        answer = function(params, request) if wants_request else function(params)
+        operation = self.operations[name]
+        answer = operation.function(params, request) if operation.wants_request else operation.function(params)
         if inspect.isawaitable(answer):
             answer = await answer
         return json_response(answer or {}, self.content_type)

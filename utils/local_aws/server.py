@@ -30,6 +30,7 @@ from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
 from .books import Books
 from .coalescing import Protocol
+from .dispatch import operations_of
 from .endpoints import Endpoints
 from .errors import AwsError
 from .expect import close_refused
@@ -54,7 +55,7 @@ from .protocols import (
 from .resources import TUNING_JOB, Resources
 from .role_sessions import LOOPBACK, Sessions
 from .roles import Roles
-from .search import search
+from .search import Search
 from .signature import UNSIGNED, Key, claim
 from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
 from .training import TrainingJobs
@@ -98,27 +99,25 @@ class Application:
         self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
         self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
         packages = ModelRegistry(resources, self.s3)
-        sagemaker = {
-            **self.training.operations,
-            **self.processing.operations,
-            **packages.operations,
-            **Hosting(resources, self.s3, packages).operations,
-            **self.endpoints.operations,
-            **self.transform.operations,
-            **self.tuning.operations,
-            "AddTags": resources.add_tags,
-            "DeleteTags": resources.delete_tags,
-            "ListTags": resources.list_tags,
-            "Search": partial(search, resources, {TUNING_JOB: self.tuning.described}),
-        }
+        sagemaker = operations_of(
+            self.training,
+            self.processing,
+            packages,
+            Hosting(resources, self.s3, packages),
+            self.endpoints,
+            self.transform,
+            self.tuning,
+            resources,
+            Search(resources, {TUNING_JOB: self.tuning.described}),
+        )
         self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
         # What launches jobs goes down before them: it is not to take their end for a failure.
         self.jobs = (self.pipelines, self.tuning, self.training, self.processing, self.transform)
         self.services = {
-            "sagemaker": JsonService("sagemaker", "SageMaker", {**sagemaker, **self.pipelines.operations}),
-            "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
-            "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
-            "servicequotas": JsonService("service-quotas", "Service Quotas", resources.quotas.operations),
+            "sagemaker": JsonService("sagemaker", "SageMaker", sagemaker | operations_of(self.pipelines)),
+            "logs": JsonService("logs", "CloudWatch Logs", operations_of(logs)),
+            "monitoring": JsonService("cloudwatch", "CloudWatch", operations_of(metrics)),
+            "servicequotas": JsonService("service-quotas", "Service Quotas", operations_of(resources.quotas)),
         }
         self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()

@@ -153,8 +153,8 @@ class PageData:
         Not asked where it wants the request: such a Describe may hold its answer back, and counts who asked last.
         """
         operation = f"Describe{kind.name}"
-        describe, wants_request = self.sagemaker.operations.get(operation, (None, True))
-        if wants_request:
+        describe = self.sagemaker.operations.get(operation)
+        if describe is None or describe.wants_request:
             return body
         arn = body[f"{kind.name}Arn"]
         needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
@@ -195,13 +195,13 @@ class PageData:
 
     def _tuned(self, body: dict) -> list[dict]:
         """The training jobs of a tuning job."""
-        listed, _ = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
+        listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
         asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
         return listed(asked)["TrainingJobSummaries"]
 
     def _steps(self, body: dict) -> list[dict]:
         """The steps of a pipeline's execution, the first one first."""
-        listed, _ = self.sagemaker.operations["ListPipelineExecutionSteps"]
+        listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
         asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}
         return pruned(listed(asked)["PipelineExecutionSteps"])
 
