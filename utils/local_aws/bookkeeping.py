@@ -17,7 +17,8 @@ from starlette.responses import Response
 from .books import AWSS_POLICY, FORM, Books
 from .errors import AwsError
 from .policy import Policy
-from .protocols import not_implemented, query_response, service_model
+from .protocols import query_response, service_model
+from .refusals import not_implemented
 from .role_sessions import Sessions
 from .signature import Key
 from .state import Account

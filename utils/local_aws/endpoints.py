@@ -27,10 +27,9 @@ from .dispatch import operation
 from .errors import AwsError
 from .hosting import shown_capture
 from .inference_pipeline import containers_of
-from .jobs import refuse
 from .logs import Logs
 from .patience import Patience
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
 from .serverless import ServerlessModel

@@ -10,7 +10,7 @@ from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
 from .model_registry import ModelRegistry, check_model_data
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
 from .s3 import S3
 from .serverless import MEMORY_SIZES
@@ -37,7 +37,7 @@ class Hosting:
     @operation("CreateModel")
     def create_model(self, params: dict) -> dict:
         name = params["ModelName"]
-        _refuse("CreateModel", params, REFUSED_OF_MODEL)
+        refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
         if not containers:
             raise AwsError("ValidationException", "You must provide either PrimaryContainer or Containers.")
@@ -61,7 +61,7 @@ class Hosting:
 
     def _check_container(self, container: dict) -> None:
         """Refuse a container that cannot be served; a package's becomes one with an image and an artifact."""
-        _refuse("CreateModel", container, REFUSED_OF_CONTAINER)
+        refuse("CreateModel", container, REFUSED_OF_CONTAINER)
         if container.setdefault("Mode", "SingleModel") != "SingleModel":
             raise not_implemented("A multi-model container (Mode)")
         if container.get("ModelPackageName"):
@@ -93,14 +93,14 @@ class Hosting:
     @operation("CreateEndpointConfig")
     def create_endpoint_config(self, params: dict) -> dict:
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
-        _refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
+        refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
             raise not_implemented("CreateEndpointConfig's DataCaptureConfig with EnableCapture")
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) < len(names):
             raise AwsError("ValidationException", "Variant names in an endpoint configuration must be unique.")
         for variant in variants:
-            _refuse("A production variant", variant, REFUSED_OF_VARIANT)
+            refuse("A production variant", variant, REFUSED_OF_VARIANT)
             if variant.get("ServerlessConfig"):
                 _check_serverless(variant, len(variants))
             else:
@@ -144,12 +144,6 @@ def shown_capture(config: dict) -> dict | None:
         "DestinationS3Uri": capture["DestinationS3Uri"],
         "KmsKeyId": capture.get("KmsKeyId", ""),
     }
-
-
-def _refuse(what: str, params: dict, members: tuple[str, ...]) -> None:
-    for member in members:
-        if params.get(member):
-            raise not_implemented(f"{what}'s {member}")
 
 
 def _require(variant: dict, *members: str) -> None:

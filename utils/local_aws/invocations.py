@@ -19,7 +19,8 @@ from .dispatch import operation
 from .endpoints import LOG_GROUP, Endpoints, Variant
 from .errors import AwsError
 from .metrics import Metrics
-from .protocols import not_implemented, request_id
+from .protocols import request_id
+from .refusals import not_implemented
 from .resources import ENDPOINT
 from .serving import ATTRIBUTES, Answer, ServedModel
 

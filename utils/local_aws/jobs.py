@@ -24,7 +24,6 @@ from .errors import AwsError
 from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
-from .protocols import not_implemented
 from .resources import Kind, Resources, now
 from .role_sessions import Session
 from .s3 import S3
@@ -267,13 +266,3 @@ class JobRun(threading.Thread):
                 look(LAST_WORDS if {*codes} <= {None, 0, PEER_LOST} else 0)
                 end(0)
                 return codes
-
-
-def refuse(operation: str, params: dict, members: tuple[str, ...]) -> None:
-    """Refuse the members (``A.B`` is B in A) that the account cannot do: a job that ignored them would lie."""
-    for path in members:
-        value: object = params
-        for member in path.split("."):
-            value = value.get(member) if isinstance(value, dict) else None
-        if value:
-            raise not_implemented(f"{operation}'s {path}")

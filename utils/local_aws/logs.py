@@ -15,7 +15,7 @@ from pathlib import Path
 from . import clock
 from .dispatch import operation
 from .errors import AwsError
-from .protocols import not_implemented
+from .refusals import not_implemented
 from .state import Account
 from .store import open_database
 

@@ -11,8 +11,7 @@ import threading
 from .dispatch import operation
 from .errors import AwsError
 from .images import find_image
-from .jobs import refuse
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind, Resources, as_list, now
 from .s3 import S3
 from .uris import split_uri

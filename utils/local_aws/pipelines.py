@@ -14,12 +14,13 @@ from pathlib import Path
 
 from .dispatch import Operation, operation
 from .errors import AwsError
-from .jobs import Jobs, refuse
+from .jobs import Jobs
 from .logs import Logs
 from .pipeline_definition import parameter_values, read
 from .pipeline_expressions import as_text
 from .pipeline_run import PipelineRun, finish
-from .protocols import not_implemented, service_model
+from .protocols import service_model
+from .refusals import not_implemented, refuse
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
 from .s3 import S3
 from .state import Account

@@ -15,10 +15,10 @@ from .dispatch import operation
 from .errors import AwsError
 from .images import check_processing_image
 from .job_inputs import find_objects
-from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .processing_run import ProcessingRun, finish
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import PROCESSING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .state import Account

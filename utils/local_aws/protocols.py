@@ -24,6 +24,7 @@ from starlette.responses import Response
 
 from .dispatch import Operation
 from .errors import AwsError
+from .refusals import not_implemented
 from .validation import validate
 
 MAX_UNZIPPED = 25 * 1024 * 1024  # bytes
@@ -116,15 +117,6 @@ def pruned(value):
     if isinstance(value, list):
         return [pruned(item) for item in value]
     return value
-
-
-def not_implemented(what: str) -> AwsError:
-    """The one answer to what AWS has and the embedded account has not."""
-    return AwsError(
-        "ValidationException",
-        f"{what} is not implemented in the embedded AWS account. "
-        "utils/local_aws/README.md lists what is; COURSE_AWS=aws uses a real account.",
-    )
 
 
 def json_error(error: AwsError) -> Response:

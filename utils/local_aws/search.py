@@ -14,7 +14,8 @@ from botocore.model import Shape
 from .dispatch import operation
 from .errors import AwsError
 from .pipeline_expressions import as_text
-from .protocols import not_implemented, service_model
+from .protocols import service_model
+from .refusals import not_implemented
 from .resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,

@@ -47,11 +47,11 @@ from .processing import ProcessingJobs
 from .protocols import (
     JsonService,
     json_error,
-    not_implemented,
     query_error,
     request_id,
     rest_json_error,
 )
+from .refusals import not_implemented
 from .resources import TUNING_JOB, Resources
 from .role_sessions import LOOPBACK, Sessions
 from .roles import Roles

@@ -15,10 +15,10 @@ from .dispatch import operation
 from .errors import AwsError
 from .images import Image, find_image
 from .job_inputs import KINDS, find_objects
-from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .metrics import Metrics
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .script_mode.environment import user_entry_point

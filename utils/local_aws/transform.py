@@ -13,10 +13,10 @@ from starlette.requests import Request
 from .dispatch import operation
 from .errors import AwsError
 from .job_inputs import KINDS, find_objects
-from .jobs import Jobs, refuse
+from .jobs import Jobs
 from .jsonpath import OPERATORS, JsonPath, unexpected
 from .logs import Logs
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import MODEL, TRANSFORM_JOB, Resources, now
 from .s3 import S3
 from .state import Account

@@ -12,9 +12,9 @@ from pathlib import Path
 from .dispatch import operation
 from .errors import AwsError
 from .images import Image
-from .jobs import ENDED, Jobs, refuse
+from .jobs import ENDED, Jobs
 from .logs import Logs
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
 from .s3 import S3
 from .state import Account

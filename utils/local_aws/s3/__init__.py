@@ -19,6 +19,7 @@ from starlette.responses import Response
 from ..disk import need_room
 from ..errors import AwsError
 from ..naming import operation_name
+from ..refusals import not_implemented_by_s3
 from . import buckets, multipart, operations
 from .body import MAX_DOCUMENT, MAX_PUT, receive
 from .objects import ObjectStore
@@ -136,7 +137,7 @@ class S3(ObjectStore):
 
 def a_browsers_form() -> AwsError:
     """What refuses S3's POST Object, which a browser sends as a form."""
-    return buckets.not_implemented("POST of a form (multipart/form-data: S3's POST Object)")
+    return not_implemented_by_s3("POST of a form (multipart/form-data: S3's POST Object)")
 
 
 def _route(call: Call) -> Operation:
@@ -177,4 +178,4 @@ def _route(call: Call) -> Operation:
 def _missing(call: Call, what: str) -> AwsError:
     """What refuses a request for ``what``, and says which operation of S3 that is."""
     path = quote(f"/{call.bucket}/{call.key}" if call.key else f"/{call.bucket}")
-    return buckets.not_implemented(f"{what} ({operation_name('s3', call.method, path, urlencode(call.query), {})})")
+    return not_implemented_by_s3(f"{what} ({operation_name('s3', call.method, path, urlencode(call.query), {})})")

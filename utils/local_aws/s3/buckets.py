@@ -9,6 +9,7 @@ import re
 from starlette.responses import Response
 
 from ..errors import AwsError
+from ..refusals import not_implemented_by_s3
 from .objects import ObjectStore, end_of
 from .protocol import Call, answer, check_tags, iso, malformed_xml, read_tags, read_xml, tag_list
 from .records import Page, S3Object
@@ -49,7 +50,7 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
             elif node.tag == "Tags":
                 tags = read_tags(node, 50)
             else:
-                raise not_implemented(node.tag)
+                raise not_implemented_by_s3(node.tag)
     if call.region == "us-east-1":
         if constraint:
             message = "The specified location-constraint is not valid"
@@ -64,12 +65,6 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
         message = "Your previous request to create the named bucket succeeded and you already own it."
         raise AwsError("BucketAlreadyOwnedByYou", message, 409, BucketName=name)
     return Response(headers={"Location": f"/{name}"})
-
-
-def not_implemented(name: str) -> AwsError:
-    """S3's 501, which also says what it is that is not implemented."""
-    message = f"A header or query you provided requests functionality that is not implemented: {name}"
-    return AwsError("NotImplemented", message, 501)
 
 
 def head_bucket(store: ObjectStore, call: Call) -> Response:
@@ -150,7 +145,7 @@ def list_objects(store: ObjectStore, call: Call) -> Response:
 def list_objects_v2(store: ObjectStore, call: Call) -> Response:
     """ListObjectsV2: a page begins at ``continuation-token``, or behind ``start-after``."""
     if call.query["list-type"] != "2":
-        raise not_implemented(f"list-type={call.query['list-type']}")
+        raise not_implemented_by_s3(f"list-type={call.query['list-type']}")
     token, after = call.query.get("continuation-token"), call.query.get("start-after", "")
     if token == "":
         raise _bad_token()

@@ -11,8 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from ..errors import AwsError
+from ..refusals import not_implemented_by_s3
 from .body import CHECKSUMS, MAX_PUT, encode, new_digest
-from .buckets import not_implemented, tag_document
+from .buckets import tag_document
 from .objects import BLOCK, ObjectStore
 from .protocol import (
     Call,
@@ -65,7 +66,7 @@ def properties(headers: Mapping[str, str]) -> tuple[str, dict[str, str], dict[st
         kept["content-encoding"] = ",".join(codings)
     storage = headers.get("x-amz-storage-class", "STANDARD")
     if storage in _ARCHIVES:
-        raise not_implemented(f"x-amz-storage-class: {storage}")
+        raise not_implemented_by_s3(f"x-amz-storage-class: {storage}")
     if storage not in _CLASSES:
         message = "The storage class you specified is not valid"
         raise AwsError("InvalidStorageClass", message, StorageClassRequested=storage)
@@ -78,7 +79,7 @@ def write_condition(headers: Mapping[str, str], key: str) -> Callable[[S3Object 
     """What If-Match and If-None-Match ask of the object that is to be replaced."""
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if none_match is not None and none_match.strip() != "*":
-        raise not_implemented("If-None-Match with a value other than *")
+        raise not_implemented_by_s3("If-None-Match with a value other than *")
 
     def check(old: S3Object | None) -> None:
         if none_match is not None and old is not None:
