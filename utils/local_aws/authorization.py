@@ -40,39 +40,6 @@ ABOUT = {
     "DescribePipelineDefinitionForExecution": "PipelineExecutionArn",
     "UpdateEndpointWeightsAndCapacities": "EndpointName",
 }
-S3_OF_BUCKET = {
-    ("PUT", ""): "CreateBucket",
-    ("DELETE", ""): "DeleteBucket",
-    ("GET", "location"): "GetBucketLocation",
-    ("GET", "tagging"): "GetBucketTagging",
-    ("PUT", "tagging"): "PutBucketTagging",
-    ("DELETE", "tagging"): "PutBucketTagging",
-    ("GET", "uploads"): "ListBucketMultipartUploads",
-    ("GET", "versioning"): "GetBucketVersioning",
-    ("GET", "versions"): "ListBucketVersions",
-}
-S3_OF_OBJECT = {
-    ("PUT", ""): "PutObject",
-    ("POST", "uploads"): "PutObject",
-    ("PUT", "uploadId"): "PutObject",
-    ("POST", "uploadId"): "PutObject",
-    ("GET", "uploadId"): "ListMultipartUploadParts",
-    ("DELETE", "uploadId"): "AbortMultipartUpload",
-    ("DELETE", ""): "DeleteObject",
-    ("GET", "tagging"): "GetObjectTagging",
-    ("PUT", "tagging"): "PutObjectTagging",
-    ("DELETE", "tagging"): "DeleteObjectTagging",
-}
-
-
-# What is asked for where a version is named, ``null`` too.
-S3_OF_VERSION = {
-    "GetObject": "GetObjectVersion",
-    "DeleteObject": "DeleteObjectVersion",
-    "GetObjectTagging": "GetObjectVersionTagging",
-    "PutObjectTagging": "PutObjectVersionTagging",
-    "DeleteObjectTagging": "DeleteObjectVersionTagging",
-}
 
 
 class Asked(NamedTuple):
@@ -94,17 +61,13 @@ class Authorization:
         recorded = self._record.read_text("utf-8", "replace") if self._record.exists() else ""
         self._recorded = set(recorded.splitlines())
 
-    def check(
-        self, service: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes, key: Key
-    ) -> None:
+    def check(self, service: str, path: str, query: str, headers: dict[str, str], body: bytes, key: Key) -> None:
         """Raise AwsError, in AWS's words, unless the policy allows a request whose signature has been checked.
 
-        ``path`` and ``query`` are as they were sent, ``headers`` have lower-case names.  The body of a request to
-        S3 is not looked at: what it names (DeleteObjects) S3 asks for itself, by ``need``.
+        Of any service but S3, which asks by ``need``.  ``path`` and ``query`` are as they were sent, ``headers``
+        have lower-case names.
         """
-        if service == "s3":
-            asked = self._s3(method, path, query, headers)
-        elif "x-amz-target" in headers:
+        if "x-amz-target" in headers:
             asked = self._json(service, headers["x-amz-target"].rpartition(".")[2], _parameters(headers, body))
         elif service == "sagemaker":
             name = unquote(path.split("/")[2]) if path.count("/") > 1 else ""
@@ -115,9 +78,9 @@ class Authorization:
         for each in asked:
             self._decide(service, each, key, common)
 
-    def need(self, key: Key, action: str, resource: str) -> None:
-        """Raise AwsError, in AWS's words, unless the policy allows the caller what only shows while S3 is at work."""
-        self._decide("s3", Asked(action, resource, {}), key, self._common(key))
+    def need(self, key: Key, action: str, resource: str, conditions: Context) -> None:
+        """Raise AwsError, in AWS's words, unless the policy allows the caller what S3 is to do."""
+        self._decide("s3", Asked(action, resource, conditions), key, self._common(key))
 
     def _decide(self, service: str, asked: Asked, key: Key, common: Context) -> None:
         self._note(asked)
@@ -234,28 +197,6 @@ class Authorization:
         else:
             resource = given.get("RoleArn") or given.get("PolicySourceArn") or given.get("PolicyArn") or "*"
         yield Asked(f"{service}:{action}", resource, {})
-
-    # ---- S3
-
-    def _s3(self, method: str, path: str, query: str, headers: dict[str, str]) -> Iterator[Asked]:
-        bucket, _, key = unquote(path.removeprefix("/")).partition("/")
-        given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
-        parts = ("uploadId", "uploads", "tagging", "location", "delete", "versioning", "versions")
-        part = next((name for name in parts if name in given), "")
-        if not bucket:
-            yield Asked("s3:ListAllMyBuckets", "arn:aws:s3:::*", {})
-        elif key:
-            resource = f"arn:aws:s3:::{bucket}/{key}"
-            action = S3_OF_OBJECT.get((method, part), "GetObject")
-            yield Asked(f"s3:{S3_OF_VERSION.get(action, action) if 'versionId' in given else action}", resource, {})
-            if method == "PUT" and "x-amz-tagging" in headers:
-                yield Asked("s3:PutObjectTagging", resource, {})
-            source = unquote(headers.get("x-amz-copy-source", "").partition("?")[0]).removeprefix("/")
-            if method == "PUT" and source:
-                yield Asked("s3:GetObject", f"arn:aws:s3:::{source}", {})
-        elif part != "delete":
-            wanted = {f"s3:{name}": given[name] for name in ("prefix", "delimiter", "max-keys") if name in given}
-            yield Asked(f"s3:{S3_OF_BUCKET.get((method, part), 'ListBucket')}", f"arn:aws:s3:::{bucket}", wanted)
 
 
 def _parameters(headers: dict[str, str], body: bytes) -> dict:

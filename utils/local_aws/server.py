@@ -166,7 +166,6 @@ class Application:
         key = self.keys.find(signer.access_key_id)
         if signer.service == "s3":
             key = signer.check(key, signer.payload or UNSIGNED)
-            self._authorize("s3", scope, headers, b"", key)
             need = partial(self.authorization.need, key) if self.authorization else None
             response = await self.s3.handle(Request(scope, receive), need)
             for name, value in s3.identity(s3.request_id()).items():
@@ -195,7 +194,7 @@ class Application:
     def _authorize(self, service: str, scope: Scope, headers: dict[str, str], body: bytes, key: Key) -> None:
         if self.authorization:
             path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
-            self.authorization.check(service, scope["method"], path, query, headers, body, key)
+            self.authorization.check(service, path, query, headers, body, key)
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""

@@ -18,12 +18,16 @@ from .objects import BLOCK, ObjectStore
 from .operations import checksum_headers, copy_source, properties, write_condition
 from .protocol import Call, answer, header_tags, iso, malformed_xml, read_xml
 from .records import Part, S3Object, Upload
+from .routing import Routes
+
+routes = Routes()
 
 MIN_PART = 5 << 20  # bytes in every part but the last
 MAX_PART = 5 << 30
 _KINDS = {"crc32": ("COMPOSITE", "FULL_OBJECT"), "sha1": ("COMPOSITE",), "sha256": ("COMPOSITE",)}
 
 
+@routes.add("POST", "object", "uploads", action="PutObject")
 def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """CreateMultipartUpload; an algorithm that is not computed here is not promised in the answer."""
     content_type, headers, metadata = properties(call.headers)
@@ -52,6 +56,7 @@ def part_number(call: Call) -> int:
     return int(value)
 
 
+@routes.add("PUT", "object", "uploadId", action="PutObject")
 def upload_part(store: ObjectStore, call: Call) -> Response:
     """UploadPart; the body is there already, see ``S3.handle``."""
     body = call.body
@@ -60,6 +65,7 @@ def upload_part(store: ObjectStore, call: Call) -> Response:
     return Response(headers={"ETag": f'"{part.etag}"', **checksum_headers(part.checksums)})
 
 
+@routes.add("PUT", "object", "uploadId copy", action="PutObject")
 def upload_part_copy(store: ObjectStore, call: Call) -> Response:
     """UploadPartCopy: a range of another object becomes a part."""
     number, upload = part_number(call), store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -121,6 +127,7 @@ def _join(target: Path, sources: Iterable[tuple], algorithms: set[str]) -> tuple
     return total, {name: digest.digest() for name, digest in digests.items()}
 
 
+@routes.add("POST", "object", "uploadId", action="PutObject")
 def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """CompleteMultipartUpload: the parts become one object; its ETag is the MD5 of their MD5s, "-N"."""
     upload = store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -207,12 +214,14 @@ def _chosen(call: Call, parts: dict[int, Part], upload: Upload) -> list[Part]:
     return chosen
 
 
+@routes.add("DELETE", "object", "uploadId", action="AbortMultipartUpload")
 def abort_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """AbortMultipartUpload."""
     store.abort_upload(store.upload(call.bucket, call.key, call.query["uploadId"]).id)
     return Response(status_code=204)
 
 
+@routes.add("GET", "object", "uploadId", action="ListMultipartUploadParts")
 def list_parts(store: ObjectStore, call: Call) -> Response:
     """ListParts, behind ``part-number-marker``."""
     upload = store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -249,6 +258,7 @@ def list_parts(store: ObjectStore, call: Call) -> Response:
     return answer("ListPartsResult", [*content, *rows])
 
 
+@routes.add("GET", "bucket", "uploads", action="ListBucketMultipartUploads")
 def list_multipart_uploads(store: ObjectStore, call: Call) -> Response:
     """ListMultipartUploads, by key and time, with prefix, delimiter and markers."""
     query = call.query

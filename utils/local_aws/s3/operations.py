@@ -29,6 +29,9 @@ from .protocol import (
     unmodified,
 )
 from .records import S3Object, no_such_key
+from .routing import Routes
+
+routes = Routes()
 
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _OVERRIDES = ("content-type", *_KEPT)
@@ -104,6 +107,7 @@ def checksum_headers(checksums: dict[str, str]) -> dict[str, str]:
 # ---- writing
 
 
+@routes.add("PUT", "object", action="PutObject")
 def put_object(store: ObjectStore, call: Call) -> Response:
     """PutObject; the body is there already, see ``S3.handle``."""
     content_type, headers, metadata = properties(call.headers)
@@ -141,6 +145,7 @@ def _directive(call: Call, name: str) -> bool:
     return value == "REPLACE"
 
 
+@routes.add("PUT", "object", "copy", action="PutObject")
 def copy_object(store: ObjectStore, call: Call) -> Response:
     """CopyObject: the bytes are linked; the ETag is the MD5 of the whole, also of a multipart object."""
     source = copy_source(store, call)
@@ -192,6 +197,8 @@ def _copied(call: Call, source: S3Object, path: Path, new_properties: bool, new_
 # ---- reading
 
 
+@routes.add("GET", "object", action="GetObject", of_version="GetObjectVersion")
+@routes.add("HEAD", "object", action="GetObject", of_version="GetObjectVersion")
 def get_object(store: ObjectStore, call: Call) -> Response:
     """GetObject: whole or one range, from a file opened now, so never a mixture of two versions."""
     obj, stream = store.open(call.bucket, call.key)
@@ -262,6 +269,7 @@ async def blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
 # ---- deleting
 
 
+@routes.add("DELETE", "object", action="DeleteObject", of_version="DeleteObjectVersion")
 def delete_object(store: ObjectStore, call: Call) -> Response:
     """DeleteObject: 204 also when there was none."""
     store.delete(call.bucket, call.key, _delete_condition(call.headers.get("if-match"), call.key))
@@ -280,6 +288,7 @@ def _delete_condition(match: str | None, key: str) -> Callable[[S3Object | None]
     return check
 
 
+@routes.add("POST", "bucket", "delete", action="DeleteObject", for_each=True)
 def delete_objects(store: ObjectStore, call: Call) -> Response:
     """DeleteObjects: up to 1000 keys, each with a result of its own."""
     store.require_own(call.bucket)
@@ -295,9 +304,8 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
     for node in wanted:
         key, version = node.findtext("Key"), node.findtext("VersionId")
         try:
-            call.need(
-                "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion", f"arn:aws:s3:::{call.bucket}/{key}"
-            )
+            action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
+            call.need(action, f"arn:aws:s3:::{call.bucket}/{key}", {})
             if version not in (None, "null"):
                 raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
             store.delete(call.bucket, key, _delete_condition(node.findtext("ETag"), key))
@@ -313,17 +321,20 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
 # ---- tags
 
 
+@routes.add("GET", "object", "tagging", action="GetObjectTagging", of_version="GetObjectVersionTagging")
 def get_object_tagging(store: ObjectStore, call: Call) -> Response:
     """GetObjectTagging; an empty set when there are none."""
     return answer("Tagging", [("TagSet", tag_list(store.object(call.bucket, call.key).tags))])
 
 
+@routes.add("PUT", "object", "tagging", action="PutObjectTagging", of_version="PutObjectVersionTagging")
 def put_object_tagging(store: ObjectStore, call: Call) -> Response:
     """PutObjectTagging: replaces all tags, at most 10."""
     store.set_object_tags(call.bucket, call.key, tag_document(call, 10))
     return Response()
 
 
+@routes.add("DELETE", "object", "tagging", action="DeleteObjectTagging", of_version="DeleteObjectVersionTagging")
 def delete_object_tagging(store: ObjectStore, call: Call) -> Response:
     """DeleteObjectTagging."""
     store.set_object_tags(call.bucket, call.key, {})

@@ -28,8 +28,9 @@ _OF_IDS = string.digits + string.ascii_uppercase
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-Need = Callable[[str, str], None]
-"""Raises ``AwsError`` unless the caller is allowed an action on a resource, given by its ARN."""
+Need = Callable[[str, str, Mapping[str, str]], None]
+"""Raises ``AwsError`` unless the caller is allowed an action on a resource, given by its ARN, under the values of
+condition keys that the request has beside those that every request has."""
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Call:
     document: bytes = b""  # an XML body
     file: Path = Path()  # where an object's body was laid
     body: Body | None = None
-    need: Need = lambda action, resource: None
+    need: Need = lambda action, resource, conditions: None
 
     def number(self, name: str, default: int, most: int = 1000) -> int:
         """A count from the query, at most ``most``; ``InvalidArgument``."""
