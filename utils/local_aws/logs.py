@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from . import clock
 from .dispatch import operation
@@ -46,6 +47,13 @@ class Logs:
         self.database = open_database(folder / "logs.sqlite", SCHEMA)
         self.account = account
         self._looked: dict[str, int] = {}  # when a group was looked through for events that have expired
+
+    def arn(self, params: Mapping[str, Any]) -> str:
+        """The ARN, for a policy, of the log stream that a request names, or of its group without a stream."""
+        names = (params.get(member) for member in ("logGroupName", "logStreamName"))
+        group, stream = (name if isinstance(name, str) else "" for name in names)
+        place = f"log-group:{group}:log-stream:{stream}"
+        return f"arn:aws:logs:{self.account.region}:{self.account.account_id}:{place}"
 
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
         """Append events (seconds since the epoch, text), making group and stream if need be."""

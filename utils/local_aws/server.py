@@ -45,7 +45,6 @@ from .pipelines import Pipelines
 from .policy import Policy
 from .processing import ProcessingJobs
 from .protocols import (
-    JsonService,
     json_error,
     query_error,
     request_id,
@@ -56,7 +55,8 @@ from .resources import TUNING_JOB, Resources
 from .role_sessions import LOOPBACK, Sessions
 from .roles import Roles
 from .search import Search
-from .signature import UNSIGNED, Key, claim
+from .services import ApiCall, JsonService
+from .signature import UNSIGNED, claim
 from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
 from .training import TrainingJobs
 from .transform import TransformJobs
@@ -66,12 +66,8 @@ IDLE_SECONDS = 600  # without a request, a job or a living client, after which t
 # Services that write their errors in XML whatever a request looks like.
 WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express", "s3-object-lambda")
 FORM = "application/x-www-form-urlencoded"
-TARGETS = {
-    "SageMaker": "sagemaker",
-    "Logs_20140328": "logs",
-    "GraniteServiceVersion20100801": "monitoring",
-    "ServiceQuotasV20190624": "servicequotas",
-}
+# How the protocols but S3's write an error.
+ERRORS = {"json": json_error, "rest-json": rest_json_error, "query": query_error}
 
 log = logging.getLogger("local_aws")
 
@@ -90,7 +86,6 @@ class Application:
         books = Books(folder, account)
         resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
-        self.authorization = Authorization(enforced, folder, resources) if enforced else None
         self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
         self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
         self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
@@ -113,12 +108,14 @@ class Application:
         self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
         # What launches jobs goes down before them: it is not to take their end for a failure.
         self.jobs = (self.pipelines, self.tuning, self.training, self.processing, self.transform)
-        self.services = {
-            "sagemaker": JsonService("sagemaker", "SageMaker", sagemaker | operations_of(self.pipelines)),
-            "logs": JsonService("logs", "CloudWatch Logs", operations_of(logs)),
-            "monitoring": JsonService("cloudwatch", "CloudWatch", operations_of(metrics)),
-            "servicequotas": JsonService("service-quotas", "Service Quotas", operations_of(resources.quotas)),
-        }
+        services = (
+            JsonService("sagemaker", "SageMaker", sagemaker | operations_of(self.pipelines)),
+            JsonService("logs", "CloudWatch Logs", operations_of(logs), resource=logs.arn),
+            JsonService("cloudwatch", "CloudWatch", operations_of(metrics), actions="cloudwatch"),
+            JsonService("service-quotas", "Service Quotas", operations_of(resources.quotas)),
+        )
+        self.services = {service.name: service for service in services}
+        self.authorization = Authorization(enforced, folder, resources, self.services) if enforced else None
         self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()
 
@@ -127,16 +124,16 @@ class Application:
             return
         self.last_used = time.monotonic()
         headers = _headers(scope)
-        service = _apparent_service(scope, headers)
+        protocol = _apparent_protocol(scope, headers)
         try:
-            response = await self._answer(scope, receive, headers, service)
+            response = await self._answer(scope, receive, headers, protocol)
         except AwsError as error:
-            response = _error(service, scope, error)
+            response = _error(protocol, scope, error)
         except ClientDisconnect:
             return
         except StateError as error:
             log.error("%s %s: %s", scope["method"], scope["path"], error)
-            response = _error(service, scope, AwsError("InternalFailure", str(error), 500))
+            response = _error(protocol, scope, AwsError("InternalFailure", str(error), 500))
         except Exception as error:
             reference = request_id()
             log.exception("request %s: %s %s", reference, scope["method"], scope["path"])
@@ -145,11 +142,11 @@ class Application:
                 f"('python -m utils.local_aws logs' shows what happened, under {reference}.)"
             )
             failure = disk.full(self.folder) if disk.is_full(error) else AwsError("InternalFailure", text, 500)
-            response = _error(service, scope, failure)
+            response = _error(protocol, scope, failure)
         await response(scope, receive, send)
         self.last_used = time.monotonic()
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], service: str) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], protocol: str) -> Response:
         if headers.get("host", "") not in self.hosts:
             raise AwsError("AccessDeniedException", "The embedded account answers on its own address only.", 403)
         method = scope["method"]
@@ -158,7 +155,7 @@ class Application:
         if signer is None:
             if is_for_the_page(request := Request(scope, receive)):
                 return await self.page.answer(request)
-            if service == "s3":
+            if protocol == "s3":
                 if method == "POST" and headers.get("content-type", "").startswith("multipart/form-data"):
                     raise s3.a_browsers_form()  # it would be signed in its fields
                 raise AwsError("AccessDenied", "Access Denied", 403)
@@ -176,25 +173,26 @@ class Application:
             return response
         body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
-        if signer.service in self.services and "x-amz-target" in headers:
-            self.services[signer.service].operation(headers)  # nobody may, or may not, do what does not exist
-        self._authorize(signer.service, scope, headers, body, key)
-        if service == "runtime" and signer.service == "sagemaker":
+        if protocol == "rest-json" and signer.service == "sagemaker":
+            name = unquote(path.split("/")[2]) if path.count("/") > 1 else ""
+            self._authorize(ApiCall("sagemaker", "InvokeEndpoint", {"EndpointName": name}, key, headers, body))
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
                 raise not_implemented(operation_name("sagemaker", method, path, query, headers))
             return await self.invocations.answer(path, headers, body)
-        request = Request(scope, receive)
-        if signer.service in self.services:
-            return await self.services[signer.service].handle(request, body)
+        if service := self.services.get(signer.service):
+            call = service.read(headers, body, key)
+            self._authorize(call)
+            return await service.answer(call, Request(scope, receive))
         if signer.service in bookkeeping.SERVICES:
-            return await self.bookkeeping.handle(request, body, signer.service, key)
+            call = self.bookkeeping.read(signer.service, query, headers, body, key)
+            self._authorize(call)
+            return await self.bookkeeping.answer(call)
         name = operation_name(signer.service, method, path, query, headers, body)
         raise not_implemented(f"The service '{signer.service}' ({name})")
 
-    def _authorize(self, service: str, scope: Scope, headers: dict[str, str], body: bytes, key: Key) -> None:
+    def _authorize(self, call: ApiCall) -> None:
         if self.authorization:
-            path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
-            self.authorization.check(service, path, query, headers, body, key)
+            self.authorization.check(call)
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""
@@ -222,27 +220,24 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def _apparent_service(scope: Scope, headers: dict[str, str]) -> str:
-    """Which family of protocols a request is of: known before its signature is checked, and even without one."""
+def _apparent_protocol(scope: Scope, headers: dict[str, str]) -> str:
+    """How a request's service writes: known before its signature is checked, and even without one."""
     query = scope["query_string"].decode("latin-1")
-    target = headers.get("x-amz-target", "").partition(".")[0]
-    if target:
-        return TARGETS.get(target, "json")
+    if headers.get("x-amz-target"):
+        return "json"
     credential, signed, _ = (headers.get("authorization", "") or unquote(query)).partition("/aws4_request")
     service = credential.rpartition("/")[2] if signed else "s3" if "AWSAccessKeyId=" in query else ""
     if service == "s3":
         return "s3"
     if service in WRITES_XML or headers.get("content-type", "").startswith(FORM):
         return "query"
-    return "runtime" if service or scope["path"].startswith("/endpoints/") else "s3"
+    return "rest-json" if service or scope["path"].startswith("/endpoints/") else "s3"
 
 
-def _error(service: str, scope: Scope, error: AwsError) -> Response:
-    if service == "s3":
+def _error(protocol: str, scope: Scope, error: AwsError) -> Response:
+    if protocol == "s3":
         return s3.error_response(error, scope["path"], s3.request_id(), scope["method"] == "HEAD")
-    if service == "runtime":
-        return rest_json_error(error)
-    return query_error(error) if service == "query" else json_error(error)
+    return ERRORS[protocol](error)
 
 
 async def _read(receive: Receive, promised: str) -> bytes:

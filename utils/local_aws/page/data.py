@@ -9,7 +9,7 @@ from .. import prices, resources
 from ..errors import AwsError
 from ..logs import Logs
 from ..metrics import Metrics
-from ..protocols import JsonService, pruned
+from ..protocols import pruned
 from ..resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -23,6 +23,7 @@ from ..resources import (
     Resources,
 )
 from ..s3 import S3
+from ..services import JsonService
 from ..state import Account
 
 # Every kind that the account has; endpoints first, since they are what costs money while nobody looks.
