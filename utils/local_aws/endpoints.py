@@ -31,7 +31,7 @@ from .logs import Logs
 from .patience import Patience
 from .refusals import not_implemented, refuse
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
@@ -70,7 +70,7 @@ class Variant:
 class Endpoints:
     """The endpoints of an account."""
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         self.folder = folder / "endpoints"
         self.account = account
         self.resources = resources

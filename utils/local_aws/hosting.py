@@ -12,7 +12,7 @@ from .inference_pipeline import containers_of
 from .model_registry import ModelRegistry, check_model_data
 from .refusals import not_implemented, refuse
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .serverless import MEMORY_SIZES
 
 REFUSED_OF_MODEL = ("VpcConfig",)
@@ -27,7 +27,7 @@ REFUSED_OF_VARIANT = ("AcceleratorType", "CoreDumpConfig", "ManagedInstanceScali
 class Hosting:
     """The models and endpoint configurations of an account."""
 
-    def __init__(self, resources: Resources, objects: S3, packages: ModelRegistry) -> None:
+    def __init__(self, resources: Resources, objects: ObjectStore, packages: ModelRegistry) -> None:
         self.resources = resources
         self.objects = objects
         self.packages = packages

@@ -26,7 +26,7 @@ from .logs import Logs
 from .patience import Patience
 from .resources import Kind, Resources, now
 from .role_sessions import Session
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -50,7 +50,7 @@ class Jobs:
     # takes one place like any other: so no job waits for places that others hold while they wait too.
     instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         self.folder = folder
         self.account = account
         self.resources = resources

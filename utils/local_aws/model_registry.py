@@ -13,7 +13,7 @@ from .errors import AwsError
 from .images import find_image
 from .refusals import not_implemented, refuse
 from .resources import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind, Resources, as_list, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .uris import split_uri
 
 # What CreateModelPackage takes and this account cannot do.
@@ -36,7 +36,7 @@ NO_DETAILS = {"ValidationStatuses": [], "ImageScanStatuses": []}
 class ModelRegistry:
     """The model packages of an account and their groups."""
 
-    def __init__(self, resources: Resources, objects: S3) -> None:
+    def __init__(self, resources: Resources, objects: ObjectStore) -> None:
         self.resources = resources
         self.objects = objects
         self._counting = threading.Lock()
@@ -261,7 +261,7 @@ class ModelRegistry:
         return [body for body, _ in self.resources.all(MODEL_PACKAGE, f"{group}/")]
 
 
-def check_model_data(objects: S3, url: str) -> None:
+def check_model_data(objects: ObjectStore, url: str) -> None:
     """Refuse the address of an artifact that is not there, in AWS's words."""
     try:
         objects.object(*split_uri(url))

@@ -22,7 +22,7 @@ from .pipeline_run import PipelineRun, finish
 from .protocols import service_model
 from .refusals import not_implemented, refuse
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .validation import validate
 
@@ -54,7 +54,7 @@ class Pipelines(Jobs):
         folder: Path,
         account: Account,
         resources: Resources,
-        objects: S3,
+        objects: ObjectStore,
         logs: Logs,
         calls: Mapping[str, Operation],
     ) -> None:

@@ -20,7 +20,7 @@ from .logs import Logs
 from .processing_run import ProcessingRun, finish
 from .refusals import not_implemented, refuse
 from .resources import PROCESSING_JOB, Resources, now
-from .s3 import S3, S3Object
+from .s3 import ObjectStore, S3Object
 from .state import Account
 from .uris import split_uri
 
@@ -39,7 +39,7 @@ class ProcessingJobs(Jobs):
 
     kind = PROCESSING_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
 
     def fail(self, name: str, reason: str) -> None:

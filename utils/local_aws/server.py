@@ -57,7 +57,8 @@ from .roles import Roles
 from .search import Search
 from .services import ApiCall, JsonService
 from .signature import UNSIGNED, claim
-from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
+from .state import BUCKETS, POLICY, Account, open_account, settings
+from .store import StateError
 from .training import TrainingJobs
 from .transform import TransformJobs
 from .tuning import TuningJobs
@@ -80,32 +81,33 @@ class Application:
         sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
         self.keys = Keys(folder, account, sessions)
         public, policy = settings()[BUCKETS], settings()[POLICY]
-        self.s3 = s3.S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
+        objects = s3.ObjectStore(folder / "s3", Path(public) if public else None)
+        self.s3 = s3.S3Service(objects, account.region, account.account_id)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
         books = Books(folder, account)
         resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
-        self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
-        self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
-        self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
+        self.training = TrainingJobs(folder, account, resources, objects, logs, metrics)
+        self.processing = ProcessingJobs(folder, account, resources, objects, logs)
+        self.endpoints = Endpoints(folder, account, resources, objects, logs)
         self.invocations = Invocations(self.endpoints, metrics)
-        self.transform = TransformJobs(folder, account, resources, self.s3, logs)
-        self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
+        self.transform = TransformJobs(folder, account, resources, objects, logs)
+        self.tuning = TuningJobs(folder, account, resources, objects, logs, self.training)
         self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
-        packages = ModelRegistry(resources, self.s3)
+        packages = ModelRegistry(resources, objects)
         sagemaker = operations_of(
             self.training,
             self.processing,
             packages,
-            Hosting(resources, self.s3, packages),
+            Hosting(resources, objects, packages),
             self.endpoints,
             self.transform,
             self.tuning,
             resources,
             Search(resources, {TUNING_JOB: self.tuning.described}),
         )
-        self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
+        self.pipelines = Pipelines(folder, account, resources, objects, logs, sagemaker)
         # What launches jobs goes down before them: it is not to take their end for a failure.
         self.jobs = (self.pipelines, self.tuning, self.training, self.processing, self.transform)
         services = (
@@ -116,7 +118,7 @@ class Application:
         )
         self.services = {service.name: service for service in services}
         self.authorization = Authorization(enforced, folder, resources, self.services) if enforced else None
-        self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
+        self.page = Page(folder, account, resources, objects, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,7 +20,7 @@ from .logs import Logs
 from .metrics import Metrics
 from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, Resources, now
-from .s3 import S3, S3Object
+from .s3 import ObjectStore, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
 from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
@@ -52,7 +52,7 @@ class TrainingJobs(Jobs):
     kind = TRAINING_JOB
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, metrics: Metrics
+        self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs, metrics: Metrics
     ) -> None:
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics

@@ -18,7 +18,7 @@ from .jsonpath import OPERATORS, JsonPath, unexpected
 from .logs import Logs
 from .refusals import not_implemented, refuse
 from .resources import MODEL, TRANSFORM_JOB, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .transform_data import CSV, JSON, JSON_LINES, Processing
 from .transform_run import TransformRun, finish
@@ -34,7 +34,7 @@ class TransformJobs(Jobs):
 
     kind = TRANSFORM_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
 
     def fail(self, name: str, reason: str) -> None:

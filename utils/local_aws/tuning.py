@@ -16,7 +16,7 @@ from .jobs import ENDED, Jobs
 from .logs import Logs
 from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .training import TrainingJobs, metric_definitions
 from .training_run import OBJECTIVE
@@ -45,7 +45,13 @@ class TuningJobs(Jobs):
     kind = TUNING_JOB
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, training: TrainingJobs
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        training: TrainingJobs,
     ) -> None:
         super().__init__(folder / "tuning", account, resources, objects, logs)
         self.training = training

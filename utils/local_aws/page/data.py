@@ -22,7 +22,7 @@ from ..resources import (
     Kind,
     Resources,
 )
-from ..s3 import S3
+from ..s3 import ObjectStore
 from ..services import JsonService
 from ..state import Account
 
@@ -42,7 +42,13 @@ class PageData:
     """What an account holds, as the page shows it."""
 
     def __init__(
-        self, account: Account, known: Resources, objects: S3, logs: Logs, metrics: Metrics, sagemaker: JsonService
+        self,
+        account: Account,
+        known: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        metrics: Metrics,
+        sagemaker: JsonService,
     ) -> None:
         self.account = account
         self.resources = known

@@ -1,4 +1,4 @@
-"""S3 of the embedded account: what answers its requests, and the door for jobs.
+"""S3 of the embedded account: ``S3Service`` answers requests, ``ObjectStore`` is what jobs use.
 
 Path-style addresses only (``/bucket/key``).  What S3 can do beyond the routes of ``routing.py`` (ACLs,
 policies, versions, lifecycle, object lock, customer keys …) answers ``NotImplemented`` with its
@@ -8,7 +8,7 @@ name.  Server-side encryption with AWS's keys is accepted and not claimed: bytes
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from dataclasses import replace
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -19,37 +19,47 @@ from ..disk import need_room
 from ..errors import AwsError
 from . import buckets, multipart, operations
 from .body import MAX_DOCUMENT, MAX_PUT, receive
-from .objects import ObjectStore
-from .protocol import Call, Need, error_response, identity, parse, request_id
+from .objects import ObjectStore, blocks, copy_file
+from .protocol import Call, Need, Upload, error_response, identity, parse, request_id
 from .records import S3Object
-from .routing import Function, Routes, a_browsers_form
+from .routing import CallRoute, Routes, UploadRoute, a_browsers_form
 
-__all__ = ["S3", "S3Object", "a_browsers_form", "error_response", "identity", "request_id"]
+__all__ = [
+    "ObjectStore",
+    "S3Object",
+    "S3Service",
+    "a_browsers_form",
+    "blocks",
+    "copy_file",
+    "error_response",
+    "identity",
+    "request_id",
+]
 
 
 ROUTES = Routes(buckets.routes, operations.routes, multipart.routes)
 
 
-class S3(ObjectStore):
-    """The account's S3: ``handle`` for requests; for jobs the methods of ``ObjectStore``."""
+class S3Service:
+    """The account's S3 as its clients see it: HTTP for what a store holds."""
 
-    def __init__(self, folder: Path, region: str, account_id: str, public: Path | None = None) -> None:
-        """Open or make the store in ``folder``; ``StateError`` when it, or ``public``, cannot be used."""
-        super().__init__(folder, public)
+    def __init__(self, store: ObjectStore, region: str, account_id: str) -> None:
+        self.store = store
         self._region = region
         self._account_id = account_id
 
     async def handle(self, request: Request, need: Need | None = None) -> Response:
         """Answer a request whose signature has been checked and whose body has not been read.
 
-        Raises ``AwsError``; ``error_response`` writes it as S3 does.
+        ``need`` asks the policy, if there is one.  Raises ``AwsError``; ``error_response`` writes it as S3 does.
         """
-        call = parse(request, self._region, self._account_id)
-        call.need = need or call.need
+        call = parse(request, self._region, self._account_id, need)
         route = ROUTES.find(call)
         route.authorize(call)
         try:
-            return await self._do(request, call, route.function)
+            if isinstance(route, UploadRoute):
+                return await self._take_in(request, call, route)
+            return await self._do(request, call, route)
         except AwsError as error:
             if error.code == "NoSuchKey":
                 # GetObject's reference: who may not list the bucket does not learn that the object is not there.
@@ -58,30 +68,28 @@ class S3(ObjectStore):
                 call.need("s3:ListBucket", f"arn:aws:s3:::{bucket}", {})
             raise
 
-    async def _do(self, request: Request, call: Call, operation: Function) -> Response:
-        if operation in (operations.put_object, multipart.upload_part):
-            return await self._take_in(request, call, operation)
+    async def _do(self, request: Request, call: Call, route: CallRoute) -> Response:
         if call.method in ("PUT", "POST"):
             document = io.BytesIO()
-            call.body = await receive(request, call.headers, document, MAX_DOCUMENT, sized=False)
-            call.document = document.getvalue()
-        return await run_in_threadpool(operation, self, call)
+            body = await receive(request, call.headers, document, MAX_DOCUMENT, sized=False)
+            call = replace(call, document=document.getvalue(), checked=body.checked)
+        return await run_in_threadpool(route.function, self.store, call)
 
-    async def _take_in(self, request: Request, call: Call, operation: Function) -> Response:
-        """Lay the body in a file of the store, then let the operation make it known."""
+    async def _take_in(self, request: Request, call: Call, route: UploadRoute) -> Response:
+        """Lay the body in a file of the store, then let the route's function make it known."""
         algorithms = await run_in_threadpool(self._expect, call)
-        with self.new_file() as call.file:
-            with call.file.open("wb") as out:
-                call.body = await receive(request, call.headers, out, MAX_PUT, algorithms)
-            return await run_in_threadpool(operation, self, call)
+        with self.store.new_file() as file:
+            with file.open("wb") as out:
+                body = await receive(request, call.headers, out, MAX_PUT, algorithms)
+            return await run_in_threadpool(route.function, self.store, Upload(call, file, body))
 
     def _expect(self, call: Call) -> list[str]:
         """Refuse what can be refused before the body comes; else the checksums to compute from it."""
         length = call.headers.get("content-length", "")
-        need_room(self.folder, int(length) if length.isdigit() else 0)
+        need_room(self.store.folder, int(length) if length.isdigit() else 0)
         if "uploadId" not in call.query:
-            self.require_own(call.bucket)
+            self.store.require_own(call.bucket)
             return []
         multipart.part_number(call)
-        upload = self.upload(call.bucket, call.key, call.query["uploadId"])
+        upload = self.store.upload(call.bucket, call.key, call.query["uploadId"])
         return [upload.algorithm] if upload.algorithm else []

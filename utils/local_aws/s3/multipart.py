@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.responses import Response
 
@@ -16,8 +17,8 @@ from .body import CHECKSUMS, encode, new_digest, too_large
 from .buckets import check_encoding
 from .objects import BLOCK, ObjectStore
 from .operations import checksum_headers, copy_source, properties, write_condition
-from .protocol import Call, answer, header_tags, iso, malformed_xml, read_xml
-from .records import Part, S3Object, Upload
+from .protocol import Call, Upload, answer, header_tags, iso, malformed_xml, read_xml
+from .records import MultipartUpload, Part, S3Object
 from .routing import Routes
 
 routes = Routes()
@@ -40,7 +41,7 @@ def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
         raise AwsError("InvalidRequest", message)
     tags = header_tags(call.headers.get("x-amz-tagging", ""))
     whole, new_id = kind == "FULL_OBJECT", secrets.token_urlsafe(48)
-    upload = Upload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
+    upload = MultipartUpload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
     store.create_upload(upload)
     said = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
     content = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.id)]
@@ -56,11 +57,11 @@ def part_number(call: Call) -> int:
     return int(value)
 
 
-@routes.add("PUT", "object", "uploadId", action="PutObject")
-def upload_part(store: ObjectStore, call: Call) -> Response:
-    """UploadPart; the body is there already, see ``S3.handle``."""
-    body = call.body
-    part = Part(part_number(call), body.size, body.md5.hex(), call.file, body.checksums)
+@routes.add_upload("PUT", "object", "uploadId", action="PutObject")
+def upload_part(store: ObjectStore, upload: Upload) -> Response:
+    """UploadPart."""
+    call, body = upload.call, upload.body
+    part = Part(part_number(call), body.size, body.md5.hex(), upload.file, body.checksums)
     store.put_part(call.query["uploadId"], part)
     return Response(headers={"ETag": f'"{part.etag}"', **checksum_headers(part.checksums)})
 
@@ -109,7 +110,7 @@ def _copy_range(header: str | None, size: int) -> tuple[int, int]:
     return first, last
 
 
-def _join(target: Path, sources: Iterable[tuple], algorithms: set[str]) -> tuple[int, dict[str, bytes]]:
+def _join(target: Path, sources: Iterable[tuple[BinaryIO, int]], algorithms: set[str]) -> tuple[int, dict[str, bytes]]:
     """Write the given numbers of bytes of open files one after another; total bytes and digests."""
     digests = {name: new_digest(name) for name in algorithms}
     total = 0
@@ -164,7 +165,7 @@ def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
     return answer("CompleteMultipartUploadResult", [*content, ("ETag", f'"{etag}"'), *rows, *kind])
 
 
-def _opened(parts: list[Part]) -> Iterable[tuple]:
+def _opened(parts: list[Part]) -> Iterable[tuple[BinaryIO, int]]:
     for part in parts:
         with part.path.open("rb") as stream:
             yield stream, part.size
@@ -177,7 +178,7 @@ def _check_size(call: Call, size: int) -> None:
         raise AwsError("InvalidRequest", message)
 
 
-def _invalid_part(upload: Upload, number: int, etag: str) -> AwsError:
+def _invalid_part(upload: MultipartUpload, number: int, etag: str) -> AwsError:
     message = (
         "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
         "specified entity tag may not match the part's entity tag."
@@ -185,7 +186,7 @@ def _invalid_part(upload: Upload, number: int, etag: str) -> AwsError:
     return AwsError("InvalidPart", message, UploadId=upload.id, PartNumber=number, ETag=etag)
 
 
-def _chosen(call: Call, parts: dict[int, Part], upload: Upload) -> list[Part]:
+def _chosen(call: Call, parts: dict[int, Part], upload: MultipartUpload) -> list[Part]:
     """The parts that the request's document lists, each checked against what was uploaded."""
     nodes = read_xml(call.document, "CompleteMultipartUpload").findall("Part")
     if not 1 <= len(nodes) <= 10000:
@@ -266,7 +267,7 @@ def list_multipart_uploads(store: ObjectStore, call: Call) -> Response:
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     limit = call.number("max-uploads", 1000)
     check_encoding(call)
-    entries: list[tuple[str, Upload | None]] = []  # a common prefix stands without an upload
+    entries: list[tuple[str, MultipartUpload | None]] = []  # a common prefix stands without an upload
     beyond_id = False
     for upload in store.uploads(call.bucket, prefix):
         cut = upload.key.find(delimiter, len(prefix)) if delimiter else -1

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from ..errors import AwsError
 from ..refusals import not_implemented_by_s3
 from .body import CHECKSUMS, MAX_PUT, encode, new_digest
 from .buckets import tag_document
-from .objects import BLOCK, ObjectStore
+from .objects import BLOCK, ObjectStore, blocks
 from .protocol import (
     Call,
+    Upload,
     answer,
     byte_range,
     header_tags,
@@ -87,9 +86,11 @@ def write_condition(headers: Mapping[str, str], key: str) -> Callable[[S3Object 
     def check(old: S3Object | None) -> None:
         if none_match is not None and old is not None:
             raise precondition_failed("If-None-Match")
-        if match is not None and old is None:
+        if match is None:
+            return
+        if old is None:
             raise no_such_key(key)
-        if match is not None and match.strip() != "*" and match.strip().strip('"') != old.etag:
+        if match.strip() != "*" and match.strip().strip('"') != old.etag:
             raise precondition_failed("If-Match")
 
     return check
@@ -107,14 +108,14 @@ def checksum_headers(checksums: dict[str, str]) -> dict[str, str]:
 # ---- writing
 
 
-@routes.add("PUT", "object", action="PutObject")
-def put_object(store: ObjectStore, call: Call) -> Response:
-    """PutObject; the body is there already, see ``S3.handle``."""
+@routes.add_upload("PUT", "object", action="PutObject")
+def put_object(store: ObjectStore, upload: Upload) -> Response:
+    """PutObject."""
+    call, body = upload.call, upload.body
     content_type, headers, metadata = properties(call.headers)
     tags = header_tags(call.headers.get("x-amz-tagging", ""))
-    body = call.body
     obj = S3Object(
-        call.bucket, call.key, body.size, body.md5.hex(), call.file, content_type, headers, metadata, tags,
+        call.bucket, call.key, body.size, body.md5.hex(), upload.file, content_type, headers, metadata, tags,
         body.checksums,
     )  # fmt: skip
     store.put(obj, write_condition(call.headers, call.key))
@@ -256,16 +257,6 @@ def _header_value(value: str) -> str:
     return value.encode().decode("latin-1")
 
 
-async def blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
-    with stream:
-        while left:
-            block = await run_in_threadpool(stream.read, min(BLOCK, left))
-            if not block:
-                raise OSError("an object's file is shorter than its size")  # the client sees a cut body
-            left -= len(block)
-            yield block
-
-
 # ---- deleting
 
 
@@ -292,7 +283,7 @@ def _delete_condition(match: str | None, key: str) -> Callable[[S3Object | None]
 def delete_objects(store: ObjectStore, call: Call) -> Response:
     """DeleteObjects: up to 1000 keys, each with a result of its own."""
     store.require_own(call.bucket)
-    if not call.body.checked:
+    if not call.checked:
         message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
         raise AwsError("InvalidRequest", message)
     tree = read_xml(call.document, "Delete")
@@ -302,7 +293,7 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
         raise malformed_xml()
     results: list[tuple[str, object]] = []
     for node in wanted:
-        key, version = node.findtext("Key"), node.findtext("VersionId")
+        key, version = node.findtext("Key") or "", node.findtext("VersionId")
         try:
             action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
             call.need(action, f"arn:aws:s3:::{call.bucket}/{key}", {})

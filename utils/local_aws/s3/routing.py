@@ -17,21 +17,23 @@ from ..errors import AwsError
 from ..naming import operation_name
 from ..refusals import not_implemented_by_s3
 from .objects import ObjectStore
-from .protocol import Call
+from .protocol import Call, Upload
 
-Function = Callable[[ObjectStore, Call], Response]
+CallFunction = Callable[[ObjectStore, Call], Response]
+UploadFunction = Callable[[ObjectStore, Upload], Response]
 Level = Literal["account", "bucket", "object"]  # what a request's path names
+# A request's method, its level, and the sub-resources in its query, or "copy" for a header.
+Form = tuple[str, Level, str]
 
 
 @dataclass(frozen=True)
 class Route:
-    """A function for one form of request, and what its caller must be allowed.
+    """What the caller of one form of request must be allowed.
 
     ``action`` is IAM's, without ``s3:``; ``of_version`` the one in its place where the query names a version.  If it
     is needed ``for_each`` of the objects that the request's document names, the function asks for it.
     """
 
-    function: Function
     action: str
     of_version: str
     for_each: bool
@@ -53,6 +55,20 @@ class Route:
             source = unquote(call.headers.get("x-amz-copy-source", "").partition("?")[0]).removeprefix("/")
             if call.method == "PUT" and source:
                 call.need("s3:GetObject", f"arn:aws:s3:::{source}", {})
+
+
+@dataclass(frozen=True)
+class CallRoute(Route):
+    """The function for a request without a body, or with a document."""
+
+    function: CallFunction
+
+
+@dataclass(frozen=True)
+class UploadRoute(Route):
+    """The function for a request whose body becomes an object or a part."""
+
+    function: UploadFunction
 
 
 _CONDITIONS = ("prefix", "delimiter", "max-keys")  # of the query, which are condition keys of a bucket's actions
@@ -84,8 +100,7 @@ class Routes:
     """The routes of some functions, by the requests that they answer."""
 
     def __init__(self, *parts: Routes) -> None:
-        # (method, what the path names, the sub-resources in the query and "copy" for a header) -> route
-        self._routes: dict[tuple[str, Level, str], Route] = {}
+        self._routes: dict[Form, CallRoute | UploadRoute] = {}
         for each in parts:
             if twice := self._routes.keys() & each._routes.keys():
                 raise ValueError(f"{min(twice)} has two functions")
@@ -94,26 +109,39 @@ class Routes:
 
     def add(
         self, method: str, level: Level, part: str = "", *, action: str, of_version: str = "", for_each: bool = False
-    ) -> Callable[[Function], Function]:
+    ) -> Callable[[CallFunction], CallFunction]:
         """Declare that a function answers requests of a method to what their path names (``level``).
 
         ``part`` is the sub-resource in the query, if one makes the request another operation; see ``Route`` for the
         rest.  ValueError if another function answers them, or if no ``action`` is named: none goes unasked.
         """
 
-        def declare(function: Function) -> Function:
-            key = (method, level, part)
-            if key in self._routes or not action:
-                raise ValueError(f"{key} has a function already, or this one has no action")
-            self._routes[key] = Route(function, action, of_version or action, for_each)
+        def declare(function: CallFunction) -> CallFunction:
+            self._enter((method, level, part), CallRoute(action, of_version or action, for_each, function))
             return function
 
         return declare
 
-    def __iter__(self) -> Iterator[Route]:
+    def add_upload(
+        self, method: str, level: Level, part: str = "", *, action: str
+    ) -> Callable[[UploadFunction], UploadFunction]:
+        """Declare the same of a function that is called when the body of the request has arrived."""
+
+        def declare(function: UploadFunction) -> UploadFunction:
+            self._enter((method, level, part), UploadRoute(action, action, False, function))
+            return function
+
+        return declare
+
+    def _enter(self, form: Form, route: CallRoute | UploadRoute) -> None:
+        if form in self._routes or not route.action:
+            raise ValueError(f"{form} has a function already, or this one has no action")
+        self._routes[form] = route
+
+    def __iter__(self) -> Iterator[CallRoute | UploadRoute]:
         return iter(self._routes.values())
 
-    def find(self, call: Call) -> Route:
+    def find(self, call: Call) -> CallRoute | UploadRoute:
         """The route of a request; ``NotImplemented`` names what there is none for."""
         level: Level = "object" if call.key else "bucket" if call.bucket else "account"
         if call.method == "POST" and call.headers.get("content-type", "").startswith("multipart/form-data"):
