@@ -65,7 +65,10 @@ class Pipelines(Jobs):
         finish(self.resources, name, "Failed", reason)
 
     def call(self, name: str, params: dict) -> dict:
-        """Do an operation of the account's, its request checked as one that comes over the wire."""
+        """Do an operation of the account's, its request checked as one that comes over the wire.
+
+        From the thread of an execution: ``JsonService`` says what that asks of operations.
+        """
         validate(params, service_model("sagemaker").operation_model(name).input_shape)
         return self.calls[name](params)
 
