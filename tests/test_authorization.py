@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs import channel, csv, definition, ended, table
 from places import Place
+from wire import send, signed
 
 from utils.lessons.play import ROOT, lessons, play
 from utils.local_aws.authorization import RECORD
@@ -239,6 +240,17 @@ def test_a_body_that_is_compressed_is_looked_into(trained):
     assert denied(sagemaker.create_training_job, **job)[1] == refused(
         "sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/course-zipped", explicit=True
     )
+
+
+def test_what_is_asked_for_is_what_is_done_whatever_a_header_says(trained):
+    place = under(trained, allow("iam:GetRole"))
+    named = {"X-Amz-Target": "Any.GetRole", "Content-Type": "application/x-www-form-urlencoded"}
+    body = b"Action=CreateUser&Version=2010-05-08&UserName=intruder"
+    account = place.running()
+    said = send(account, "POST", "/", signed(account, "iam", headers=named, body=body), body).body.decode()
+    assert "is not authorized to perform: iam:CreateUser on resource: " in said
+    under(trained, allow("iam:*"))
+    assert place.client("iam").list_users()["Users"] == []
 
 
 def test_versions_and_deletions_are_rights_of_their_own(trained):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from wire import send, signed
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,12 @@ def test_what_a_role_may_do_is_what_it_will_be_let(account, iam):
     assert caught.value.response["Error"]["Code"] == "NoSuchEntity"
     with pytest.raises(ClientError, match="PolicyInputList .* is not implemented"):
         iam.simulate_principal_policy(**asked, PolicyInputList=["{}"])
+
+
+def test_of_a_field_of_a_form_that_is_there_twice_the_first_counts(account):
+    role = account.account.role_arn
+    fields = [("Action", "SimulatePrincipalPolicy"), ("Version", "2010-05-08"), ("PolicySourceArn", role)]
+    fields += [("ActionNames.member.1", "s3:GetObject"), ("ActionNames.member.1", "s3:PutObject")]
+    body, form = urlencode(fields).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = send(account, "POST", "/", signed(account, "iam", headers=form, body=body), body)
+    assert answer.status == 200 and b"s3:GetObject" in answer.body and b"s3:PutObject" not in answer.body

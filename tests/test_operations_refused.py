@@ -213,7 +213,9 @@ def test_a_request_of_no_service_at_all(account):
     ids=lambda body: repr(body[:18]),
 )  # fmt: skip
 def test_a_body_that_is_no_json_object(account, body):
-    for service, operation in (("sagemaker", "ListModels"), ("logs", "DescribeLogGroups")):
+    for service, operation in (
+        ("sagemaker", "ListModels"), ("logs", "DescribeLogGroups"), ("ecr", "DescribeRepositories"),
+    ):  # fmt: skip
         answer = call(account, service, operation, body)
         assert (answer.status, answer.json["__type"]) == (400, "SerializationException")
 

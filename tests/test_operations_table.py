@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from utils.local_aws import operations
+from utils.local_aws import dispatch, operations
 
 
 @pytest.fixture(scope="module")
@@ -34,4 +34,34 @@ def test_what_makes_something_run_is_marked_and_what_only_looks_is_not(made):
     assert {"DescribeTrainingJob", "ListTrainingJobs", "AddTags", "CreateModel", "CreatePipeline"} < books
     assert [name for name in executed if re.match("Describe|List|Search|AddTags|DeleteTags|BatchDescribe", name)] == []
     runs = r"Create\w+Job|CreateEndpoint|UpdateEndpoint\w*|Start\w+|Stop\w+|Retry\w+|Invoke\w+"
-    assert [name for name in books if re.fullmatch(runs, name)] == [], "they lack the mark @executes"
+    assert [name for name in books if re.fullmatch(runs, name)] == [], "they lack executes=True"
+
+
+def test_two_methods_that_are_declared_to_do_the_same_are_found_when_the_account_starts():
+    class Twice:
+        @dispatch.operation("DescribeModel")
+        def describe(self, params):
+            return params
+
+        @dispatch.operation("DescribeModel")
+        def look(self, params):
+            return params
+
+    with pytest.raises(ValueError, match="DescribeModel"):
+        dispatch.operations_of(Twice())
+
+
+def test_what_answers_a_request_cannot_be_asked_for_without_one():
+    class Jobs:
+        @dispatch.operation("DescribeTrainingJob", wants_request=True)
+        def describe(self, params, request):
+            return params
+
+        @dispatch.operation("StopTrainingJob", executes=True)
+        def stop(self, params):
+            return None
+
+    operations = dispatch.operations_of(Jobs())
+    assert operations["StopTrainingJob"]({}) == {} and operations["StopTrainingJob"].executes
+    with pytest.raises(TypeError, match="DescribeTrainingJob"):
+        operations["DescribeTrainingJob"]({})

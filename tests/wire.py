@@ -13,6 +13,10 @@ from xml.etree import ElementTree
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.session import get_session
+
+# botocore's name of a service that is signed for by another one.
+MODELS = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 
 
 @dataclass
@@ -78,12 +82,10 @@ def send(
 
 def call(account, service: str, operation: str, params: object, **signing) -> Answer:
     """A signed call of a JSON service's operation; ``params`` may be the body's bytes themselves."""
-    prefix = {
-        "sagemaker": "SageMaker",
-        "logs": "Logs_20140328",
-        "monitoring": "GraniteServiceVersion20100801",
-        "servicequotas": "ServiceQuotasV20190624",
-    }[service]
+    prefix = get_session().get_service_model(MODELS.get(service, service)).metadata["targetPrefix"]
     body = params if isinstance(params, bytes) else json.dumps(params).encode()
-    headers = {"X-Amz-Target": f"{prefix}.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {
+        "X-Amz-Target": f"{prefix}.{operation}",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
     return send(account, "POST", "/", signed(account, service, headers=headers, body=body, **signing), body)

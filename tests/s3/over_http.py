@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from utils.local_aws.errors import AwsError
 from utils.local_aws.expect import close_refused
-from utils.local_aws.s3 import S3, error_response
+from utils.local_aws.s3 import ObjectStore, S3Service, error_response
 
 MIB = 1 << 20
 
@@ -28,12 +28,13 @@ class Account:
 
     def __init__(self, folder: Path, region: str = "us-east-1") -> None:
         self.folder = folder
-        self.s3 = S3(folder, region, "123456789012")
+        self.store = ObjectStore(folder)
+        s3 = S3Service(self.store, region, "123456789012")
 
         async def app(scope, receive, send):
             request = Request(scope, receive)
             try:
-                response = await self.s3.handle(request)
+                response = await s3.handle(request)
             except AwsError as error:
                 response = error_response(error, request.url.path, "REQUEST1", request.method == "HEAD")
             response.headers["x-amz-request-id"] = "REQUEST1"
@@ -71,7 +72,7 @@ class Account:
         self.server.force_exit = True
         self.thread.join()
         self.client.close()
-        self.s3.close()
+        self.store.close()
 
 
 def refusal(call, *args, **kwargs):

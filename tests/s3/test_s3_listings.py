@@ -72,9 +72,9 @@ def test_list_agrees_with_its_definition(account, stored, prefix, delimiter, aft
     name = f"model-{time.monotonic_ns()}"
     s3.create_bucket(Bucket=name)
     for key in stored:
-        with account.s3.new_file() as path:
+        with account.store.new_file() as path:
             path.write_bytes(b"")
-            account.s3.put_file(name, key, path)
+            account.store.put_file(name, key, path)
     ask = {"Bucket": name, "Prefix": prefix, "Delimiter": delimiter, "MaxKeys": limit}
     found, prefixes, more = [], [], {"StartAfter": after}
     expected = naive(stored, prefix, delimiter, after)
@@ -88,4 +88,4 @@ def test_list_agrees_with_its_definition(account, stored, prefix, delimiter, aft
         assert page["KeyCount"] == limit
         more = {"ContinuationToken": page["NextContinuationToken"]}
     assert (found, prefixes) == expected
-    assert [obj.key for obj in account.s3.objects(name, prefix)] == naive(stored, prefix, "", "")[0]
+    assert [obj.key for obj in account.store.objects(name, prefix)] == naive(stored, prefix, "", "")[0]

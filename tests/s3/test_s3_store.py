@@ -15,14 +15,14 @@ from over_http import MIB, Account, listed, read
 from places import until
 
 from utils.local_aws.errors import AwsError
-from utils.local_aws.s3 import S3
+from utils.local_aws.s3 import ObjectStore
 from utils.local_aws.state import CHECKOUT
 from utils.local_aws.store import StateError, open_database
 
 
 @pytest.fixture
 def store(tmp_path):
-    store = S3(tmp_path / "state" / "s3", "us-east-1", "123456789012")
+    store = ObjectStore(tmp_path / "state" / "s3")
     store.create_bucket("jobs")
     yield store
     store.close()
@@ -116,8 +116,8 @@ def test_what_was_answered_outlives_kill_9(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-from utils.local_aws.s3 import S3
-store = S3(Path(sys.argv[1]), "us-east-1", "123456789012")
+from utils.local_aws.s3 import ObjectStore
+store = ObjectStore(Path(sys.argv[1]))
 store.create_bucket("kept")
 for number in range(20):
     with store.new_file() as path:
@@ -130,7 +130,7 @@ with store.new_file() as path:
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=CHECKOUT)
     assert ended.returncode == -9
     assert len(list((tmp_path / "data").glob("*/*"))) == 21
-    store = S3(tmp_path, "us-east-1", "123456789012")
+    store = ObjectStore(tmp_path)
     found = store.objects("kept", "")
     assert [(obj.key, obj.path.read_text()) for obj in found] == [(f"{n:02}", str(n)) for n in range(20)]
     assert len(list((tmp_path / "data").glob("*/*"))) == 20
@@ -138,7 +138,7 @@ with store.new_file() as path:
 
 
 def test_objects_without_their_index_are_not_taken_for_rubbish(tmp_path):
-    store = S3(tmp_path, "us-east-1", "000000000000")
+    store = ObjectStore(tmp_path)
     store.create_bucket("bucket")
     with store.new_file() as path:
         path.write_bytes(b"precious")
@@ -148,9 +148,9 @@ def test_objects_without_their_index_are_not_taken_for_rubbish(tmp_path):
     for file in tmp_path.glob("index.sqlite*"):
         file.unlink()
     with pytest.raises(StateError, match="index.sqlite, which names them, is gone"):
-        S3(tmp_path, "us-east-1", "000000000000")
+        ObjectStore(tmp_path)
     (tmp_path / "index.sqlite").write_bytes(index)
-    store = S3(tmp_path, "us-east-1", "000000000000")
+    store = ObjectStore(tmp_path)
     assert store.object("bucket", "key").path.read_bytes() == b"precious"
     store.close()
 
@@ -158,11 +158,11 @@ def test_objects_without_their_index_are_not_taken_for_rubbish(tmp_path):
 def test_state_that_is_no_database(tmp_path):
     (tmp_path / "index.sqlite").write_text("not a database, " * 100)
     with pytest.raises(StateError, match="not a database") as caught:
-        S3(tmp_path, "us-east-1", "123456789012")
+        ObjectStore(tmp_path)
     assert caught.value.path == tmp_path / "index.sqlite"
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError):
-        S3(tmp_path / "file" / "below", "us-east-1", "123456789012")
+        ObjectStore(tmp_path / "file" / "below")
 
 
 def test_database_transactions(tmp_path):

@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import parse_qs, unquote
+from typing import Any, NamedTuple
 
 from . import resources
 from .bookkeeping import user_id
 from .errors import AwsError
 from .policy import Context, Policy
-from .protocols import plain
 from .resources import Kind, Resources
+from .services import ApiCall, JsonService
 from .signature import Key
 from .state import ROLE_NAME
 
@@ -40,39 +39,6 @@ ABOUT = {
     "DescribePipelineDefinitionForExecution": "PipelineExecutionArn",
     "UpdateEndpointWeightsAndCapacities": "EndpointName",
 }
-S3_OF_BUCKET = {
-    ("PUT", ""): "CreateBucket",
-    ("DELETE", ""): "DeleteBucket",
-    ("GET", "location"): "GetBucketLocation",
-    ("GET", "tagging"): "GetBucketTagging",
-    ("PUT", "tagging"): "PutBucketTagging",
-    ("DELETE", "tagging"): "PutBucketTagging",
-    ("GET", "uploads"): "ListBucketMultipartUploads",
-    ("GET", "versioning"): "GetBucketVersioning",
-    ("GET", "versions"): "ListBucketVersions",
-}
-S3_OF_OBJECT = {
-    ("PUT", ""): "PutObject",
-    ("POST", "uploads"): "PutObject",
-    ("PUT", "uploadId"): "PutObject",
-    ("POST", "uploadId"): "PutObject",
-    ("GET", "uploadId"): "ListMultipartUploadParts",
-    ("DELETE", "uploadId"): "AbortMultipartUpload",
-    ("DELETE", ""): "DeleteObject",
-    ("GET", "tagging"): "GetObjectTagging",
-    ("PUT", "tagging"): "PutObjectTagging",
-    ("DELETE", "tagging"): "DeleteObjectTagging",
-}
-
-
-# What is asked for where a version is named, ``null`` too.
-S3_OF_VERSION = {
-    "GetObject": "GetObjectVersion",
-    "DeleteObject": "DeleteObjectVersion",
-    "GetObjectTagging": "GetObjectVersionTagging",
-    "PutObjectTagging": "PutObjectVersionTagging",
-    "DeleteObjectTagging": "DeleteObjectVersionTagging",
-}
 
 
 class Asked(NamedTuple):
@@ -86,42 +52,28 @@ class Asked(NamedTuple):
 class Authorization:
     """The policy of an account, and a record, in its folder, of what has been asked for under it."""
 
-    def __init__(self, policy: Policy, folder: Path, known: Resources) -> None:
+    def __init__(self, policy: Policy, folder: Path, known: Resources, services: Mapping[str, JsonService]) -> None:
         self.policy = policy
+        self.services = services
         self.resources = known
         self.account = known.account
         self._record = folder / RECORD
         recorded = self._record.read_text("utf-8", "replace") if self._record.exists() else ""
         self._recorded = set(recorded.splitlines())
 
-    def check(
-        self, service: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes, key: Key
-    ) -> None:
-        """Raise AwsError, in AWS's words, unless the policy allows a request whose signature has been checked.
+    def check(self, call: ApiCall) -> None:
+        """Raise AwsError, in AWS's words, unless the policy allows a call."""
+        common = self._common(call.caller)
+        for each in self._asked(call):
+            self._decide(call.service, each, call.caller, common)
 
-        ``path`` and ``query`` are as they were sent, ``headers`` have lower-case names.  The body of a request to
-        S3 is not looked at: what it names (DeleteObjects) S3 asks for itself, by ``need``.
-        """
-        if service == "s3":
-            asked = self._s3(method, path, query, headers)
-        elif "x-amz-target" in headers:
-            asked = self._json(service, headers["x-amz-target"].rpartition(".")[2], _parameters(headers, body))
-        elif service == "sagemaker":
-            name = unquote(path.split("/")[2]) if path.count("/") > 1 else ""
-            asked = iter([Asked("sagemaker:InvokeEndpoint", self.resources.arn(resources.ENDPOINT, name), {})])
-        else:
-            asked = self._query(service, parse_qs(body.decode(errors="replace") or query))
-        common = self._common(key)
-        for each in asked:
-            self._decide(service, each, key, common)
-
-    def need(self, key: Key, action: str, resource: str) -> None:
-        """Raise AwsError, in AWS's words, unless the policy allows the caller what only shows while S3 is at work."""
-        self._decide("s3", Asked(action, resource, {}), key, self._common(key))
+    def need(self, key: Key, action: str, resource: str, conditions: Context) -> None:
+        """Raise AwsError, in AWS's words, unless the policy allows the caller what S3 is to do."""
+        self._decide("s3", Asked(action, resource, conditions), key, self._common(key))
 
     def _decide(self, service: str, asked: Asked, key: Key, common: Context) -> None:
         self._note(asked)
-        decision = self.policy.decide(asked.action, asked.resource, common | asked.context)
+        decision = self.policy.decide(asked.action, asked.resource, {**common, **asked.context})
         if decision != "allowed":
             raise _denied(service, asked, key.arn, decision == "explicitDeny")
 
@@ -153,22 +105,21 @@ class Authorization:
     def _arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self.account.region}:{self.account.account_id}:{rest}"
 
-    # ---- JSON services
+    def _asked(self, call: ApiCall) -> Iterable[Asked]:
+        """What a call asks for."""
+        if call.service == "sagemaker":
+            return self._sagemaker(call.operation, call.parameters)
+        if service := self.services.get(call.service):
+            return [Asked(f"{service.actions}:{call.operation}", service.resource(call.parameters), {})]
+        if call.operation == "GetCallerIdentity":  # needs no permission
+            return []
+        resource = self._of_ecr(call.parameters) if call.service == "ecr" else self._of_iam(call.parameters)
+        return [Asked(f"{call.service}:{call.operation}", resource, {})]
 
-    def _json(self, service: str, operation: str, params: dict) -> Iterator[Asked]:
-        if service == "sagemaker":
-            yield from self._sagemaker(operation, params)
-        elif service == "logs":
-            group, stream = _named(params, "logGroupName"), _named(params, "logStreamName")
-            yield Asked(f"logs:{operation}", self._arn("logs", f"log-group:{group}:log-stream:{stream}"), {})
-        elif service == "ecr":
-            name = _named(params, "repositoryName") or "*"
-            yield Asked(f"ecr:{operation}", self._arn("ecr", f"repository/{name}"), {})
-        else:
-            actions = {"monitoring": "cloudwatch"}
-            yield Asked(f"{actions.get(service, service)}:{operation}", "*", {})
-
-    def _sagemaker(self, operation: str, params: dict) -> Iterator[Asked]:
+    def _sagemaker(self, operation: str, params: dict[str, Any]) -> Iterator[Asked]:
+        if operation == "InvokeEndpoint":
+            yield Asked("sagemaker:InvokeEndpoint", self.resources.arn(resources.ENDPOINT, params["EndpointName"]), {})
+            return
         arns = self._about(operation, params)
         context: dict[str, str | list[str]] = {}
         machines = sorted(_all(params, "InstanceType"))
@@ -185,7 +136,7 @@ class Authorization:
         for role in sorted(_all(params, "RoleArn") | _all(params, "ExecutionRoleArn")):
             yield Asked("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
 
-    def _about(self, operation: str, params: dict) -> list[str]:
+    def _about(self, operation: str, params: dict[str, Any]) -> list[str]:
         """The ARNs of what an operation of SageMaker is about."""
         if operation in ("AddTags", "DeleteTags", "ListTags"):
             return [_named(params, "ResourceArn")]
@@ -202,11 +153,11 @@ class Authorization:
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
             kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
             return [self._arn("sagemaker", f"{kind}/*")]
-        kind = KINDS.get(re.sub("(Name|Arn)$", "", member))
-        if kind is None:
+        known = KINDS.get(re.sub("(Name|Arn)$", "", member))
+        if known is None:
             return [self._arn("sagemaker", "*/*")]
         name = _named(params, member)
-        arns = [name.lower() if name.startswith("arn:") else self.resources.arn(kind, name)]
+        arns = [name.lower() if name.startswith("arn:") else self.resources.arn(known, name)]
         if operation in ("CreateEndpoint", "UpdateEndpoint"):
             arns.append(self.resources.arn(resources.ENDPOINT_CONFIG, _named(params, "EndpointConfigName")))
         return arns
@@ -218,56 +169,21 @@ class Authorization:
             return {}
         return {f"{prefix}:ResourceTag/{key}": value for key, value in tags.items() for prefix in ("aws", "sagemaker")}
 
-    # ---- IAM and STS
+    def _of_ecr(self, parameters: Mapping[str, Any]) -> str:
+        return self._arn("ecr", f"repository/{_named(parameters, 'repositoryName') or '*'}")
 
-    def _query(self, service: str, form: dict[str, list[str]]) -> Iterator[Asked]:
-        given = {name: values[0] for name, values in form.items()}
-        action = given.get("Action", "")
-        if action == "GetCallerIdentity":  # needs no permission
-            return
+    def _of_iam(self, fields: Mapping[str, str]) -> str:
+        """The ARN of what a form of IAM or STS is about."""
         account = f"arn:aws:iam::{self.account.account_id}"
-        if "RoleName" in given:
-            own = given["RoleName"] == ROLE_NAME
-            resource = self.account.role_arn if own else f"{account}:role/{given['RoleName']}"
-        elif "UserName" in given:
-            resource = f"{account}:user/{given['UserName']}"
-        else:
-            resource = given.get("RoleArn") or given.get("PolicySourceArn") or given.get("PolicyArn") or "*"
-        yield Asked(f"{service}:{action}", resource, {})
-
-    # ---- S3
-
-    def _s3(self, method: str, path: str, query: str, headers: dict[str, str]) -> Iterator[Asked]:
-        bucket, _, key = unquote(path.removeprefix("/")).partition("/")
-        given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
-        parts = ("uploadId", "uploads", "tagging", "location", "delete", "versioning", "versions")
-        part = next((name for name in parts if name in given), "")
-        if not bucket:
-            yield Asked("s3:ListAllMyBuckets", "arn:aws:s3:::*", {})
-        elif key:
-            resource = f"arn:aws:s3:::{bucket}/{key}"
-            action = S3_OF_OBJECT.get((method, part), "GetObject")
-            yield Asked(f"s3:{S3_OF_VERSION.get(action, action) if 'versionId' in given else action}", resource, {})
-            if method == "PUT" and "x-amz-tagging" in headers:
-                yield Asked("s3:PutObjectTagging", resource, {})
-            source = unquote(headers.get("x-amz-copy-source", "").partition("?")[0]).removeprefix("/")
-            if method == "PUT" and source:
-                yield Asked("s3:GetObject", f"arn:aws:s3:::{source}", {})
-        elif part != "delete":
-            wanted = {f"s3:{name}": given[name] for name in ("prefix", "delimiter", "max-keys") if name in given}
-            yield Asked(f"s3:{S3_OF_BUCKET.get((method, part), 'ListBucket')}", f"arn:aws:s3:::{bucket}", wanted)
+        if "RoleName" in fields:
+            own = fields["RoleName"] == ROLE_NAME
+            return self.account.role_arn if own else f"{account}:role/{fields['RoleName']}"
+        if "UserName" in fields:
+            return f"{account}:user/{fields['UserName']}"
+        return fields.get("RoleArn") or fields.get("PolicySourceArn") or fields.get("PolicyArn") or "*"
 
 
-def _parameters(headers: dict[str, str], body: bytes) -> dict:
-    """The members of a JSON request; none if it is not one, which its service then says."""
-    try:
-        params = json.loads(plain(headers, body) or b"{}")
-    except (AwsError, ValueError, RecursionError):
-        return {}
-    return params if isinstance(params, dict) else {}
-
-
-def _named(params: dict, member: str) -> str:
+def _named(params: Mapping[str, Any], member: str) -> str:
     value = params.get(member)
     return value if isinstance(value, str) else ""
 
@@ -278,7 +194,7 @@ def _all(value: object, member: str) -> set[str]:
         return set().union(*(_all(each, member) for each in value))
     if not isinstance(value, dict):
         return set()
-    own = {value[member]} if isinstance(value.get(member), str) else set()
+    own: set[str] = {value[member]} if isinstance(value.get(member), str) else set()
     return own.union(*(_all(each, member) for each in value.values()))
 
 

@@ -7,18 +7,20 @@ out as keys is entered among the account's keys, so that requests signed with th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 from .books import AWSS_POLICY, FORM, Books
 from .errors import AwsError
 from .policy import Policy
-from .protocols import not_implemented, query_response, service_model
+from .protocols import plain, query_response, read_json, service_model
+from .refusals import not_implemented
 from .role_sessions import Sessions
+from .services import ApiCall, read_form, target_operation
 from .signature import Key
 from .state import Account
 from .store import open_database
@@ -83,17 +85,21 @@ class Bookkeeping:
         self.policy = policy
         self.books = books
 
-    async def handle(self, request: Request, body: bytes, service: str, key: Key) -> Response:
-        """Answer a request whose signature has been checked."""
-        body = body or request.url.query.encode()
-        form = parse_qs(body.decode(errors="replace"))
-        target = request.headers.get("x-amz-target", "") if service == "ecr" else ""
-        action = target.rpartition(".")[2] if target else form.get("Action", [""])[0]
+    def read(self, service: str, query: str, headers: Mapping[str, str], body: bytes, caller: Key) -> ApiCall:
+        """A request to one of the ``SERVICES`` taken apart; AwsError if one to ECR is no JSON object."""
+        if service == "ecr" and "x-amz-target" in headers:
+            body = plain(headers, body)
+            return ApiCall(service, target_operation(headers), read_json(body), caller, headers, body)
+        return read_form(service, query, headers, body, caller)
+
+    async def answer(self, call: ApiCall) -> Response:
+        """Do what a call asks for."""
+        service, action = call.service, call.operation
         if service == "sts" and action == "GetCallerIdentity":
             # Ours, not moto's: it must know whose keys have signed.
             result = {
-                "Arn": key.arn,
-                "UserId": user_id(self.account, key),
+                "Arn": call.caller.arn,
+                "UserId": user_id(self.account, call.caller),
                 "Account": self.account.account_id,
             }
             return query_response(action, STS_NAMESPACE, result)
@@ -101,19 +107,20 @@ class Bookkeeping:
             raise AwsError("InvalidAction", f"Could not find operation {action} of {service.upper()}.")
         if action in UNTRUE:
             raise not_implemented(f"{service.upper()}'s operation {action}")
-        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"} if target else FORM
-        return await run_in_threadpool(self._answer, service, action, form, headers, body, key)
+        return await run_in_threadpool(self._answer, call)
 
-    def _answer(
-        self, service: str, action: str, form: dict[str, list[str]], headers: dict[str, str], body: bytes, key: Key
-    ) -> Response:
+    def _answer(self, call: ApiCall) -> Response:
+        service, action, key = call.service, call.operation, call.caller
+        form, body, target = call.parameters, call.body, call.headers.get("x-amz-target", "")
+        to_ecr = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        headers = to_ecr if service == "ecr" and target else FORM
         if action == "SimulatePrincipalPolicy":
             return query_response(action, IAM_NAMESPACE, self._simulate(form))
         if action == "AssumeRole":
-            self._check_role(form.get("RoleArn", [""])[0], key)
+            self._check_role(form.get("RoleArn", ""), key)
         if service == "iam":
             body = _with_user(action, form, body, key)
-            _check_owner(action, form.get("PolicyArn", [""])[0], key)
+            _check_owner(action, form.get("PolicyArn", ""), key)
         missing = not_implemented(f"{service.upper()}'s operation {action}")
         try:
             answer = self.books.ask(service, action, key.access_key_id, headers, body)
@@ -123,13 +130,13 @@ class Bookkeeping:
         if "<!doctype html" in text[:200].lower() or answer.status_code >= 500:
             raise missing
         if action == "DeleteAccessKey" and answer.status_code in (200, 404):
-            self.keys.remove(form.get("AccessKeyId", [""])[0])
+            self.keys.remove(form.get("AccessKeyId", ""))
         elif service != "ecr":
             self._remember(text, key)
         shown = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
         return Response(text, answer.status_code, shown)
 
-    def _simulate(self, form: dict[str, list[str]]) -> dict:
+    def _simulate(self, form: Mapping[str, str]) -> dict[str, str | list[dict[str, str]]]:
         """What a role or a user may do: all that is asked, unless there is a policy for the whole account.
 
         Policies of their own are not enforced.
@@ -137,18 +144,18 @@ class Bookkeeping:
         given = {re.sub(r"\.member\.\d+.*", "", name) for name in form} - {"Action", "Version"}
         if beyond := given - {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}:
             raise not_implemented(f"{min(beyond)} of IAM's operation SimulatePrincipalPolicy")
-        arn = form.get("PolicySourceArn", [""])[0]
+        arn = form.get("PolicySourceArn", "")
         kind, _, path = arn.rpartition(":")[2].partition("/")
         name, noun = path.rpartition("/")[2], kind.capitalize()
         known = arn.startswith(f"arn:aws:iam::{self.account.account_id}:") and kind in ("role", "user")
         if not known or self.books.ask_iam(f"Get{noun}", **{f"{noun}Name": name}) != 200:
             raise AwsError("NoSuchEntity", f"The {kind or 'entity'} with name {name} cannot be found.", 404)
-        resources = [text for key, (text,) in form.items() if key.startswith("ResourceArns.")] or ["*"]
+        resources = [text for key, text in form.items() if key.startswith("ResourceArns.")] or ["*"]
         context = {
-            text: [value for key, (value,) in form.items() if key.startswith(f"{entry}.ContextKeyValues.")]
+            text: [value for key, value in form.items() if key.startswith(f"{entry}.ContextKeyValues.")]
             for entry, text in (
                 (key.removesuffix(".ContextKeyName"), text)
-                for key, (text,) in form.items()
+                for key, text in form.items()
                 if key.endswith(".ContextKeyName")
             )
         }
@@ -158,7 +165,7 @@ class Bookkeeping:
 
         results = [
             {"EvalActionName": text, "EvalResourceName": resource, "EvalDecision": decision(text, resource)}
-            for key, (text,) in form.items()
+            for key, text in form.items()
             if key.startswith("ActionNames.")
             for resource in resources
         ]
@@ -200,7 +207,7 @@ def _check_owner(action: str, policy: str, key: Key) -> None:
         raise AwsError("AccessDenied", text, 403)
 
 
-def _with_user(action: str, form: dict[str, list[str]], body: bytes, key: Key) -> bytes:
+def _with_user(action: str, form: Mapping[str, str], body: bytes, key: Key) -> bytes:
     """The request with the name of the user whom it is about: without one, the user who has signed it.
 
     Raises AwsError if nobody is named and no user has signed.

@@ -23,15 +23,15 @@ from pathlib import Path
 from starlette.requests import Request
 
 from . import inference_pipeline, roles, serving
+from .dispatch import operation
 from .errors import AwsError
 from .hosting import shown_capture
 from .inference_pipeline import containers_of
-from .jobs import refuse
 from .logs import Logs
 from .patience import Patience
-from .protocols import executes, not_implemented
+from .refusals import not_implemented, refuse
 from .resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
@@ -70,7 +70,7 @@ class Variant:
 class Endpoints:
     """The endpoints of an account."""
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         self.folder = folder / "endpoints"
         self.account = account
         self.resources = resources
@@ -80,14 +80,6 @@ class Endpoints:
         self.serving: dict[str, list[Variant]] = {}
         self.lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
         self._variants: set[Variant] = set()  # all that have been begun and not ended, serving or not yet
-        self.operations = {
-            "CreateEndpoint": self.create,
-            "DescribeEndpoint": self.describe,
-            "ListEndpoints": self.list,
-            "UpdateEndpoint": self.update,
-            "UpdateEndpointWeightsAndCapacities": self.update_weights_and_capacities,
-            "DeleteEndpoint": self.delete,
-        }
 
     def recover(self) -> None:
         """Let the endpoints of the account serve again after its process was started anew."""
@@ -119,7 +111,7 @@ class Endpoints:
         for variant in list(self._variants):
             variant.model.stop(0)
 
-    @executes
+    @operation("CreateEndpoint", executes=True)
     def create(self, params: dict) -> dict:
         name = params["EndpointName"]
         if params.get("DeploymentConfig"):
@@ -151,6 +143,7 @@ class Endpoints:
                 machines += _machines_of(self.resources.find(ENDPOINT_CONFIG, body["EndpointConfigName"]) or {})
         return machines
 
+    @operation("DescribeEndpoint", wants_request=True)
     async def describe(self, params: dict, request: Request) -> dict:
         name = self.resources.get(ENDPOINT, params["EndpointName"])["EndpointName"]
         changing = ("Creating", "Updating")
@@ -161,12 +154,13 @@ class Endpoints:
         body.pop(DEPLOYMENT, None)
         return body
 
+    @operation("ListEndpoints")
     def list(self, params: dict) -> dict:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
         # https://github.com/boto/boto3/issues/2973
         return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
 
-    @executes
+    @operation("UpdateEndpoint", executes=True)
     def update(self, params: dict) -> dict:
         body = self._updatable(params["EndpointName"])
         config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
@@ -201,7 +195,7 @@ class Endpoints:
         threading.Thread(target=self._update, args=(name, pending, plan, how, capture), daemon=True).start()
         return {"EndpointArn": body["EndpointArn"]}
 
-    @executes
+    @operation("UpdateEndpointWeightsAndCapacities", executes=True)
     def update_weights_and_capacities(self, params: dict) -> dict:
         body = self._updatable(params["EndpointName"])
         described = {each["VariantName"]: each for each in body["ProductionVariants"]}
@@ -235,7 +229,7 @@ class Endpoints:
         threading.Thread(target=self._settle, args=(body["EndpointName"], None), daemon=True).start()
         return {"EndpointArn": body["EndpointArn"]}
 
-    @executes
+    @operation("DeleteEndpoint", executes=True)
     def delete(self, params: dict) -> None:
         body = self.resources.get(ENDPOINT, params["EndpointName"])
         _check_not_in_progress(body)

@@ -5,13 +5,14 @@ Reference: the API reference of CreateModel and CreateEndpointConfig.
 
 from __future__ import annotations
 
+from .dispatch import operation
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
 from .model_registry import ModelRegistry, check_model_data
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import ENDPOINT_CONFIG, MODEL, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .serverless import MEMORY_SIZES
 
 REFUSED_OF_MODEL = ("VpcConfig",)
@@ -26,31 +27,17 @@ REFUSED_OF_VARIANT = ("AcceleratorType", "CoreDumpConfig", "ManagedInstanceScali
 class Hosting:
     """The models and endpoint configurations of an account."""
 
-    def __init__(self, resources: Resources, objects: S3, packages: ModelRegistry) -> None:
+    def __init__(self, resources: Resources, objects: ObjectStore, packages: ModelRegistry) -> None:
         self.resources = resources
         self.objects = objects
         self.packages = packages
-        self.operations = {
-            "CreateModel": self.create_model,
-            "DescribeModel": lambda params: resources.get(MODEL, params["ModelName"]),
-            # https://github.com/boto/boto3/issues/2521
-            "ListModels": lambda params: resources.listed(
-                MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True
-            ),
-            "DeleteModel": self.delete_model,
-            "CreateEndpointConfig": self.create_endpoint_config,
-            "DescribeEndpointConfig": lambda params: resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"]),
-            "ListEndpointConfigs": lambda params: resources.listed(
-                ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-            ),
-            "DeleteEndpointConfig": self.delete_endpoint_config,
-        }
 
     # Models
 
+    @operation("CreateModel")
     def create_model(self, params: dict) -> dict:
         name = params["ModelName"]
-        _refuse("CreateModel", params, REFUSED_OF_MODEL)
+        refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
         if not containers:
             raise AwsError("ValidationException", "You must provide either PrimaryContainer or Containers.")
@@ -74,7 +61,7 @@ class Hosting:
 
     def _check_container(self, container: dict) -> None:
         """Refuse a container that cannot be served; a package's becomes one with an image and an artifact."""
-        _refuse("CreateModel", container, REFUSED_OF_CONTAINER)
+        refuse("CreateModel", container, REFUSED_OF_CONTAINER)
         if container.setdefault("Mode", "SingleModel") != "SingleModel":
             raise not_implemented("A multi-model container (Mode)")
         if container.get("ModelPackageName"):
@@ -87,22 +74,33 @@ class Hosting:
         if container.get("ModelDataUrl"):
             check_model_data(self.objects, container["ModelDataUrl"])
 
+    @operation("DescribeModel")
+    def describe_model(self, params: dict) -> dict:
+        return self.resources.get(MODEL, params["ModelName"])
+
+    @operation("ListModels")
+    def list_models(self, params: dict) -> dict:
+        # That the filters count first: https://github.com/boto/boto3/issues/2521
+        return self.resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True)
+
+    @operation("DeleteModel")
     def delete_model(self, params: dict) -> None:
         self.resources.get(MODEL, params["ModelName"])
         self.resources.delete(MODEL, params["ModelName"])
 
     # Endpoint configurations
 
+    @operation("CreateEndpointConfig")
     def create_endpoint_config(self, params: dict) -> dict:
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
-        _refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
+        refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
             raise not_implemented("CreateEndpointConfig's DataCaptureConfig with EnableCapture")
         names = [variant["VariantName"] for variant in variants]
         if len(set(names)) < len(names):
             raise AwsError("ValidationException", "Variant names in an endpoint configuration must be unique.")
         for variant in variants:
-            _refuse("A production variant", variant, REFUSED_OF_VARIANT)
+            refuse("A production variant", variant, REFUSED_OF_VARIANT)
             if variant.get("ServerlessConfig"):
                 _check_serverless(variant, len(variants))
             else:
@@ -120,6 +118,17 @@ class Hosting:
         body |= {"EnableNetworkIsolation": params.get("EnableNetworkIsolation", False), "CreationTime": now()}
         return {"EndpointConfigArn": self.resources.add(ENDPOINT_CONFIG, name, body, params.get("Tags"))}
 
+    @operation("DescribeEndpointConfig")
+    def describe_endpoint_config(self, params: dict) -> dict:
+        return self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
+
+    @operation("ListEndpointConfigs")
+    def list_endpoint_configs(self, params: dict) -> dict:
+        return self.resources.listed(
+            ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+        )
+
+    @operation("DeleteEndpointConfig")
     def delete_endpoint_config(self, params: dict) -> None:
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])
@@ -135,12 +144,6 @@ def shown_capture(config: dict) -> dict | None:
         "DestinationS3Uri": capture["DestinationS3Uri"],
         "KmsKeyId": capture.get("KmsKeyId", ""),
     }
-
-
-def _refuse(what: str, params: dict, members: tuple[str, ...]) -> None:
-    for member in members:
-        if params.get(member):
-            raise not_implemented(f"{what}'s {member}")
 
 
 def _require(variant: dict, *members: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import linear_learner, xgboost_algorithm
-from .protocols import not_implemented
+from .refusals import not_implemented
 from .xgboost_algorithm import releases
 
 

@@ -15,10 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from . import serverless
+from .dispatch import operation
 from .endpoints import LOG_GROUP, Endpoints, Variant
 from .errors import AwsError
 from .metrics import Metrics
-from .protocols import executes, not_implemented, request_id
+from .protocols import request_id
+from .refusals import not_implemented
 from .resources import ENDPOINT
 from .serving import ATTRIBUTES, Answer, ServedModel
 
@@ -40,10 +42,9 @@ class Invocations:
         self.endpoints = endpoints
         self.metrics = metrics
         self.account = endpoints.account
-        self.operations = {"InvokeEndpoint": self.answer}
         self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
 
-    @executes
+    @operation("InvokeEndpoint", executes=True, wants_request=True)
     async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
         came = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from .errors import AwsError
-from .s3 import S3, S3Object
+from .s3 import ObjectStore, S3Object
 from .uris import split_uri
 
 KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
@@ -18,7 +18,7 @@ def shard(objects: list[tuple[S3Object, str]], source: dict, host: int, hosts: i
     return objects
 
 
-def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
+def find_objects(store: ObjectStore, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
     """The objects of ``source``, each with its path in the folder that the job sees.
 
     Of ``source`` count its S3Uri, and its S3DataType, one of KINDS; ``region`` and ``role`` are for the words of
@@ -48,7 +48,7 @@ def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[
     return found
 
 
-def _manifest(store: S3, bucket: str, key: str) -> list[tuple[S3Object, str]]:
+def _manifest(store: ObjectStore, bucket: str, key: str) -> list[tuple[S3Object, str]]:
     """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
     try:
         prefix, *names = json.loads(store.object(bucket, key).path.read_text())

@@ -24,10 +24,9 @@ from .errors import AwsError
 from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
-from .protocols import executes, not_implemented
 from .resources import Kind, Resources, now
 from .role_sessions import Session
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -51,7 +50,7 @@ class Jobs:
     # takes one place like any other: so no job waits for places that others hold while they wait too.
     instances = threading.Semaphore(max(os.cpu_count() or 1, 1))
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         self.folder = folder
         self.account = account
         self.resources = resources
@@ -101,7 +100,6 @@ class Jobs:
         in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
-    @executes
     def stop(self, params: dict) -> None:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(body[f"{self.kind.name}Name"])
@@ -268,13 +266,3 @@ class JobRun(threading.Thread):
                 look(LAST_WORDS if {*codes} <= {None, 0, PEER_LOST} else 0)
                 end(0)
                 return codes
-
-
-def refuse(operation: str, params: dict, members: tuple[str, ...]) -> None:
-    """Refuse the members (``A.B`` is B in A) that the account cannot do: a job that ignored them would lie."""
-    for path in members:
-        value: object = params
-        for member in path.split("."):
-            value = value.get(member) if isinstance(value, dict) else None
-        if value:
-            raise not_implemented(f"{operation}'s {path}")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from . import clock
+from .dispatch import operation
 from .errors import AwsError
-from .protocols import not_implemented
+from .refusals import not_implemented
 from .state import Account
 from .store import open_database
 
@@ -45,19 +47,13 @@ class Logs:
         self.database = open_database(folder / "logs.sqlite", SCHEMA)
         self.account = account
         self._looked: dict[str, int] = {}  # when a group was looked through for events that have expired
-        self.operations = {
-            "CreateLogGroup": self.create_log_group,
-            "CreateLogStream": self.create_log_stream,
-            "DeleteLogGroup": self.delete_log_group,
-            "DeleteLogStream": self.delete_log_stream,
-            "DeleteRetentionPolicy": self.delete_retention_policy,
-            "DescribeLogGroups": self.describe_log_groups,
-            "DescribeLogStreams": self.describe_log_streams,
-            "FilterLogEvents": self.filter_log_events,
-            "GetLogEvents": self.get_log_events,
-            "PutLogEvents": self.put_log_events,
-            "PutRetentionPolicy": self.put_retention_policy,
-        }
+
+    def arn(self, params: Mapping[str, Any]) -> str:
+        """The ARN, for a policy, of the log stream that a request names, or of its group without a stream."""
+        names = (params.get(member) for member in ("logGroupName", "logStreamName"))
+        group, stream = (name if isinstance(name, str) else "" for name in names)
+        place = f"log-group:{group}:log-stream:{stream}"
+        return f"arn:aws:logs:{self.account.region}:{self.account.account_id}:{place}"
 
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
         """Append events (seconds since the epoch, text), making group and stream if need be."""
@@ -102,12 +98,14 @@ class Logs:
         ]
         return sorted(rows, key=lambda row: row["id"])[-most:]
 
+    @operation("CreateLogGroup")
     def create_log_group(self, params: dict) -> None:
         if self.database.read("select 1 from groups where name = ?", (params["logGroupName"],)):
             raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
         with self.database.write() as cursor:
             cursor.execute("insert into groups values (?, ?)", (params["logGroupName"], _now()))
 
+    @operation("CreateLogStream")
     def create_log_stream(self, params: dict) -> None:
         group, stream = params["logGroupName"], params["logStreamName"]
         self._need_group(group)
@@ -116,6 +114,7 @@ class Logs:
         with self.database.write() as cursor:
             cursor.execute("insert into streams (log_group, name, created) values (?, ?, ?)", (group, stream, _now()))
 
+    @operation("DeleteLogGroup")
     def delete_log_group(self, params: dict) -> None:
         self._need_group(params["logGroupName"])
         with self.database.write() as cursor:
@@ -123,6 +122,7 @@ class Logs:
             for table, column in (*((table, "log_group") for table in of_group), ("groups", "name")):
                 cursor.execute(f"delete from {table} where {column} = ?", (params["logGroupName"],))
 
+    @operation("DeleteLogStream")
     def delete_log_stream(self, params: dict) -> None:
         key = params["logGroupName"], params["logStreamName"]
         self._need_stream(*key)
@@ -130,6 +130,7 @@ class Logs:
             cursor.execute("delete from events where log_group = ? and stream = ?", key)
             cursor.execute("delete from streams where log_group = ? and name = ?", key)
 
+    @operation("PutLogEvents")
     def put_log_events(self, params: dict) -> dict:
         group, stream = params["logGroupName"], params["logStreamName"]
         self._need_stream(group, stream)
@@ -147,6 +148,7 @@ class Logs:
         rejected = {"expiredLogEventEndIndex": expired} if expired else None
         return {"nextSequenceToken": f"{now:056d}", "rejectedLogEventsInfo": rejected}
 
+    @operation("PutRetentionPolicy")
     def put_retention_policy(self, params: dict) -> None:
         group, days = params["logGroupName"], params["retentionInDays"]
         self._need_group(group)
@@ -161,11 +163,13 @@ class Logs:
         self._looked.pop(group, None)
         self._expire(group)
 
+    @operation("DeleteRetentionPolicy")
     def delete_retention_policy(self, params: dict) -> None:
         self._need_group(params["logGroupName"])
         with self.database.write() as cursor:
             cursor.execute("delete from retentions where log_group = ?", (params["logGroupName"],))
 
+    @operation("DescribeLogGroups")
     def describe_log_groups(self, params: dict) -> dict:
         if params.get("logGroupNamePattern"):
             raise not_implemented("CloudWatch Logs' logGroupNamePattern")
@@ -193,6 +197,7 @@ class Logs:
         ]
         return {"logGroups": groups, "nextToken": rows[limit - 1]["name"] if len(rows) > limit else None}
 
+    @operation("DescribeLogStreams")
     def describe_log_streams(self, params: dict) -> dict:
         group = self._group_name(params)
         self._need_group(group)
@@ -222,6 +227,7 @@ class Logs:
         ]
         return {"logStreams": streams, "nextToken": str(offset + limit) if len(rows) > limit else None}
 
+    @operation("GetLogEvents")
     def get_log_events(self, params: dict) -> dict:
         group, stream = self._group_name(params), params["logStreamName"]
         self._need_stream(group, stream)
@@ -256,6 +262,7 @@ class Logs:
             "nextBackwardToken": ends[1],
         }
 
+    @operation("FilterLogEvents")
     def filter_log_events(self, params: dict) -> dict:
         group = self._group_name(params)
         self._need_group(group)

@@ -15,8 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from . import clock
+from .dispatch import operation
 from .errors import AwsError
-from .protocols import not_implemented
+from .refusals import not_implemented
 from .store import open_database
 
 SCHEMA = """
@@ -106,12 +107,6 @@ class Metrics:
         self._lock = threading.Lock()
         self._minute = 0.0
         self._observed: dict[tuple[str, str, str, str], Values] = {}  # of this minute; not yet written
-        self.operations = {
-            "GetMetricData": self.get_metric_data,
-            "GetMetricStatistics": self.get_metric_statistics,
-            "ListMetrics": self.list_metrics,
-            "PutMetricData": self.put_metric_data,
-        }
 
     def write(
         self,
@@ -185,6 +180,7 @@ class Metrics:
             found.append({"name": name, "unit": rows[-1]["unit"], "count": count, "points": points})
         return found
 
+    @operation("PutMetricData")
     def put_metric_data(self, params: dict) -> None:
         if params.get("EntityMetricData"):
             raise not_implemented("CloudWatch's EntityMetricData")
@@ -204,6 +200,7 @@ class Metrics:
             cursor.executemany(POINT, points)
             cursor.executemany(SET, sets)
 
+    @operation("ListMetrics")
     def list_metrics(self, params: dict) -> dict:
         self.flush()
         rows = self.database.read(LISTED)
@@ -228,6 +225,7 @@ class Metrics:
         following = str(start + 500) if len(found) > start + 500 else None
         return {"Metrics": found[start : start + 500], "NextToken": following}
 
+    @operation("GetMetricStatistics")
     def get_metric_statistics(self, params: dict) -> dict:
         if params.get("ExtendedStatistics"):
             raise not_implemented("CloudWatch's ExtendedStatistics (percentiles)")
@@ -251,6 +249,7 @@ class Metrics:
         ]
         return {"Label": params["MetricName"], "Datapoints": points}
 
+    @operation("GetMetricData")
     def get_metric_data(self, params: dict) -> dict:
         results = []
         for query in params["MetricDataQueries"]:

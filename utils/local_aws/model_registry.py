@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 
+from .dispatch import operation
 from .errors import AwsError
 from .images import find_image
-from .jobs import refuse
-from .protocols import not_implemented
+from .refusals import not_implemented, refuse
 from .resources import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind, Resources, as_list, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .uris import split_uri
 
 # What CreateModelPackage takes and this account cannot do.
@@ -36,25 +36,14 @@ NO_DETAILS = {"ValidationStatuses": [], "ImageScanStatuses": []}
 class ModelRegistry:
     """The model packages of an account and their groups."""
 
-    def __init__(self, resources: Resources, objects: S3) -> None:
+    def __init__(self, resources: Resources, objects: ObjectStore) -> None:
         self.resources = resources
         self.objects = objects
         self._counting = threading.Lock()
-        self.operations = {
-            "CreateModelPackageGroup": self.create_group,
-            "DescribeModelPackageGroup": lambda params: _shown(self._group(params["ModelPackageGroupName"])),
-            "ListModelPackageGroups": self.list_groups,
-            "DeleteModelPackageGroup": self.delete_group,
-            "CreateModelPackage": self.create,
-            "DescribeModelPackage": lambda params: self.get(params["ModelPackageName"]),
-            "BatchDescribeModelPackage": self.describe_many,
-            "ListModelPackages": self.list,
-            "UpdateModelPackage": self.update,
-            "DeleteModelPackage": self.delete,
-        }
 
     # Groups
 
+    @operation("CreateModelPackageGroup")
     def create_group(self, params: dict) -> dict:
         name = params["ModelPackageGroupName"]
         refuse("CreateModelPackageGroup", params, ("ManagedConfiguration",))
@@ -70,6 +59,12 @@ class ModelRegistry:
         }
         return {"ModelPackageGroupArn": self.resources.add(MODEL_PACKAGE_GROUP, name, body, params.get("Tags"))}
 
+    @operation("DescribeModelPackageGroup")
+    def describe_group(self, params: dict) -> dict:
+        group = self._group(params["ModelPackageGroupName"])
+        return {key: value for key, value in group.items() if key != "LastVersion"}
+
+    @operation("ListModelPackageGroups")
     def list_groups(self, params: dict) -> dict:
         if params.get("CrossAccountFilterOption") == "CrossAccount":
             raise not_implemented("ListModelPackageGroups' CrossAccountFilterOption")
@@ -80,6 +75,7 @@ class ModelRegistry:
         )
         return {"ModelPackageGroupSummaryList": groups, "NextToken": token}
 
+    @operation("DeleteModelPackageGroup")
     def delete_group(self, params: dict) -> None:
         group = self._group(params["ModelPackageGroupName"])
         versions = len(self._versions(group["ModelPackageGroupName"]))
@@ -93,6 +89,7 @@ class ModelRegistry:
 
     # Packages
 
+    @operation("CreateModelPackage")
     def create(self, params: dict) -> dict:
         name, group_name = params.get("ModelPackageName"), params.get("ModelPackageGroupName")
         if name and group_name:
@@ -149,6 +146,11 @@ class ModelRegistry:
             raise AwsError("ValidationException", f"ModelPackage {arn} does not exist.")
         return body
 
+    @operation("DescribeModelPackage")
+    def describe(self, params: dict) -> dict:
+        return self.get(params["ModelPackageName"])
+
+    @operation("BatchDescribeModelPackage")
     def describe_many(self, params: dict) -> dict:
         found, errors = {}, {}
         for arn in params["ModelPackageArnList"]:
@@ -159,6 +161,7 @@ class ModelRegistry:
                 errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
         return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
 
+    @operation("ListModelPackages")
     def list(self, params: dict) -> dict:
         kind = params.get("ModelPackageType", "Unversioned")
         if "ModelPackageGroupName" in params:
@@ -186,6 +189,7 @@ class ModelRegistry:
         )
         return {"ModelPackageSummaryList": packages, "NextToken": token}
 
+    @operation("UpdateModelPackage")
     def update(self, params: dict) -> dict:
         body = self.get(params["ModelPackageArn"])
         refuse("UpdateModelPackage", params, REFUSED_OF_UPDATE)
@@ -205,6 +209,7 @@ class ModelRegistry:
         self.resources.update(MODEL_PACKAGE, _name(MODEL_PACKAGE, body), **changes)
         return {"ModelPackageArn": body["ModelPackageArn"]}
 
+    @operation("DeleteModelPackage")
     def delete(self, params: dict) -> None:
         self.resources.delete(MODEL_PACKAGE, _name(MODEL_PACKAGE, self.get(params["ModelPackageName"])))
 
@@ -256,7 +261,7 @@ class ModelRegistry:
         return [body for body, _ in self.resources.all(MODEL_PACKAGE, f"{group}/")]
 
 
-def check_model_data(objects: S3, url: str) -> None:
+def check_model_data(objects: ObjectStore, url: str) -> None:
     """Refuse the address of an artifact that is not there, in AWS's words."""
     try:
         objects.object(*split_uri(url))
@@ -269,7 +274,3 @@ def check_model_data(objects: S3, url: str) -> None:
 def _name(kind: Kind, body: dict) -> str:
     """The name under which a resource is kept."""
     return body[f"{kind.name}Arn"].partition(f":{kind.arn}/")[2]
-
-
-def _shown(group: dict) -> dict:
-    return {key: value for key, value in group.items() if key != "LastVersion"}

@@ -1,6 +1,6 @@
 """The table of SageMaker's operations in the account's README: which are executed, which keep books, which are refused.
 
-Made from botocore's models and the ``operations`` that the account's services answer with, so that it cannot say
+Made from botocore's models and the operations that the account's services answer with, so that it cannot say
 more than the code does: ``python -m utils.local_aws operations`` writes it, and a test holds it to the code.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import botocore
 
+from .dispatch import Operation, operations_of
 from .protocols import service_model
 from .server import Application
 from .state import open_account
@@ -35,22 +36,17 @@ def table() -> str:
     """The table of operations, in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         application = Application(Path(folder), open_account(Path(folder)), 0)
-        sagemaker = {name: function for name, (function, _) in application.services["sagemaker"].operations.items()}
         services = [
-            ("SageMaker", "sagemaker", sagemaker),
-            ("The SageMaker runtime", "sagemaker-runtime", application.invocations.operations),
+            ("SageMaker", "sagemaker", application.services["sagemaker"].operations),
+            ("The SageMaker runtime", "sagemaker-runtime", operations_of(application.invocations)),
         ]
         parts = [_part(title, service_model(model).operation_names, done) for title, model, done in services]
     return f"From the code, and the models of botocore {botocore.__version__}.\n\n" + "\n".join(parts)
 
 
-def executed(operations: dict[str, Callable]) -> list[str]:
-    """The names of those that are marked with ``protocols.executes``."""
-    return sorted(name for name, function in operations.items() if getattr(function, "executes", False))
-
-
-def _part(title: str, names: Iterable[str], done: dict[str, Callable]) -> str:
-    names, running = sorted(names), executed(done)
+def _part(title: str, names: Iterable[str], done: Mapping[str, Operation]) -> str:
+    names = sorted(names)
+    running = sorted(name for name, operation in done.items() if operation.executes)
     books = sorted(done.keys() - set(running))
     refused = [name for name in names if name not in done]
     lines = [
@@ -75,7 +71,10 @@ def _by_subject(names: Iterable[str]) -> dict[str, list[str]]:
     """Names by what they are about, in the alphabet's order: ``ListTrainingJobs`` is about a ``TrainingJob``."""
     found: dict[str, list[str]] = {}
     for name in names:
-        verb, subject = NAME.fullmatch(name).groups()
+        parts = NAME.fullmatch(name)
+        if parts is None:
+            raise ValueError(f"the name {name} does not begin with a verb")
+        verb, subject = parts.groups()
         subject = re.sub(r"(?<=as|us)es$|(?<=[^su])s$", "", re.sub(r"ies$", "y", subject or verb))
         found.setdefault(subject, []).append(name)
     return {subject: sorted(found[subject]) for subject in sorted(found)}

@@ -15,7 +15,7 @@ from .pipeline_arguments import CALLS, check_arguments, check_references, proper
 from .pipeline_cache import check_cache
 from .pipeline_expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, list_in, need
 from .pipeline_retries import check_retries
-from .protocols import not_implemented
+from .refusals import not_implemented
 
 VERSION = "2020-12-01"
 MAX_STEPS = 50

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from .dispatch import Operation, operation
 from .errors import AwsError
-from .jobs import Jobs, refuse
+from .jobs import Jobs
 from .logs import Logs
 from .pipeline_definition import parameter_values, read
 from .pipeline_expressions import as_text
 from .pipeline_run import PipelineRun, finish
-from .protocols import executes, not_implemented, service_model
+from .protocols import service_model
+from .refusals import not_implemented, refuse
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .validation import validate
 
@@ -52,37 +54,27 @@ class Pipelines(Jobs):
         folder: Path,
         account: Account,
         resources: Resources,
-        objects: S3,
+        objects: ObjectStore,
         logs: Logs,
-        calls: Mapping[str, Callable],
+        calls: Mapping[str, Operation],
     ) -> None:
         super().__init__(folder / "pipelines", account, resources, objects, logs)
         self.calls = calls
-        self.operations = {
-            "CreatePipeline": self.create,
-            "UpdatePipeline": self.update,
-            "DescribePipeline": self.describe_pipeline,
-            "ListPipelines": self.list,
-            "DeletePipeline": self.delete,
-            "StartPipelineExecution": self.start_execution,
-            "DescribePipelineExecution": self.describe_execution,
-            "ListPipelineExecutions": self.list_executions,
-            "ListPipelineExecutionSteps": self.list_steps,
-            "ListPipelineParametersForExecution": self.list_parameters,
-            "DescribePipelineDefinitionForExecution": self.describe_definition,
-            "StopPipelineExecution": self.stop_execution,
-        }
 
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
-    def call(self, operation: str, params: dict) -> dict:
-        """Do an operation of the account's, its request checked as one that comes over the wire."""
-        validate(params, service_model("sagemaker").operation_model(operation).input_shape)
-        return self.calls[operation](params) or {}
+    def call(self, name: str, params: dict) -> dict:
+        """Do an operation of the account's, its request checked as one that comes over the wire.
+
+        From the thread of an execution: ``JsonService`` says what that asks of operations.
+        """
+        validate(params, service_model("sagemaker").operation_model(name).input_shape)
+        return self.calls[name](params)
 
     # Pipelines
 
+    @operation("CreatePipeline")
     def create(self, params: dict) -> dict:
         name = params["PipelineName"]
         refuse("CreatePipeline", params, REFUSED)
@@ -113,6 +105,7 @@ class Pipelines(Jobs):
         }
         return {"PipelineArn": self.resources.add(PIPELINE, name, body, params.get("Tags"))}
 
+    @operation("UpdatePipeline")
     def update(self, params: dict) -> dict:
         body = self._pipeline(params["PipelineName"])
         refuse("UpdatePipeline", params, REFUSED)
@@ -126,10 +119,12 @@ class Pipelines(Jobs):
         self.resources.update(PIPELINE, body["PipelineName"], LastModifiedTime=now(), **changes)
         return {"PipelineArn": body["PipelineArn"]}
 
+    @operation("DescribePipeline")
     def describe_pipeline(self, params: dict) -> dict:
         refuse("DescribePipeline", params, REFUSED_OF_DESCRIBE)
         return self._pipeline(params["PipelineName"])
 
+    @operation("ListPipelines")
     def list(self, params: dict) -> dict:
         if params.get("ManagedBy") == "AWS":
             raise not_implemented("ListPipelines' ManagedBy AWS")
@@ -144,6 +139,7 @@ class Pipelines(Jobs):
         )
         return {"PipelineSummaries": found, "NextToken": token}
 
+    @operation("DeletePipeline")
     def delete(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         executions = self.executions(pipeline["PipelineName"])
@@ -159,7 +155,7 @@ class Pipelines(Jobs):
 
     # Executions
 
-    @executes
+    @operation("StartPipelineExecution", executes=True)
     def start_execution(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("StartPipelineExecution", params, REFUSED_OF_START)
@@ -198,10 +194,12 @@ class Pipelines(Jobs):
         self.begin(PipelineRun(self, name, definition, values))
         return {"PipelineExecutionArn": arn}
 
+    @operation("DescribePipelineExecution")
     def describe_execution(self, params: dict) -> dict:
         body = self._execution(params)
         return {key: value for key, value in body.items() if key not in INNER}
 
+    @operation("ListPipelineExecutions")
     def list_executions(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("ListPipelineExecutions", params, ("PipelineVersionAlias",))
@@ -218,6 +216,7 @@ class Pipelines(Jobs):
         )
         return {"PipelineExecutionSummaries": found, "NextToken": token}
 
+    @operation("ListPipelineExecutionSteps")
     def list_steps(self, params: dict) -> dict:
         execution = self._execution(params)
         steps, token = self.resources.page(
@@ -230,6 +229,7 @@ class Pipelines(Jobs):
         )
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 
+    @operation("ListPipelineParametersForExecution")
     def list_parameters(self, params: dict) -> dict:
         execution = self._execution(params)
         found, token = self.resources.page(
@@ -246,11 +246,12 @@ class Pipelines(Jobs):
         )
         return {"PipelineParameters": found, "NextToken": token}
 
+    @operation("DescribePipelineDefinitionForExecution")
     def describe_definition(self, params: dict) -> dict:
         body = self._execution(params)
         return {"PipelineDefinition": body["PipelineDefinition"], "CreationTime": body["CreationTime"]}
 
-    @executes
+    @operation("StopPipelineExecution", executes=True)
     def stop_execution(self, params: dict) -> dict:
         body = self._execution(params)
         self.stop({"PipelineExecutionName": body["PipelineExecutionName"]})

@@ -9,15 +9,18 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
+from starlette.requests import Request
+
+from .dispatch import operation
 from .errors import AwsError
 from .images import check_processing_image
 from .job_inputs import find_objects
-from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .processing_run import ProcessingRun, finish
-from .protocols import executes, not_implemented
+from .refusals import not_implemented, refuse
 from .resources import PROCESSING_JOB, Resources, now
-from .s3 import S3, S3Object
+from .s3 import ObjectStore, S3Object
 from .state import Account
 from .uris import split_uri
 
@@ -36,20 +39,13 @@ class ProcessingJobs(Jobs):
 
     kind = PROCESSING_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
-        self.operations = {
-            "CreateProcessingJob": self.create,
-            "DeleteProcessingJob": self.delete,
-            "DescribeProcessingJob": self.describe,
-            "ListProcessingJobs": self.list,
-            "StopProcessingJob": self.stop,
-        }
 
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
-    @executes
+    @operation("CreateProcessingJob", executes=True)
     def create(self, params: dict) -> dict:
         name, app = params["ProcessingJobName"], params["AppSpecification"]
         refuse("CreateProcessingJob", params, REFUSED)
@@ -93,6 +89,19 @@ class ProcessingJobs(Jobs):
         self.begin(ProcessingRun(self, name, inputs))
         return {"ProcessingJobArn": arn}
 
+    @operation("DescribeProcessingJob", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        return await super().describe(params, request)
+
+    @operation("StopProcessingJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("DeleteProcessingJob")
+    async def delete(self, params: dict) -> None:
+        await super().delete(params)
+
+    @operation("ListProcessingJobs")
     def list(self, params: dict) -> dict:
         shown = (
             "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",

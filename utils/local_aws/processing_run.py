@@ -18,8 +18,7 @@ from .jobs import MAX_REASON, JobRun
 from .rerooted import sitecustomize as rerooted
 from .resources import PROCESSING_JOB, Resources, now, now_after
 from .role_sessions import Session
-from .s3 import S3Object
-from .s3.objects import copy_file
+from .s3 import S3Object, copy_file
 from .uris import split_uri
 
 if TYPE_CHECKING:

@@ -9,21 +9,19 @@ Reference: the protocol pages of Smithy's documentation, and botocore's parsers.
 
 from __future__ import annotations
 
-import inspect
 import json
 import random
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
+from typing import Any, NoReturn
 from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore.model import ServiceModel
-from starlette.requests import Request
 from starlette.responses import Response
 
 from .errors import AwsError
-from .validation import validate
 
 MAX_UNZIPPED = 25 * 1024 * 1024  # bytes
 
@@ -40,57 +38,15 @@ def request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def executes(operation: Callable) -> Callable:
-    """Mark an operation by which something runs, answers or ends; one without the mark only keeps books."""
-    operation.executes = True
-    return operation
-
-
-class JsonService:
-    """A service of the ``json`` protocol: its model, and the operations that are executed here.
-
-    ``operations`` maps an operation's name to a function of its validated parameters that returns the
-    answer (a dict; members that are None are left out) or raises AwsError.  A function that takes a
-    second argument gets the Starlette request too.
-    """
-
-    def __init__(self, model: str, title: str, operations: dict[str, Callable]) -> None:
-        self.model = service_model(model)
-        self.title = title
-        self.operations = {
-            name: (function, len(inspect.signature(function).parameters) > 1) for name, function in operations.items()
-        }
-        self.content_type = f"application/x-amz-json-{self.model.metadata['jsonVersion']}"
-
-    def operation(self, headers: Mapping[str, str]) -> str:
-        """The operation that a request asks for; AwsError if the service has none of that name."""
-        name = headers.get("x-amz-target", "").rpartition(".")[2]
-        if name not in self.model.operation_names:
-            raise AwsError("UnknownOperationException", f"{self.title} has no operation named '{name}'.")
-        return name
-
-    async def handle(self, request: Request, body: bytes) -> Response:
-        name = self.operation(request.headers)
-        if name not in self.operations:
-            raise not_implemented(f"{self.title}'s operation {name}")
-        params = self._params(name, plain(request.headers, body))
-        function, wants_request = self.operations[name]
-        answer = function(params, request) if wants_request else function(params)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        return json_response(answer or {}, self.content_type)
-
-    def _params(self, name: str, body: bytes) -> dict:
-        try:
-            params = json.loads(body or b"{}", parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            raise AwsError("SerializationException", "The request's body is not JSON.") from None
-        if not isinstance(params, dict):
-            raise AwsError("SerializationException", "The request's body is not a JSON object.")
-        shape = self.model.operation_model(name).input_shape
-        if shape is not None:
-            validate(params, shape)
-        return params
+def read_json(body: bytes) -> dict[str, Any]:
+    """The members of a request's body; none if it is empty; AwsError if it is no JSON object."""
+    try:
+        members = json.loads(body or b"{}", parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise AwsError("SerializationException", "The request's body is not JSON.") from None
+    if not isinstance(members, dict):
+        raise AwsError("SerializationException", "The request's body is not a JSON object.")
+    return members
 
 
 def plain(headers: Mapping[str, str], body: bytes) -> bytes:
@@ -107,33 +63,24 @@ def plain(headers: Mapping[str, str], body: bytes) -> bytes:
     return unzipped
 
 
-def _no_number(name: str) -> None:
+def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def json_response(answer: dict, content_type: str, status: int = 200) -> Response:
+def json_response(answer: dict[str, Any], content_type: str, status: int = 200) -> Response:
     """A JSON answer.  Members that are None are left out: strict clients refuse a null."""
     headers = {"x-amzn-RequestId": request_id()}
     body = json.dumps(answer if status != 200 else pruned(answer))
     return Response(body, status, headers, media_type=content_type)
 
 
-def pruned(value):
+def pruned(value: Any) -> Any:
     """``value`` without the members of dicts that are None, at every depth."""
     if isinstance(value, dict):
         return {name: pruned(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
         return [pruned(item) for item in value]
     return value
-
-
-def not_implemented(what: str) -> AwsError:
-    """The one answer to what AWS has and the embedded account has not."""
-    return AwsError(
-        "ValidationException",
-        f"{what} is not implemented in the embedded AWS account. "
-        "utils/local_aws/README.md lists what is; COURSE_AWS=aws uses a real account.",
-    )
 
 
 def json_error(error: AwsError) -> Response:
@@ -149,7 +96,7 @@ def rest_json_error(error: AwsError) -> Response:
     return response
 
 
-def query_response(action: str, namespace: str, result: dict[str, str | list[dict]]) -> Response:
+def query_response(action: str, namespace: str, result: Mapping[str, str | list[dict[str, str]]]) -> Response:
     """An XML answer of the ``query`` protocol; its members are texts or lists of structures."""
     headers = {"x-amzn-RequestId": request_id()}
     body = (
@@ -159,11 +106,13 @@ def query_response(action: str, namespace: str, result: dict[str, str | list[dic
     return Response(body, 200, headers, media_type="text/xml")
 
 
-def _members(structure: dict[str, str | list[dict]]) -> str:
+def _members(structure: Mapping[str, str | list[dict[str, str]]]) -> str:
     parts = []
     for name, value in structure.items():
-        many = isinstance(value, list)
-        text = "".join(f"<member>{_members(each)}</member>" for each in value) if many else escape(value)
+        if isinstance(value, str):
+            text = escape(value)
+        else:
+            text = "".join(f"<member>{_members(each)}</member>" for each in value)
         parts.append(f"<{name}>{text}</{name}>")
     return "".join(parts)
 

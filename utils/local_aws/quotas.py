@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from . import clock
+from .dispatch import operation
 from .errors import AwsError
 from .state import Account
 from .store import open_database
@@ -49,14 +51,6 @@ class Quotas:
         self.account = account
         self.new = os.environ.get("LOCAL_AWS_NEW_ACCOUNT") == "1"
         self.database = open_database(folder / "quotas.sqlite", SCHEMA)
-        self.operations = {
-            "GetServiceQuota": lambda params: {"Quota": self._shown(self._find(params), self.value)},
-            "GetAWSDefaultServiceQuota": lambda params: {"Quota": self._shown(self._find(params), lambda q: q.new)},
-            "ListServiceQuotas": lambda params: self._list(params, self.value),
-            "ListAWSDefaultServiceQuotas": lambda params: self._list(params, lambda quota: quota.new),
-            "RequestServiceQuotaIncrease": self.request,
-            "ListRequestedServiceQuotaChangeHistoryByQuota": self.history,
-        }
 
     def value(self, quota: Quota) -> float:
         """How many instances the account may use."""
@@ -79,6 +73,23 @@ class Quotas:
             "to request an increase for this quota.",
         )
 
+    @operation("GetServiceQuota")
+    def get(self, params: dict) -> dict:
+        return {"Quota": self._shown(self._find(params), self.value)}
+
+    @operation("GetAWSDefaultServiceQuota")
+    def get_default(self, params: dict) -> dict:
+        return {"Quota": self._shown(self._find(params), _default)}
+
+    @operation("ListServiceQuotas")
+    def list_quotas(self, params: dict) -> dict:
+        return self._list(params, self.value)
+
+    @operation("ListAWSDefaultServiceQuotas")
+    def list_defaults(self, params: dict) -> dict:
+        return self._list(params, _default)
+
+    @operation("RequestServiceQuotaIncrease")
     def request(self, params: dict) -> dict:
         """Grant what is asked for: there is nobody who would have to think about it."""
         quota, wanted = self._find(params), params["DesiredValue"]
@@ -93,13 +104,14 @@ class Quotas:
             cursor.execute("insert or replace into granted values (:code, :value)", asked)
         return {"RequestedQuota": self._request_shown(quota, asked)}
 
+    @operation("ListRequestedServiceQuotaChangeHistoryByQuota")
     def history(self, params: dict) -> dict:
         quota = self._find(params)
         rows = self.database.read("select * from requests where code = ? order by at desc", (quota.code,))
         found = [self._request_shown(quota, dict(row)) for row in rows]
         return {"RequestedQuotas": [each for each in found if params.get("Status", each["Status"]) == each["Status"]]}
 
-    def _list(self, params: dict, value) -> dict:
+    def _list(self, params: dict, value: Callable[[Quota], float]) -> dict:
         if params["ServiceCode"] != SERVICE:
             raise _no_such_resource()
         return {"Quotas": [self._shown(quota, value) for quota in QUOTAS]}
@@ -111,7 +123,7 @@ class Quotas:
                 return quota
         raise _no_such_resource()
 
-    def _shown(self, quota: Quota, value) -> dict:
+    def _shown(self, quota: Quota, value: Callable[[Quota], float]) -> dict:
         return {
             "ServiceCode": SERVICE,
             "ServiceName": SERVICE_NAME,
@@ -135,6 +147,10 @@ class Quotas:
             "LastUpdated": asked["at"],
             "Requester": self.account.identity_arn,
         }
+
+
+def _default(quota: Quota) -> float:
+    return quota.new
 
 
 def _no_such_resource() -> AwsError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import clock
+from .dispatch import operation
 from .errors import AwsError
 from .quotas import Quotas
 from .roles import Roles
@@ -242,17 +243,20 @@ class Resources:
             raise AwsError("ValidationException", f"Could not find resource with ARN {arn}.")
         return json.loads(rows[0]["tags"])
 
+    @operation("AddTags")
     def add_tags(self, params: dict) -> dict:
         tags = _merged(self.tags(params["ResourceArn"]), params["Tags"])
         self._set_tags(params["ResourceArn"], tags)
         return {"Tags": as_list(tags)}
 
+    @operation("DeleteTags")
     def delete_tags(self, params: dict) -> None:
         tags = self.tags(params["ResourceArn"])
         self._set_tags(
             params["ResourceArn"], {key: value for key, value in tags.items() if key not in params["TagKeys"]}
         )
 
+    @operation("ListTags")
     def list_tags(self, params: dict) -> dict:
         if params.get("NextToken"):
             raise _invalid_token()  # none is ever given: a page holds at least as many as a resource can have

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from .errors import AwsError
 from .policy import Context, as_list, check_conditions, conditions_hold, names
-from .protocols import not_implemented
+from .refusals import not_implemented
 from .role_sessions import SESSION, Sessions
 from .state import ROLE_NAME, TRUST, Account
 from .store import Database

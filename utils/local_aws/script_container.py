@@ -22,7 +22,7 @@ from .containers import Container
 from .errors import AwsError
 from .rerooted import sitecustomize as rerooted
 from .role_sessions import Session
-from .s3 import S3
+from .s3 import ObjectStore
 from .script_mode.user_code import place_in_s3
 
 NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Linux says so of a file system; others let the program fail
@@ -128,7 +128,7 @@ def start(
     )
 
 
-def fetch_code(uri: str, objects: S3, target: Path) -> bool:
+def fetch_code(uri: str, objects: ObjectStore, target: Path) -> bool:
     """Lay the archive of a user's code at ``target``; whether it is an object in S3 that is there.
 
     The container's program has no keys to fetch it, and says what is wrong with any other address.

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from botocore.model import Shape
 
+from .dispatch import operation
 from .errors import AwsError
 from .pipeline_expressions import as_text
-from .protocols import not_implemented, service_model
+from .protocols import service_model
+from .refusals import not_implemented
 from .resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -38,50 +40,57 @@ SEARCHED = {
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
-def search(resources: Resources, described: dict[Kind, Callable[[dict], dict]], params: dict) -> dict:
-    """Answer a Search for resources of one of the kinds ``SEARCHED``.
+class Search:
+    """Finds resources of one of the kinds ``SEARCHED``.
 
     ``described`` makes of a resource's body what its Describe answers, for kinds where that is more.
     """
-    name = params["Resource"]
-    if name not in SEARCHED:
-        raise not_implemented(f"Search for {name}")
-    for member in ("CrossAccountFilterOption", "VisibilityConditions"):
-        if params.get(member):
-            raise not_implemented(f"Search's {member}")
-    expression, kind = params.get("SearchExpression", {}), SEARCHED[name]
-    shape = service_model("sagemaker").shape_for("SearchRecord").members[name]
-    # A group of model packages is never modified, and a model is a member of what the dashboard shows of it.
-    created = "Model.CreationTime" if kind is MODEL else "CreationTime"
-    sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else created)
-    _check_names(expression, shape)
-    _check_name(sort_by, shape)
-    found = []
-    for body, tags in resources.all(kind):
-        body = described[kind](body) if kind in described else body
-        if kind is MODEL:
-            body = _on_the_dashboard(resources, body | {"Tags": as_list(tags)})
-        elif kind is PIPELINE_EXECUTION:
-            given = body["Parameters"].items()
-            body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
-        body = {key: value for key, value in body.items() if key in shape.members}
-        properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
-        for metric in body.get("FinalMetricDataList", []):
-            properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
-        if _matches(expression, properties, body):
-            found.append((properties, body | ({"Tags": as_list(tags)} if "Tags" in shape.members else {})))
-    found.sort(
-        key=lambda each: _comparable(each[0].get(sort_by, each[0][created])),
-        reverse=params.get("SortOrder", "Descending") == "Descending",
-    )
-    start = resources.place(f"Search {name}", params["NextToken"]) if params.get("NextToken") else 0
-    size = params.get("MaxResults", MAX_RESULTS)
-    page = found[start : start + size]
-    return {
-        "Results": [{name: body} for _, body in page],
-        "NextToken": resources.token(f"Search {name}", start + size) if len(found) > start + size else None,
-        "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
-    }
+
+    def __init__(self, resources: Resources, described: dict[Kind, Callable[[dict], dict]]) -> None:
+        self.resources = resources
+        self.described = described
+
+    @operation("Search")
+    def search(self, params: dict) -> dict:
+        name = params["Resource"]
+        if name not in SEARCHED:
+            raise not_implemented(f"Search for {name}")
+        for member in ("CrossAccountFilterOption", "VisibilityConditions"):
+            if params.get(member):
+                raise not_implemented(f"Search's {member}")
+        expression, kind = params.get("SearchExpression", {}), SEARCHED[name]
+        shape = service_model("sagemaker").shape_for("SearchRecord").members[name]
+        # A group of model packages is never modified, and a model is a member of what the dashboard shows of it.
+        created = "Model.CreationTime" if kind is MODEL else "CreationTime"
+        sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else created)
+        _check_names(expression, shape)
+        _check_name(sort_by, shape)
+        found = []
+        for body, tags in self.resources.all(kind):
+            body = self.described[kind](body) if kind in self.described else body
+            if kind is MODEL:
+                body = _on_the_dashboard(self.resources, body | {"Tags": as_list(tags)})
+            elif kind is PIPELINE_EXECUTION:
+                given = body["Parameters"].items()
+                body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
+            body = {key: value for key, value in body.items() if key in shape.members}
+            properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
+            for metric in body.get("FinalMetricDataList", []):
+                properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
+            if _matches(expression, properties, body):
+                found.append((properties, body | ({"Tags": as_list(tags)} if "Tags" in shape.members else {})))
+        found.sort(
+            key=lambda each: _comparable(each[0].get(sort_by, each[0][created])),
+            reverse=params.get("SortOrder", "Descending") == "Descending",
+        )
+        start = self.resources.place(f"Search {name}", params["NextToken"]) if params.get("NextToken") else 0
+        size = params.get("MaxResults", MAX_RESULTS)
+        page = found[start : start + size]
+        return {
+            "Results": [{name: body} for _, body in page],
+            "NextToken": self.resources.token(f"Search {name}", start + size) if len(found) > start + size else None,
+            "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
+        }
 
 
 def _on_the_dashboard(resources: Resources, model: dict) -> dict:

@@ -30,6 +30,7 @@ from .authorization import Authorization
 from .bookkeeping import Bookkeeping, Keys
 from .books import Books
 from .coalescing import Protocol
+from .dispatch import operations_of
 from .endpoints import Endpoints
 from .errors import AwsError
 from .expect import close_refused
@@ -44,19 +45,20 @@ from .pipelines import Pipelines
 from .policy import Policy
 from .processing import ProcessingJobs
 from .protocols import (
-    JsonService,
     json_error,
-    not_implemented,
     query_error,
     request_id,
     rest_json_error,
 )
+from .refusals import not_implemented
 from .resources import TUNING_JOB, Resources
 from .role_sessions import LOOPBACK, Sessions
 from .roles import Roles
-from .search import search
-from .signature import Key, claim
-from .state import BUCKETS, POLICY, Account, StateError, open_account, settings
+from .search import Search
+from .services import ApiCall, JsonService
+from .signature import claim
+from .state import BUCKETS, POLICY, Account, open_account, settings
+from .store import StateError
 from .training import TrainingJobs
 from .transform import TransformJobs
 from .tuning import TuningJobs
@@ -65,12 +67,8 @@ IDLE_SECONDS = 600  # without a request, a job or a living client, after which t
 # Services that write their errors in XML whatever a request looks like.
 WRITES_XML = ("sts", "iam", "route53", "cloudfront", "s3express", "s3-object-lambda")
 FORM = "application/x-www-form-urlencoded"
-TARGETS = {
-    "SageMaker": "sagemaker",
-    "Logs_20140328": "logs",
-    "GraniteServiceVersion20100801": "monitoring",
-    "ServiceQuotasV20190624": "servicequotas",
-}
+# How the protocols but S3's write an error.
+ERRORS = {"json": json_error, "rest-json": rest_json_error, "query": query_error}
 
 log = logging.getLogger("local_aws")
 
@@ -83,44 +81,44 @@ class Application:
         sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
         self.keys = Keys(folder, account, sessions)
         public, policy = settings()[BUCKETS], settings()[POLICY]
-        self.s3 = s3.S3(folder / "s3", account.region, account.account_id, Path(public) if public else None)
+        objects = s3.ObjectStore(folder / "s3", Path(public) if public else None)
+        self.s3 = s3.S3Service(objects, account.region, account.account_id)
         logs = Logs(folder, account)
         metrics = self.metrics = Metrics(folder)
         books = Books(folder, account)
         resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
-        self.authorization = Authorization(enforced, folder, resources) if enforced else None
-        self.training = TrainingJobs(folder, account, resources, self.s3, logs, metrics)
-        self.processing = ProcessingJobs(folder, account, resources, self.s3, logs)
-        self.endpoints = Endpoints(folder, account, resources, self.s3, logs)
+        self.training = TrainingJobs(folder, account, resources, objects, logs, metrics)
+        self.processing = ProcessingJobs(folder, account, resources, objects, logs)
+        self.endpoints = Endpoints(folder, account, resources, objects, logs)
         self.invocations = Invocations(self.endpoints, metrics)
-        self.transform = TransformJobs(folder, account, resources, self.s3, logs)
-        self.tuning = TuningJobs(folder, account, resources, self.s3, logs, self.training)
+        self.transform = TransformJobs(folder, account, resources, objects, logs)
+        self.tuning = TuningJobs(folder, account, resources, objects, logs, self.training)
         self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
-        packages = ModelRegistry(resources, self.s3)
-        sagemaker = {
-            **self.training.operations,
-            **self.processing.operations,
-            **packages.operations,
-            **Hosting(resources, self.s3, packages).operations,
-            **self.endpoints.operations,
-            **self.transform.operations,
-            **self.tuning.operations,
-            "AddTags": resources.add_tags,
-            "DeleteTags": resources.delete_tags,
-            "ListTags": resources.list_tags,
-            "Search": partial(search, resources, {TUNING_JOB: self.tuning.described}),
-        }
-        self.pipelines = Pipelines(folder, account, resources, self.s3, logs, sagemaker)
+        packages = ModelRegistry(resources, objects)
+        sagemaker = operations_of(
+            self.training,
+            self.processing,
+            packages,
+            Hosting(resources, objects, packages),
+            self.endpoints,
+            self.transform,
+            self.tuning,
+            resources,
+            Search(resources, {TUNING_JOB: self.tuning.described}),
+        )
+        self.pipelines = Pipelines(folder, account, resources, objects, logs, sagemaker)
         # What launches jobs goes down before them: it is not to take their end for a failure.
         self.jobs = (self.pipelines, self.tuning, self.training, self.processing, self.transform)
-        self.services = {
-            "sagemaker": JsonService("sagemaker", "SageMaker", {**sagemaker, **self.pipelines.operations}),
-            "logs": JsonService("logs", "CloudWatch Logs", logs.operations),
-            "monitoring": JsonService("cloudwatch", "CloudWatch", metrics.operations),
-            "servicequotas": JsonService("service-quotas", "Service Quotas", resources.quotas.operations),
-        }
-        self.page = Page(folder, account, resources, self.s3, logs, metrics, self.services["sagemaker"])
+        services = (
+            JsonService("sagemaker", "SageMaker", sagemaker | operations_of(self.pipelines)),
+            JsonService("logs", "CloudWatch Logs", operations_of(logs), resource=logs.arn),
+            JsonService("cloudwatch", "CloudWatch", operations_of(metrics), actions="cloudwatch"),
+            JsonService("service-quotas", "Service Quotas", operations_of(resources.quotas)),
+        )
+        self.services = {service.name: service for service in services}
+        self.authorization = Authorization(enforced, folder, resources, self.services) if enforced else None
+        self.page = Page(folder, account, resources, objects, logs, metrics, self.services["sagemaker"])
         self.last_used = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,16 +126,16 @@ class Application:
             return
         self.last_used = time.monotonic()
         headers = _headers(scope)
-        service = _apparent_service(scope, headers)
+        protocol = _apparent_protocol(scope, headers)
         try:
-            response = await self._answer(scope, receive, headers, service)
+            response = await self._answer(scope, receive, headers, protocol)
         except AwsError as error:
-            response = _error(service, scope, error)
+            response = _error(protocol, scope, error)
         except ClientDisconnect:
             return
         except StateError as error:
             log.error("%s %s: %s", scope["method"], scope["path"], error)
-            response = _error(service, scope, AwsError("InternalFailure", str(error), 500))
+            response = _error(protocol, scope, AwsError("InternalFailure", str(error), 500))
         except Exception as error:
             reference = request_id()
             log.exception("request %s: %s %s", reference, scope["method"], scope["path"])
@@ -146,11 +144,11 @@ class Application:
                 f"('python -m utils.local_aws logs' shows what happened, under {reference}.)"
             )
             failure = disk.full(self.folder) if disk.is_full(error) else AwsError("InternalFailure", text, 500)
-            response = _error(service, scope, failure)
+            response = _error(protocol, scope, failure)
         await response(scope, receive, send)
         self.last_used = time.monotonic()
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], service: str) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[str, str], protocol: str) -> Response:
         if headers.get("host", "") not in self.hosts:
             raise AwsError("AccessDeniedException", "The embedded account answers on its own address only.", 403)
         method = scope["method"]
@@ -159,7 +157,7 @@ class Application:
         if signer is None:
             if is_for_the_page(request := Request(scope, receive)):
                 return await self.page.answer(request)
-            if service == "s3":
+            if protocol == "s3":
                 if method == "POST" and headers.get("content-type", "").startswith("multipart/form-data"):
                     raise s3.a_browsers_form()  # it would be signed in its fields
                 raise AwsError("AccessDenied", "Access Denied", 403)
@@ -170,7 +168,6 @@ class Application:
                 # Clients that sign as for any other service, older versions of curl among them, do not send it.
                 raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
             key = signer.check(key, signer.payload)
-            self._authorize("s3", scope, headers, b"", key)
             need = partial(self.authorization.need, key) if self.authorization else None
             response = await self.s3.handle(Request(scope, receive), need)
             for name, value in s3.identity(s3.request_id()).items():
@@ -181,25 +178,26 @@ class Application:
             return response
         body = await _read(receive, headers.get("content-length", ""))
         key = signer.check(key, hashlib.sha256(body).hexdigest())
-        if signer.service in self.services and "x-amz-target" in headers:
-            self.services[signer.service].operation(headers)  # nobody may, or may not, do what does not exist
-        self._authorize(signer.service, scope, headers, body, key)
-        if service == "runtime" and signer.service == "sagemaker":
+        if protocol == "rest-json" and signer.service == "sagemaker":
+            name = unquote(path.split("/")[2]) if path.count("/") > 1 else ""
+            self._authorize(ApiCall("sagemaker", "InvokeEndpoint", {"EndpointName": name}, key, headers, body))
             if method != "POST" or not path.endswith("/invocations") or path.count("/") != 3:
                 raise not_implemented(operation_name("sagemaker", method, path, query, headers))
             return await self.invocations.answer(path, headers, body)
-        request = Request(scope, receive)
-        if signer.service in self.services:
-            return await self.services[signer.service].handle(request, body)
+        if service := self.services.get(signer.service):
+            call = service.read(headers, body, key)
+            self._authorize(call)
+            return await service.answer(call, Request(scope, receive))
         if signer.service in bookkeeping.SERVICES:
-            return await self.bookkeeping.handle(request, body, signer.service, key)
+            call = self.bookkeeping.read(signer.service, query, headers, body, key)
+            self._authorize(call)
+            return await self.bookkeeping.answer(call)
         name = operation_name(signer.service, method, path, query, headers, body)
         raise not_implemented(f"The service '{signer.service}' ({name})")
 
-    def _authorize(self, service: str, scope: Scope, headers: dict[str, str], body: bytes, key: Key) -> None:
+    def _authorize(self, call: ApiCall) -> None:
         if self.authorization:
-            path, query = (scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
-            self.authorization.check(service, scope["method"], path, query, headers, body, key)
+            self.authorization.check(call)
 
     def recover(self) -> None:
         """Take up what an earlier process of this account left."""
@@ -227,27 +225,24 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def _apparent_service(scope: Scope, headers: dict[str, str]) -> str:
-    """Which family of protocols a request is of: known before its signature is checked, and even without one."""
+def _apparent_protocol(scope: Scope, headers: dict[str, str]) -> str:
+    """How a request's service writes: known before its signature is checked, and even without one."""
     query = scope["query_string"].decode("latin-1")
-    target = headers.get("x-amz-target", "").partition(".")[0]
-    if target:
-        return TARGETS.get(target, "json")
+    if headers.get("x-amz-target"):
+        return "json"
     credential, signed, _ = (headers.get("authorization", "") or unquote(query)).partition("/aws4_request")
     service = credential.rpartition("/")[2] if signed else "s3" if "AWSAccessKeyId=" in query else ""
     if service == "s3":
         return "s3"
     if service in WRITES_XML or headers.get("content-type", "").startswith(FORM):
         return "query"
-    return "runtime" if service or scope["path"].startswith("/endpoints/") else "s3"
+    return "rest-json" if service or scope["path"].startswith("/endpoints/") else "s3"
 
 
-def _error(service: str, scope: Scope, error: AwsError) -> Response:
-    if service == "s3":
+def _error(protocol: str, scope: Scope, error: AwsError) -> Response:
+    if protocol == "s3":
         return s3.error_response(error, scope["path"], s3.request_id(), scope["method"] == "HEAD")
-    if service == "runtime":
-        return rest_json_error(error)
-    return query_error(error) if service == "query" else json_error(error)
+    return ERRORS[protocol](error)
 
 
 async def _read(receive: Receive, promised: str) -> bytes:

@@ -33,8 +33,7 @@ from .errors import AwsError
 from .images import Image, LoadedModel, find_image
 from .protocols import request_id
 from .role_sessions import Sessions
-from .s3 import S3
-from .s3.objects import copy_file
+from .s3 import ObjectStore, copy_file
 from .state import CHECKOUT
 from .uris import split_uri
 
@@ -335,7 +334,7 @@ class Source:
     def code(self) -> Path:
         return self.folder / "sourcedir.tar.gz"
 
-    def fetch(self, objects: S3) -> None:
+    def fetch(self, objects: ObjectStore) -> None:
         """Bring what is in S3, the user's code too; ValueError with AWS's sentence if there is no artifact."""
         if self.url:
             try:

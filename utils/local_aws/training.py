@@ -9,16 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import regex
+from starlette.requests import Request
 
+from .dispatch import operation
 from .errors import AwsError
 from .images import Image, find_image
 from .job_inputs import KINDS, find_objects
-from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
+from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .metrics import Metrics
-from .protocols import executes, not_implemented
+from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, Resources, now
-from .s3 import S3, S3Object
+from .s3 import ObjectStore, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
 from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
@@ -50,17 +52,10 @@ class TrainingJobs(Jobs):
     kind = TRAINING_JOB
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, metrics: Metrics
+        self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs, metrics: Metrics
     ) -> None:
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
-        self.operations = {
-            "CreateTrainingJob": self.create,
-            "DeleteTrainingJob": self.delete,
-            "DescribeTrainingJob": self.describe,
-            "ListTrainingJobs": self.list,
-            "StopTrainingJob": self.stop,
-        }
 
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", "Failed", reason)
@@ -80,7 +75,7 @@ class TrainingJobs(Jobs):
         self.begin(TrainingRun(self, name, image, channels))
         return True
 
-    @executes
+    @operation("CreateTrainingJob", executes=True)
     def create(self, params: dict) -> dict:
         run = self.launch(params)
         return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
@@ -188,6 +183,19 @@ class TrainingJobs(Jobs):
         self.begin(run)
         return run
 
+    @operation("DescribeTrainingJob", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        return await super().describe(params, request)
+
+    @operation("StopTrainingJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("DeleteTrainingJob")
+    async def delete(self, params: dict) -> None:
+        await super().delete(params)
+
+    @operation("ListTrainingJobs")
     def list(self, params: dict) -> dict:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
             raise not_implemented("ListTrainingJobs' warm pools and training plans")

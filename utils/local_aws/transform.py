@@ -10,14 +10,15 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from .dispatch import operation
 from .errors import AwsError
 from .job_inputs import KINDS, find_objects
-from .jobs import Jobs, refuse
+from .jobs import Jobs
 from .jsonpath import OPERATORS, JsonPath, unexpected
 from .logs import Logs
-from .protocols import executes, not_implemented
+from .refusals import not_implemented, refuse
 from .resources import MODEL, TRANSFORM_JOB, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .transform_data import CSV, JSON, JSON_LINES, Processing
 from .transform_run import TransformRun, finish
@@ -33,19 +34,13 @@ class TransformJobs(Jobs):
 
     kind = TRANSFORM_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs) -> None:
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
-        self.operations = {
-            "CreateTransformJob": self.create,
-            "DescribeTransformJob": self.describe,
-            "ListTransformJobs": self.list,
-            "StopTransformJob": self.stop,
-        }
 
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
-    @executes
+    @operation("CreateTransformJob", executes=True)
     def create(self, params: dict) -> dict:
         name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
         refuse("CreateTransformJob", params, REFUSED)
@@ -86,11 +81,17 @@ class TransformJobs(Jobs):
         self.begin(TransformRun(self, name, model, inputs, processing))
         return {"TransformJobArn": arn}
 
+    @operation("DescribeTransformJob", wants_request=True)
     async def describe(self, params: dict, request: Request) -> dict:
         body = await super().describe(params, request)
         del body["LastModifiedTime"]  # this List shows it and this Describe does not
         return body
 
+    @operation("StopTransformJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("ListTransformJobs")
     def list(self, params: dict) -> dict:
         shown = (
             "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from .dispatch import operation
 from .errors import AwsError
 from .images import Image
-from .jobs import ENDED, Jobs, refuse
+from .jobs import ENDED, Jobs
 from .logs import Logs
-from .protocols import executes, not_implemented
+from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
-from .s3 import S3
+from .s3 import ObjectStore
 from .state import Account
 from .training import TrainingJobs, metric_definitions
 from .training_run import OBJECTIVE
@@ -44,23 +45,21 @@ class TuningJobs(Jobs):
     kind = TUNING_JOB
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: S3, logs: Logs, training: TrainingJobs
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        training: TrainingJobs,
     ) -> None:
         super().__init__(folder / "tuning", account, resources, objects, logs)
         self.training = training
-        self.operations = {
-            "CreateHyperParameterTuningJob": self.create,
-            "DeleteHyperParameterTuningJob": self.delete,
-            "DescribeHyperParameterTuningJob": self.describe_now,
-            "ListHyperParameterTuningJobs": self.list,
-            "StopHyperParameterTuningJob": self.stop,
-            "ListTrainingJobsForHyperParameterTuningJob": self.list_training_jobs,
-        }
 
     def fail(self, name: str, reason: str) -> None:
         finish(self.resources, name, "Failed", reason)
 
-    @executes
+    @operation("CreateHyperParameterTuningJob", executes=True)
     def create(self, params: dict) -> dict:
         name, config = params["HyperParameterTuningJobName"], params["HyperParameterTuningJobConfig"]
         definition = params.get("TrainingJobDefinition", {})
@@ -109,10 +108,20 @@ class TuningJobs(Jobs):
         self.begin(TuningRun(self, name, search, definition, tags))
         return {"HyperParameterTuningJobArn": arn}
 
+    @operation("DescribeHyperParameterTuningJob")
     def describe_now(self, params: dict) -> dict:
         """Answer the SDK at once too: who asks after a tuning job wants to see how far it is."""
         return self.described(self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"]))
 
+    @operation("StopHyperParameterTuningJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("DeleteHyperParameterTuningJob")
+    async def delete(self, params: dict) -> None:
+        await super().delete(params)
+
+    @operation("ListHyperParameterTuningJobs")
     def list(self, params: dict) -> dict:
         def summary(body: dict) -> dict:
             body = self.described(body)
@@ -128,6 +137,7 @@ class TuningJobs(Jobs):
         jobs, token = self.resources.page(TUNING_JOB, params, summary, order="Ascending", sort_by="Name")
         return {"HyperParameterTuningJobSummaries": jobs, "NextToken": token}
 
+    @operation("ListTrainingJobsForHyperParameterTuningJob")
     def list_training_jobs(self, params: dict) -> dict:
         body = self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"])
         found = self._jobs(body)

@@ -17,10 +17,9 @@ from starlette.responses import Response, StreamingResponse
 from ..errors import AwsError
 from ..logs import Logs
 from ..metrics import Metrics
-from ..protocols import JsonService
 from ..resources import Resources
-from ..s3 import S3
-from ..s3.operations import blocks
+from ..s3 import ObjectStore, blocks
+from ..services import JsonService
 from ..state import Account
 from .data import MANY, PageData
 from .door import HEADERS, PLACE, is_for_the_page, link, turned_away
@@ -39,7 +38,7 @@ class Page:
         folder: Path,
         account: Account,
         resources: Resources,
-        objects: S3,
+        objects: ObjectStore,
         logs: Logs,
         metrics: Metrics,
         sagemaker: JsonService,

@@ -9,7 +9,7 @@ from .. import prices, resources
 from ..errors import AwsError
 from ..logs import Logs
 from ..metrics import Metrics
-from ..protocols import JsonService, pruned
+from ..protocols import pruned
 from ..resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -22,7 +22,8 @@ from ..resources import (
     Kind,
     Resources,
 )
-from ..s3 import S3
+from ..s3 import ObjectStore
+from ..services import JsonService
 from ..state import Account
 
 # Every kind that the account has; endpoints first, since they are what costs money while nobody looks.
@@ -41,7 +42,13 @@ class PageData:
     """What an account holds, as the page shows it."""
 
     def __init__(
-        self, account: Account, known: Resources, objects: S3, logs: Logs, metrics: Metrics, sagemaker: JsonService
+        self,
+        account: Account,
+        known: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        metrics: Metrics,
+        sagemaker: JsonService,
     ) -> None:
         self.account = account
         self.resources = known
@@ -153,8 +160,8 @@ class PageData:
         Not asked where it wants the request: such a Describe may hold its answer back, and counts who asked last.
         """
         operation = f"Describe{kind.name}"
-        describe, wants_request = self.sagemaker.operations.get(operation, (None, True))
-        if wants_request:
+        describe = self.sagemaker.operations.get(operation)
+        if describe is None or describe.wants_request:
             return body
         arn = body[f"{kind.name}Arn"]
         needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
@@ -195,13 +202,13 @@ class PageData:
 
     def _tuned(self, body: dict) -> list[dict]:
         """The training jobs of a tuning job."""
-        listed, _ = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
+        listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
         asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
         return listed(asked)["TrainingJobSummaries"]
 
     def _steps(self, body: dict) -> list[dict]:
         """The steps of a pipeline's execution, the first one first."""
-        listed, _ = self.sagemaker.operations["ListPipelineExecutionSteps"]
+        listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
         asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}
         return pruned(listed(asked)["PipelineExecutionSteps"])
 

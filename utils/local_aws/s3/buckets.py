@@ -9,9 +9,13 @@ import re
 from starlette.responses import Response
 
 from ..errors import AwsError
+from ..refusals import not_implemented_by_s3
 from .objects import ObjectStore, end_of
 from .protocol import Call, answer, check_tags, iso, malformed_xml, read_tags, read_xml, tag_list
 from .records import Page, S3Object
+from .routing import Routes
+
+routes = Routes()
 
 # "General purpose bucket naming rules", S3 user guide
 _NAME = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]", re.ASCII)
@@ -19,6 +23,7 @@ _ENDINGS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an")
 _ADDRESS = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+", re.ASCII)
 
 
+@routes.add("GET", "account", action="ListAllMyBuckets")
 def list_buckets(store: ObjectStore, call: Call) -> Response:
     """ListBuckets, in pages when ``max-buckets`` is given."""
     after = _untoken(call.query.get("continuation-token", ""))
@@ -36,6 +41,7 @@ def list_buckets(store: ObjectStore, call: Call) -> Response:
     return answer("ListAllMyBucketsResult", [*content, ("ContinuationToken", more)])
 
 
+@routes.add("PUT", "bucket", action="CreateBucket")
 def create_bucket(store: ObjectStore, call: Call) -> Response:
     """CreateBucket: the name's rules, and a LocationConstraint that is this region."""
     name = call.bucket
@@ -49,7 +55,7 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
             elif node.tag == "Tags":
                 tags = read_tags(node, 50)
             else:
-                raise not_implemented(node.tag)
+                raise not_implemented_by_s3(node.tag)
     if call.region == "us-east-1":
         if constraint:
             message = "The specified location-constraint is not valid"
@@ -66,12 +72,7 @@ def create_bucket(store: ObjectStore, call: Call) -> Response:
     return Response(headers={"Location": f"/{name}"})
 
 
-def not_implemented(name: str) -> AwsError:
-    """S3's 501, which also says what it is that is not implemented."""
-    message = f"A header or query you provided requests functionality that is not implemented: {name}"
-    return AwsError("NotImplemented", message, 501)
-
-
+@routes.add("HEAD", "bucket", action="ListBucket")
 def head_bucket(store: ObjectStore, call: Call) -> Response:
     """HeadBucket."""
     store.require_bucket(call.bucket)
@@ -79,24 +80,28 @@ def head_bucket(store: ObjectStore, call: Call) -> Response:
     return Response(headers=headers, media_type="application/xml")
 
 
+@routes.add("DELETE", "bucket", action="DeleteBucket")
 def delete_bucket(store: ObjectStore, call: Call) -> Response:
     """DeleteBucket."""
     store.delete_bucket(call.bucket)
     return Response(status_code=204)
 
 
+@routes.add("GET", "bucket", "location", action="GetBucketLocation")
 def get_bucket_location(store: ObjectStore, call: Call) -> Response:
     """GetBucketLocation: empty for us-east-1."""
     store.require_bucket(call.bucket)
     return answer("LocationConstraint", "" if call.region == "us-east-1" else call.region)
 
 
+@routes.add("GET", "bucket", "versioning", action="GetBucketVersioning")
 def get_bucket_versioning(store: ObjectStore, call: Call) -> Response:
     """GetBucketVersioning: empty, as of a bucket whose versions were never switched on."""
     store.require_bucket(call.bucket)
     return answer("VersioningConfiguration", "")
 
 
+@routes.add("GET", "bucket", "tagging", action="GetBucketTagging")
 def get_bucket_tagging(store: ObjectStore, call: Call) -> Response:
     """GetBucketTagging; ``NoSuchTagSet`` when there are none."""
     tags = store.bucket_tags(call.bucket)
@@ -105,12 +110,14 @@ def get_bucket_tagging(store: ObjectStore, call: Call) -> Response:
     return answer("Tagging", [("TagSet", tag_list(tags))])
 
 
+@routes.add("PUT", "bucket", "tagging", action="PutBucketTagging")
 def put_bucket_tagging(store: ObjectStore, call: Call) -> Response:
     """PutBucketTagging: replaces all tags, at most 50."""
     store.set_bucket_tags(call.bucket, tag_document(call, 50))
     return Response(status_code=204)
 
 
+@routes.add("DELETE", "bucket", "tagging", action="PutBucketTagging")
 def delete_bucket_tagging(store: ObjectStore, call: Call) -> Response:
     """DeleteBucketTagging."""
     store.set_bucket_tags(call.bucket, {})
@@ -128,6 +135,7 @@ def tag_document(call: Call, most: int) -> dict[str, str]:
 # ---- listings
 
 
+@routes.add("GET", "bucket", action="ListBucket")
 def list_objects(store: ObjectStore, call: Call) -> Response:
     """ListObjects, the first version: a page begins behind ``marker``."""
     marker = call.query.get("marker", "")
@@ -147,10 +155,11 @@ def list_objects(store: ObjectStore, call: Call) -> Response:
     return answer("ListBucketResult", [*content, *_contents(call, page, owner=True)])
 
 
+@routes.add("GET", "bucket", "list-type", action="ListBucket")
 def list_objects_v2(store: ObjectStore, call: Call) -> Response:
     """ListObjectsV2: a page begins at ``continuation-token``, or behind ``start-after``."""
     if call.query["list-type"] != "2":
-        raise not_implemented(f"list-type={call.query['list-type']}")
+        raise not_implemented_by_s3(f"list-type={call.query['list-type']}")
     token, after = call.query.get("continuation-token"), call.query.get("start-after", "")
     if token == "":
         raise _bad_token()
@@ -173,6 +182,7 @@ def list_objects_v2(store: ObjectStore, call: Call) -> Response:
     return answer("ListBucketResult", [*content, *_contents(call, page, owner)])
 
 
+@routes.add("GET", "bucket", "versions", action="ListBucketVersions")
 def list_object_versions(store: ObjectStore, call: Call) -> Response:
     """ListObjectVersions of a bucket without versions: each object has one, ``null``, which is its latest."""
     marker, version = call.query.get("key-marker", ""), call.query.get("version-id-marker")

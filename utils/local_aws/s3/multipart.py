@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.responses import Response
 
@@ -16,14 +17,18 @@ from .body import CHECKSUMS, encode, new_digest, too_large
 from .buckets import check_encoding
 from .objects import BLOCK, ObjectStore
 from .operations import checksum_headers, copy_source, properties, write_condition
-from .protocol import Call, answer, header_tags, iso, malformed_xml, read_xml
-from .records import Part, S3Object, Upload
+from .protocol import Call, Upload, answer, header_tags, iso, malformed_xml, read_xml
+from .records import MultipartUpload, Part, S3Object
+from .routing import Routes
+
+routes = Routes()
 
 MIN_PART = 5 << 20  # bytes in every part but the last
 MAX_PART = 5 << 30
 _KINDS = {"crc32": ("COMPOSITE", "FULL_OBJECT"), "sha1": ("COMPOSITE",), "sha256": ("COMPOSITE",)}
 
 
+@routes.add("POST", "object", "uploads", action="PutObject")
 def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """CreateMultipartUpload; an algorithm that is not computed here is not promised in the answer."""
     content_type, headers, metadata = properties(call.headers)
@@ -36,7 +41,7 @@ def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
         raise AwsError("InvalidRequest", message)
     tags = header_tags(call.headers.get("x-amz-tagging", ""))
     whole, new_id = kind == "FULL_OBJECT", secrets.token_urlsafe(48)
-    upload = Upload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
+    upload = MultipartUpload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
     store.create_upload(upload)
     said = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
     content = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.id)]
@@ -52,14 +57,16 @@ def part_number(call: Call) -> int:
     return int(value)
 
 
-def upload_part(store: ObjectStore, call: Call) -> Response:
-    """UploadPart; the body is there already, see ``S3.handle``."""
-    body = call.body
-    part = Part(part_number(call), body.size, body.md5.hex(), call.file, body.checksums)
+@routes.add_upload("PUT", "object", "uploadId", action="PutObject")
+def upload_part(store: ObjectStore, upload: Upload) -> Response:
+    """UploadPart."""
+    call, body = upload.call, upload.body
+    part = Part(part_number(call), body.size, body.md5.hex(), upload.file, body.checksums)
     store.put_part(call.query["uploadId"], part)
     return Response(headers={"ETag": f'"{part.etag}"', **checksum_headers(part.checksums)})
 
 
+@routes.add("PUT", "object", "uploadId copy", action="PutObject")
 def upload_part_copy(store: ObjectStore, call: Call) -> Response:
     """UploadPartCopy: a range of another object becomes a part."""
     number, upload = part_number(call), store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -103,7 +110,7 @@ def _copy_range(header: str | None, size: int) -> tuple[int, int]:
     return first, last
 
 
-def _join(target: Path, sources: Iterable[tuple], algorithms: set[str]) -> tuple[int, dict[str, bytes]]:
+def _join(target: Path, sources: Iterable[tuple[BinaryIO, int]], algorithms: set[str]) -> tuple[int, dict[str, bytes]]:
     """Write the given numbers of bytes of open files one after another; total bytes and digests."""
     digests = {name: new_digest(name) for name in algorithms}
     total = 0
@@ -121,6 +128,7 @@ def _join(target: Path, sources: Iterable[tuple], algorithms: set[str]) -> tuple
     return total, {name: digest.digest() for name, digest in digests.items()}
 
 
+@routes.add("POST", "object", "uploadId", action="PutObject")
 def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """CompleteMultipartUpload: the parts become one object; its ETag is the MD5 of their MD5s, "-N"."""
     upload = store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -157,7 +165,7 @@ def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
     return answer("CompleteMultipartUploadResult", [*content, ("ETag", f'"{etag}"'), *rows, *kind])
 
 
-def _opened(parts: list[Part]) -> Iterable[tuple]:
+def _opened(parts: list[Part]) -> Iterable[tuple[BinaryIO, int]]:
     for part in parts:
         with part.path.open("rb") as stream:
             yield stream, part.size
@@ -170,7 +178,7 @@ def _check_size(call: Call, size: int) -> None:
         raise AwsError("InvalidRequest", message)
 
 
-def _invalid_part(upload: Upload, number: int, etag: str) -> AwsError:
+def _invalid_part(upload: MultipartUpload, number: int, etag: str) -> AwsError:
     message = (
         "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
         "specified entity tag may not match the part's entity tag."
@@ -178,7 +186,7 @@ def _invalid_part(upload: Upload, number: int, etag: str) -> AwsError:
     return AwsError("InvalidPart", message, UploadId=upload.id, PartNumber=number, ETag=etag)
 
 
-def _chosen(call: Call, parts: dict[int, Part], upload: Upload) -> list[Part]:
+def _chosen(call: Call, parts: dict[int, Part], upload: MultipartUpload) -> list[Part]:
     """The parts that the request's document lists, each checked against what was uploaded."""
     nodes = read_xml(call.document, "CompleteMultipartUpload").findall("Part")
     if not 1 <= len(nodes) <= 10000:
@@ -207,12 +215,14 @@ def _chosen(call: Call, parts: dict[int, Part], upload: Upload) -> list[Part]:
     return chosen
 
 
+@routes.add("DELETE", "object", "uploadId", action="AbortMultipartUpload")
 def abort_multipart_upload(store: ObjectStore, call: Call) -> Response:
     """AbortMultipartUpload."""
     store.abort_upload(store.upload(call.bucket, call.key, call.query["uploadId"]).id)
     return Response(status_code=204)
 
 
+@routes.add("GET", "object", "uploadId", action="ListMultipartUploadParts")
 def list_parts(store: ObjectStore, call: Call) -> Response:
     """ListParts, behind ``part-number-marker``."""
     upload = store.upload(call.bucket, call.key, call.query["uploadId"])
@@ -249,6 +259,7 @@ def list_parts(store: ObjectStore, call: Call) -> Response:
     return answer("ListPartsResult", [*content, *rows])
 
 
+@routes.add("GET", "bucket", "uploads", action="ListBucketMultipartUploads")
 def list_multipart_uploads(store: ObjectStore, call: Call) -> Response:
     """ListMultipartUploads, by key and time, with prefix, delimiter and markers."""
     query = call.query
@@ -256,7 +267,7 @@ def list_multipart_uploads(store: ObjectStore, call: Call) -> Response:
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     limit = call.number("max-uploads", 1000)
     check_encoding(call)
-    entries: list[tuple[str, Upload | None]] = []  # a common prefix stands without an upload
+    entries: list[tuple[str, MultipartUpload | None]] = []  # a common prefix stands without an upload
     beyond_id = False
     for upload in store.uploads(call.bucket, prefix):
         cut = upload.key.find(delimiter, len(prefix)) if delimiter else -1

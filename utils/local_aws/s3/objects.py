@@ -20,18 +20,20 @@ import secrets
 import shutil
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from starlette.concurrency import run_in_threadpool
+
 from .. import clock
 from ..errors import AwsError
-from ..state import BUCKETS, StateError
-from ..store import open_database
+from ..state import BUCKETS
+from ..store import StateError, open_database
 from .public import PublicBuckets
-from .records import Page, Part, S3Object, Upload, access_denied, no_such_bucket, no_such_key, no_such_upload
+from .records import MultipartUpload, Page, Part, S3Object, access_denied, no_such_bucket, no_such_key, no_such_upload
 
 Result = TypeVar("Result")
 
@@ -85,6 +87,20 @@ def copy_bytes(source: Path, target: Path) -> None:
     """Give ``target``, read-only, bytes of its own."""
     shutil.copyfile(source, target)
     os.chmod(target, 0o444)
+
+
+async def blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
+    """The next ``left`` bytes of an object's open file, read in threads; the file is closed behind them.
+
+    OSError if there are fewer: whoever gets them sees a body that is cut off.
+    """
+    with stream:
+        while left:
+            block = await run_in_threadpool(stream.read, min(BLOCK, left))
+            if not block:
+                raise OSError("an object's file is shorter than its size")
+            left -= len(block)
+            yield block
 
 
 class ObjectStore:
@@ -186,7 +202,9 @@ class ObjectStore:
     def bucket_tags(self, name: str) -> dict[str, str]:
         """The bucket's tags; ``NoSuchBucket``."""
         self.require_own(name)
-        return json.loads(self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))[0]["tags"])
+        rows = self._database.read("SELECT tags FROM buckets WHERE name = ?", (name,))
+        tags: dict[str, str] = json.loads(rows[0]["tags"])
+        return tags
 
     def set_bucket_tags(self, name: str, tags: dict[str, str]) -> None:
         """Replace the bucket's tags; ``NoSuchBucket``."""
@@ -343,7 +361,7 @@ class ObjectStore:
 
     # ---- multipart uploads
 
-    def create_upload(self, upload: Upload) -> None:
+    def create_upload(self, upload: MultipartUpload) -> None:
         """Begin a multipart upload; ``NoSuchBucket``."""
         with self._database.write() as cursor:
             self.require_own(upload.bucket)
@@ -354,7 +372,7 @@ class ObjectStore:
                  upload.initiated),
             )  # fmt: skip
 
-    def upload(self, bucket: str, key: str, upload_id: str) -> Upload:
+    def upload(self, bucket: str, key: str, upload_id: str) -> MultipartUpload:
         """The upload of that id, bucket and key; ``NoSuchBucket``, ``NoSuchUpload``."""
         rows = self._database.read(
             "SELECT * FROM uploads WHERE id = ? AND bucket = ? AND key = ?", (upload_id, bucket, key)
@@ -364,7 +382,7 @@ class ObjectStore:
             raise no_such_upload(upload_id)
         return self._upload(rows[0])
 
-    def uploads(self, bucket: str, prefix: str) -> list[Upload]:
+    def uploads(self, bucket: str, prefix: str) -> list[MultipartUpload]:
         """All unfinished uploads to keys that begin with ``prefix``, by key and time; ``NoSuchBucket``."""
         self.require_own(bucket)
         rows = self._database.read(
@@ -463,8 +481,8 @@ class ObjectStore:
             json.loads(row["tags"]), json.loads(row["checksums"]), row["modified"],
         )  # fmt: skip
 
-    def _upload(self, row: sqlite3.Row) -> Upload:
-        return Upload(
+    def _upload(self, row: sqlite3.Row) -> MultipartUpload:
+        return MultipartUpload(
             row["id"], row["bucket"], row["key"], row["content_type"], json.loads(row["headers"]),
             json.loads(row["metadata"]), json.loads(row["tags"]), row["algorithm"], bool(row["whole"]),
             row["initiated"],

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from ..errors import AwsError
+from ..refusals import not_implemented_by_s3
 from .body import CHECKSUMS, MAX_PUT, encode, new_digest
-from .buckets import not_implemented, tag_document
-from .objects import BLOCK, ObjectStore
+from .buckets import tag_document
+from .objects import BLOCK, ObjectStore, blocks
 from .protocol import (
     Call,
+    Upload,
     answer,
     byte_range,
     header_tags,
@@ -28,6 +28,9 @@ from .protocol import (
     unmodified,
 )
 from .records import S3Object, no_such_key
+from .routing import Routes
+
+routes = Routes()
 
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _OVERRIDES = ("content-type", *_KEPT)
@@ -65,7 +68,7 @@ def properties(headers: Mapping[str, str]) -> tuple[str, dict[str, str], dict[st
         kept["content-encoding"] = ",".join(codings)
     storage = headers.get("x-amz-storage-class", "STANDARD")
     if storage in _ARCHIVES:
-        raise not_implemented(f"x-amz-storage-class: {storage}")
+        raise not_implemented_by_s3(f"x-amz-storage-class: {storage}")
     if storage not in _CLASSES:
         message = "The storage class you specified is not valid"
         raise AwsError("InvalidStorageClass", message, StorageClassRequested=storage)
@@ -78,14 +81,16 @@ def write_condition(headers: Mapping[str, str], key: str) -> Callable[[S3Object 
     """What If-Match and If-None-Match ask of the object that is to be replaced."""
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if none_match is not None and none_match.strip() != "*":
-        raise not_implemented("If-None-Match with a value other than *")
+        raise not_implemented_by_s3("If-None-Match with a value other than *")
 
     def check(old: S3Object | None) -> None:
         if none_match is not None and old is not None:
             raise precondition_failed("If-None-Match")
-        if match is not None and old is None:
+        if match is None:
+            return
+        if old is None:
             raise no_such_key(key)
-        if match is not None and match.strip() != "*" and match.strip().strip('"') != old.etag:
+        if match.strip() != "*" and match.strip().strip('"') != old.etag:
             raise precondition_failed("If-Match")
 
     return check
@@ -103,13 +108,14 @@ def checksum_headers(checksums: dict[str, str]) -> dict[str, str]:
 # ---- writing
 
 
-def put_object(store: ObjectStore, call: Call) -> Response:
-    """PutObject; the body is there already, see ``S3.handle``."""
+@routes.add_upload("PUT", "object", action="PutObject")
+def put_object(store: ObjectStore, upload: Upload) -> Response:
+    """PutObject."""
+    call, body = upload.call, upload.body
     content_type, headers, metadata = properties(call.headers)
     tags = header_tags(call.headers.get("x-amz-tagging", ""))
-    body = call.body
     obj = S3Object(
-        call.bucket, call.key, body.size, body.md5.hex(), call.file, content_type, headers, metadata, tags,
+        call.bucket, call.key, body.size, body.md5.hex(), upload.file, content_type, headers, metadata, tags,
         body.checksums,
     )  # fmt: skip
     store.put(obj, write_condition(call.headers, call.key))
@@ -140,6 +146,7 @@ def _directive(call: Call, name: str) -> bool:
     return value == "REPLACE"
 
 
+@routes.add("PUT", "object", "copy", action="PutObject")
 def copy_object(store: ObjectStore, call: Call) -> Response:
     """CopyObject: the bytes are linked; the ETag is the MD5 of the whole, also of a multipart object."""
     source = copy_source(store, call)
@@ -191,6 +198,8 @@ def _copied(call: Call, source: S3Object, path: Path, new_properties: bool, new_
 # ---- reading
 
 
+@routes.add("GET", "object", action="GetObject", of_version="GetObjectVersion")
+@routes.add("HEAD", "object", action="GetObject", of_version="GetObjectVersion")
 def get_object(store: ObjectStore, call: Call) -> Response:
     """GetObject: whole or one range, from a file opened now, so never a mixture of two versions."""
     obj, stream = store.open(call.bucket, call.key)
@@ -248,19 +257,10 @@ def _header_value(value: str) -> str:
     return value.encode().decode("latin-1")
 
 
-async def blocks(stream: BinaryIO, left: int) -> AsyncIterator[bytes]:
-    with stream:
-        while left:
-            block = await run_in_threadpool(stream.read, min(BLOCK, left))
-            if not block:
-                raise OSError("an object's file is shorter than its size")  # the client sees a cut body
-            left -= len(block)
-            yield block
-
-
 # ---- deleting
 
 
+@routes.add("DELETE", "object", action="DeleteObject", of_version="DeleteObjectVersion")
 def delete_object(store: ObjectStore, call: Call) -> Response:
     """DeleteObject: 204 also when there was none."""
     store.delete(call.bucket, call.key, _delete_condition(call.headers.get("if-match"), call.key))
@@ -279,10 +279,11 @@ def _delete_condition(match: str | None, key: str) -> Callable[[S3Object | None]
     return check
 
 
+@routes.add("POST", "bucket", "delete", action="DeleteObject", for_each=True)
 def delete_objects(store: ObjectStore, call: Call) -> Response:
     """DeleteObjects: up to 1000 keys, each with a result of its own."""
     store.require_own(call.bucket)
-    if not call.body.checked:
+    if not call.checked:
         message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
         raise AwsError("InvalidRequest", message)
     tree = read_xml(call.document, "Delete")
@@ -292,11 +293,10 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
         raise malformed_xml()
     results: list[tuple[str, object]] = []
     for node in wanted:
-        key, version = node.findtext("Key"), node.findtext("VersionId")
+        key, version = node.findtext("Key") or "", node.findtext("VersionId")
         try:
-            call.need(
-                "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion", f"arn:aws:s3:::{call.bucket}/{key}"
-            )
+            action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
+            call.need(action, f"arn:aws:s3:::{call.bucket}/{key}", {})
             if version not in (None, "null"):
                 raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
             store.delete(call.bucket, key, _delete_condition(node.findtext("ETag"), key))
@@ -312,17 +312,20 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
 # ---- tags
 
 
+@routes.add("GET", "object", "tagging", action="GetObjectTagging", of_version="GetObjectVersionTagging")
 def get_object_tagging(store: ObjectStore, call: Call) -> Response:
     """GetObjectTagging; an empty set when there are none."""
     return answer("Tagging", [("TagSet", tag_list(store.object(call.bucket, call.key).tags))])
 
 
+@routes.add("PUT", "object", "tagging", action="PutObjectTagging", of_version="PutObjectVersionTagging")
 def put_object_tagging(store: ObjectStore, call: Call) -> Response:
     """PutObjectTagging: replaces all tags, at most 10."""
     store.set_object_tags(call.bucket, call.key, tag_document(call, 10))
     return Response()
 
 
+@routes.add("DELETE", "object", "tagging", action="DeleteObjectTagging", of_version="DeleteObjectVersionTagging")
 def delete_object_tagging(store: ObjectStore, call: Call) -> Response:
     """DeleteObjectTagging."""
     store.set_object_tags(call.bucket, call.key, {})

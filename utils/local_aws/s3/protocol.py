@@ -28,11 +28,16 @@ _OF_IDS = string.digits + string.ascii_uppercase
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-Need = Callable[[str, str], None]
-"""Raises ``AwsError`` unless the caller is allowed an action on a resource, given by its ARN."""
+Need = Callable[[str, str, Mapping[str, str]], None]
+"""Raises ``AwsError`` unless the caller is allowed an action on a resource, given by its ARN, under the values of
+condition keys that the request has beside those that every request has."""
 
 
-@dataclass
+def _anything(action: str, resource: str, conditions: Mapping[str, str]) -> None:
+    """The ``Need`` of an account without a policy."""
+
+
+@dataclass(frozen=True)
 class Call:
     """A request in S3's terms; ``key`` is "" for operations on a bucket, ``bucket`` "" for the account."""
 
@@ -43,10 +48,9 @@ class Call:
     headers: Mapping[str, str]
     region: str
     owner: str  # the account's canonical user id
+    need: Need
     document: bytes = b""  # an XML body
-    file: Path = Path()  # where an object's body was laid
-    body: Body | None = None
-    need: Need = lambda action, resource: None
+    checked: bool = False  # whether the client sent a digest of its own with the document
 
     def number(self, name: str, default: int, most: int = 1000) -> int:
         """A count from the query, at most ``most``; ``InvalidArgument``."""
@@ -66,8 +70,20 @@ class Call:
         return quote(text, safe="/-_.~*") if self.query.get("encoding-type") else text
 
 
-def parse(request: Request, region: str, account_id: str) -> Call:
-    """Take a path-style request apart; ``InvalidURI``, ``KeyTooLongError``, ``AccessDenied``."""
+@dataclass(frozen=True)
+class Upload:
+    """A request that brings an object or a part: its bytes have arrived whole, and lie in a ``file`` of the store."""
+
+    call: Call
+    file: Path
+    body: Body
+
+
+def parse(request: Request, region: str, account_id: str, need: Need | None = None) -> Call:
+    """Take a path-style request apart; ``InvalidURI``, ``KeyTooLongError``, ``AccessDenied``.
+
+    ``need`` is what a policy is asked by, if there is one.
+    """
     raw = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
     bucket, _, key = raw[1:].partition(b"/")
     try:
@@ -86,7 +102,7 @@ def parse(request: Request, region: str, account_id: str) -> Call:
     if headers.get("x-amz-expected-bucket-owner", account_id) != account_id:
         raise AwsError("AccessDenied", "Access Denied", 403)
     owner = hashlib.sha256(account_id.encode()).hexdigest()
-    return Call(request.method, name, path, query, headers, region, owner)
+    return Call(request.method, name, path, query, headers, region, owner, need or _anything)
 
 
 # ---- XML
@@ -243,7 +259,7 @@ def check_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
             least = 1 if name == "Key" else 0
             if not least <= len(text) <= length or not re.fullmatch(r"[\w\s+\-=.:/@]*", text):
                 message = f"The Tag{name} you have provided is invalid"
-                raise AwsError("InvalidTag", message, **{f"Tag{name}": text})
+                raise AwsError("InvalidTag", message, 400, **{f"Tag{name}": text})
         if key.lower().startswith("aws:"):
             raise AwsError("InvalidTag", "System tags cannot be added/updated by requester", TagKey=key)
     if len(dict(pairs)) < len(pairs):

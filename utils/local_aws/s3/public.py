@@ -12,7 +12,8 @@ import os
 import stat
 from pathlib import Path
 
-from ..state import BUCKETS, StateError
+from ..state import BUCKETS
+from ..store import StateError
 from .records import S3Object
 
 
@@ -36,7 +37,7 @@ class PublicBuckets:
         """The object of a key, as its file is now."""
         parts = key.split("/")
         # Only what a listing shows: a key is no way out of the folder, nor to its hidden files.
-        if any(not part or part.startswith(".") for part in parts) or "\0" in key:
+        if self._folder is None or any(not part or part.startswith(".") for part in parts) or "\0" in key:
             return None
         path = self._folder.joinpath(bucket, *parts)
         try:
@@ -51,6 +52,8 @@ class PublicBuckets:
 
     def objects(self, bucket: str) -> list[S3Object]:
         """All objects in the order of their keys; hidden files and names that are not UTF-8 are left out."""
+        if self._folder is None:
+            return []
         root = self._folder / bucket
         keys = [
             (Path(folder) / name).relative_to(root).as_posix()

@@ -32,7 +32,7 @@ class S3Object:
 
 
 @dataclass(frozen=True)
-class Upload:
+class MultipartUpload:
     """A multipart upload; ``algorithm`` of its checksum (or ""), ``whole`` if over the whole object."""
 
     id: str
