@@ -1,11 +1,13 @@
-"""The objects in S3 that a job gets as its input: a prefix's, or a manifest's."""
+"""What a job gets from S3: the objects of its input, by a prefix or a manifest, and the archive of its code."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from .errors import AwsError
 from .s3 import S3, S3Object
+from .script_mode.user_code import place_in_s3
 from .uris import split_uri
 
 KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
@@ -46,6 +48,26 @@ def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[
             f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
         )
     return found
+
+
+def fetch_code(uri: str, objects: S3, target: Path) -> bool:
+    """Lay the archive of a user's code at ``target``; whether it is an object in S3 that is there.
+
+    The container's program has no keys to fetch it, and says what is wrong with any other address.
+    """
+    try:
+        place = place_in_s3(uri)
+    except ValueError:
+        return False
+    if place is None:
+        return False
+    try:
+        objects.link(objects.object(*place), target)
+    except AwsError as error:
+        if error.code not in ("NoSuchBucket", "NoSuchKey"):
+            raise
+        return False
+    return True
 
 
 def _manifest(store: S3, bucket: str, key: str) -> list[tuple[S3Object, str]]:

@@ -11,18 +11,19 @@ import math
 import secrets
 import string
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from . import clock
 from .errors import AwsError
-from .jobs import ENDED, MAX_REASON, JobRun
+from .jobs import ENDED, MAX_REASON, JobRun, Jobs
 from .pipeline_arguments import CALLS
 from .pipeline_cache import longest_age, signature
-from .pipeline_definition import Definition, Step, property_file
+from .pipeline_definition import Definition, property_file
 from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
 from .pipeline_retries import Retries
+from .pipeline_step import Step
 from .resources import (
     MODEL,
     MODEL_PACKAGE,
@@ -37,9 +38,6 @@ from .resources import (
     now_after,
 )
 from .uris import split_uri
-
-if TYPE_CHECKING:
-    from .pipelines import Pipelines
 
 POLL = 0.05  # seconds
 FAILED = "Step failure: One or multiple steps failed."
@@ -60,8 +58,19 @@ TOP_JOBS = 50  # training jobs of a tuning job that are among its properties, th
 class PipelineRun(JobRun):
     """One execution of a pipeline at work."""
 
-    def __init__(self, jobs: Pipelines, name: str, definition: Definition, parameters: dict[str, object]) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        name: str,
+        definition: Definition,
+        parameters: dict[str, object],
+        call: Callable[[str, dict], dict],
+        executions: Callable[[str], list[dict]],
+    ) -> None:
+        """``call`` does an operation of the account's, ``executions`` are those of the pipeline of a name."""
         super().__init__(jobs, name)
+        self.call = call
+        self.executions = executions
         self.definition = definition
         self.parameters = parameters
         body = jobs.resources.get(PIPELINE_EXECUTION, name)
@@ -160,7 +169,7 @@ class PipelineRun(JobRun):
         else:
             self._need_group(params["ModelPackageGroupName"])
         try:
-            answer = self.jobs.call(operation, params)
+            answer = self.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
             return self._fail(step, reason, code=error.code)
@@ -181,7 +190,7 @@ class PipelineRun(JobRun):
         oldest = now() - age
         found = [
             (body["PipelineExecutionArn"], told)
-            for body in self.jobs.executions(self.pipeline)
+            for body in self.executions(self.pipeline)
             if body.get("StepSignatures", {}).get(step.name) == mine
             for told in body["Steps"]
             if told["StepName"] == step.name
@@ -202,7 +211,7 @@ class PipelineRun(JobRun):
         """A pipeline makes the group that it registers its model in, if it is not there."""
         if self.jobs.resources.find_named(MODEL_PACKAGE_GROUP, group)[0] is None:
             with suppress(AwsError):  # what is wrong with it, CreateModelPackage says
-                self.jobs.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
+                self.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
     def _new_name(self, step: Step, prefix: object) -> str:
         """A name for what the step makes; ``prefix`` is a name that the step's arguments give."""
@@ -263,7 +272,7 @@ class PipelineRun(JobRun):
                 continue
             kind = MADE[step.type][0]
             try:
-                self.jobs.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
+                self.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
             except AwsError:  # it has ended by itself, or is stopping already
                 pass
         while self._look_after() and not self.abandoned:
@@ -305,12 +314,12 @@ class PipelineRun(JobRun):
         if step.type == "Tuning":
             asked = {"HyperParameterTuningJobName": made}
             best = asked | {"SortBy": "FinalObjectiveMetricValue", "MaxResults": TOP_JOBS}
-            body = self.jobs.call("DescribeHyperParameterTuningJob", asked)
+            body = self.call("DescribeHyperParameterTuningJob", asked)
             kind = body["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
             best["SortOrder"] = "Descending" if kind == "Maximize" else "Ascending"
-            return body | self.jobs.call("ListTrainingJobsForHyperParameterTuningJob", best)
+            return body | self.call("ListTrainingJobsForHyperParameterTuningJob", best)
         if step.type == "RegisterModel":
-            return self.jobs.call("DescribeModelPackage", {"ModelPackageName": made})
+            return self.call("DescribeModelPackage", {"ModelPackageName": made})
         return self.jobs.resources.get(MADE[step.type][0], made)
 
     def _json_get(self, asked: dict, own: dict[str, str] | None) -> object:

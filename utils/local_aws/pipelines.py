@@ -195,7 +195,7 @@ class Pipelines(Jobs):
         }
         arn = self.resources.add(PIPELINE_EXECUTION, name, body, None)
         self.resources.update(PIPELINE, pipeline["PipelineName"], LastRunTime=created)
-        self.begin(PipelineRun(self, name, definition, values))
+        self.begin(PipelineRun(self, name, definition, values, self.call, self.executions))
         return {"PipelineExecutionArn": arn}
 
     def describe_execution(self, params: dict) -> dict:

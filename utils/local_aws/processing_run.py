@@ -10,20 +10,16 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import clock, script_container
 from .errors import AwsError
-from .jobs import MAX_REASON, JobRun
+from .jobs import MAX_REASON, JobRun, Jobs
 from .rerooted import sitecustomize as rerooted
 from .resources import PROCESSING_JOB, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3Object
 from .s3.objects import copy_file
 from .uris import split_uri
-
-if TYPE_CHECKING:
-    from .processing import ProcessingJobs
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
@@ -32,7 +28,7 @@ MAX_MESSAGE = 1024  # bytes of an ExitMessage
 class ProcessingRun(JobRun):
     """One processing job at work."""
 
-    def __init__(self, jobs: ProcessingJobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
+    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
         self.root = script_container.root_folder(self.root)

@@ -31,6 +31,7 @@ from .containers import Container
 from .disk import has_room
 from .errors import AwsError
 from .images import Image, LoadedModel, find_image
+from .job_inputs import fetch_code
 from .protocols import request_id
 from .role_sessions import Sessions
 from .s3 import S3
@@ -344,7 +345,7 @@ class Source:
                 if error.code not in ("NoSuchBucket", "NoSuchKey"):
                     raise
                 raise ValueError(f"Could not find model data at {self.url}.") from None
-        script_container.fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
+        fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
 
 
 def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> BatchModel:

@@ -77,7 +77,7 @@ class TrainingJobs(Jobs):
         except AwsError:  # its input is gone
             return False
         start_again(self.resources, name)
-        self.begin(TrainingRun(self, name, image, channels))
+        self.begin(TrainingRun(self, name, image, channels, self.metrics))
         return True
 
     @executes
@@ -184,7 +184,7 @@ class TrainingJobs(Jobs):
         if tuning_job:
             body["TuningJobArn"] = tuning_job
         self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        run = TrainingRun(self, name, image, channels)
+        run = TrainingRun(self, name, image, channels, self.metrics)
         self.begin(run)
         return run
 

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import regex  # whose search, unlike re's, can be given up
 
@@ -27,18 +27,16 @@ from . import clock, script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
-from .job_inputs import shard
-from .jobs import MAX_REASON, JobRun
+from .job_inputs import fetch_code, shard
+from .jobs import MAX_REASON, JobRun, Jobs
 from .lifeline import PEER_LOST
+from .metrics import Metrics
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3Object
 from .script_mode.environment import module_dir
 from .uris import split_uri
-
-if TYPE_CHECKING:
-    from .training import TrainingJobs
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
@@ -73,12 +71,14 @@ class TrainingRun(JobRun):
 
     def __init__(
         self,
-        jobs: TrainingJobs,
+        jobs: Jobs,
         name: str,
         image: Image,
         channels: dict[str, list[tuple[S3Object, str]]],
+        metrics: Metrics,
     ) -> None:
         super().__init__(jobs, name)
+        self.metrics = metrics
         if image.script_mode:
             self.root = script_container.root_folder(self.root)
         self.image = image
@@ -215,7 +215,7 @@ class TrainingRun(JobRun):
 
     def _fetch_code(self, uri: str) -> None:
         """Bring the archive of the user's code here, if it is in S3."""
-        if script_container.fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
+        if fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
             self.archive = str(self.root / "sourcedir.tar.gz")
 
     def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
@@ -319,8 +319,8 @@ class TrainingRun(JobRun):
                 if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
                     points.append((name, at, value))
         if points:
-            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
-            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": host.name}, points)
+            self.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
+            self.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": host.name}, points)
             if host is not self.hosts[0]:  # what the first host says is what the job has come to
                 return
             self.objective += [value for name, _, value in points if name == OBJECTIVE]

@@ -13,21 +13,17 @@ import threading
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
-from .jobs import MAX_REASON, JobRun
+from .jobs import MAX_REASON, JobRun, Jobs
 from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
 from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
-
-if TYPE_CHECKING:
-    from .transform import TransformJobs
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
@@ -56,7 +52,7 @@ class TransformRun(JobRun):
 
     def __init__(
         self,
-        jobs: TransformJobs,
+        jobs: Jobs,
         name: str,
         model: dict,
         inputs: list[tuple[S3Object, str]],

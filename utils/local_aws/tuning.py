@@ -106,7 +106,7 @@ class TuningJobs(Jobs):
         tags = params.get("Tags", [])
         arn = self.resources.add(TUNING_JOB, name, body, tags)
         search = STRATEGIES[config["Strategy"]](ranges, config.get("RandomSeed", DEFAULT_SEED))
-        self.begin(TuningRun(self, name, search, definition, tags))
+        self.begin(TuningRun(self, name, search, definition, tags, self.training.launch))
         return {"HyperParameterTuningJobArn": arn}
 
     def describe_now(self, params: dict) -> dict:

@@ -9,16 +9,13 @@ import math
 import secrets
 import statistics
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from .errors import AwsError
-from .jobs import MAX_REASON, JobRun
+from .jobs import MAX_REASON, JobRun, Jobs
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now_after
 from .training_run import OBJECTIVE, TrainingRun
 from .tuning_search import BayesianSearch, Proposal, Search
-
-if TYPE_CHECKING:
-    from .tuning import TuningJobs
 
 POLL = 0.05  # seconds
 GIVE_UP_AFTER = 5  # training jobs of which none succeeded
@@ -28,8 +25,18 @@ COMPARED_WITH = 3  # training jobs that must have completed before one is stoppe
 class TuningRun(JobRun):
     """One tuning job at work."""
 
-    def __init__(self, jobs: TuningJobs, name: str, search: Search, definition: dict, tags: list[dict]) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        name: str,
+        search: Search,
+        definition: dict,
+        tags: list[dict],
+        launch: Callable[[dict, str, str], TrainingRun],
+    ) -> None:
+        """``launch`` sets a training job to work: its request, the tuning job's ARN, and the metric to tune."""
         super().__init__(jobs, name)
+        self.launch = launch
         self.search = search
         self.definition = definition
         self.tags = tags
@@ -87,7 +94,7 @@ class TuningRun(JobRun):
         proposal = self.search.propose(number, results, pending)
         name = f"{self.job}-{number + 1:03d}-{secrets.token_hex(4)}"
         params = training_job(self.definition, name, proposal, self.tags)
-        run = self.jobs.training.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        run = self.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
         self.launched.append((proposal, run))
 
     def _value(self, run: TrainingRun) -> float | None:
