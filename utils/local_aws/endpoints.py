@@ -26,6 +26,7 @@ from . import inference_pipeline, roles, serving
 from .errors import AwsError
 from .hosting import shown_capture
 from .inference_pipeline import containers_of
+from .job_failure import JobFailure
 from .jobs import refuse
 from .logs import Logs
 from .patience import Patience
@@ -106,7 +107,7 @@ class Endpoints:
                     self.serving[name] = self._begin(name, body[DEPLOYMENT], body["ProductionVariants"])
                 except Exception as error:  # one endpoint that cannot serve must not keep the account down
                     log.exception("endpoint %s", name)
-                    self._fail(name, str(error) if isinstance(error, ValueError) else BROKEN)
+                    self._fail(name, str(error) if isinstance(error, JobFailure) else BROKEN)
                     continue
                 if status == "Updating":
                     self._settle(name, LOST_UPDATE if body.get("PendingDeploymentSummary") else None)
@@ -263,8 +264,8 @@ class Endpoints:
             deployment = secrets.token_hex(4)
             described = self._prepare(name, deployment, plan)
             self.resources.update(ENDPOINT, name, ProductionVariants=described, **{DEPLOYMENT: deployment})
-        except ValueError as error:
-            return self._fail(name, str(error))
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
         except Exception:  # the endpoint must leave Creating, whatever went wrong
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
@@ -275,8 +276,8 @@ class Endpoints:
         try:
             body = self.resources.get(ENDPOINT, name)
             variants = self._load(name, body[DEPLOYMENT], body["ProductionVariants"])
-        except ValueError as error:
-            return self._fail(name, str(error))
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
         except Exception:  # as above
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
@@ -300,12 +301,12 @@ class Endpoints:
             variants = self._load(name, deployment, described)
             if time.monotonic() > until:
                 self._end(variants)
-                raise ValueError("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
+                raise JobFailure("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
         except Exception as error:  # the endpoint must leave Updating, whatever went wrong
-            if not isinstance(error, ValueError):
+            if not isinstance(error, JobFailure):
                 log.exception("endpoint %s", name)
             shutil.rmtree(self.folder / name / deployment, ignore_errors=True)
-            return self._settle(name, str(error) if isinstance(error, ValueError) else BROKEN)
+            return self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
         with self.lock:
             old, self.serving[name] = self.serving[name], variants
             self.resources.update(
@@ -348,17 +349,21 @@ class Endpoints:
     def _prepare(self, name: str, deployment: str, plan: Plan) -> list[dict]:
         """Keep what a deployment needs; what Describe says of its variants.
 
-        Raises ValueError with a FailureReason.
+        Raises JobFailure with a FailureReason.
         """
         folder = self.folder / name / deployment
         folder.mkdir(parents=True)
         kept, described = [], []
         for variant, model in plan:
             if model is None:
-                raise ValueError(f'Could not find model "{variant["ModelName"]}".')
+                raise JobFailure(f'Could not find model "{variant["ModelName"]}".')
             containers, role = containers_of(model), model["ExecutionRoleArn"]
-            if not self.resources.roles.may_be_assumed(role, self.resources.arn(ENDPOINT, name)):
-                raise ValueError(roles.invalid(role))
+            try:
+                usable = self.resources.roles.may_be_assumed(role, self.resources.arn(ENDPOINT, name))
+            except roles.Undecided as error:
+                raise JobFailure(str(error)) from None
+            if not usable:
+                raise JobFailure(roles.invalid(role))
             sources, images = {}, []
             for container_name, container in containers:
                 place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
@@ -387,12 +392,12 @@ class Endpoints:
         return described
 
     def _begin(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
-        """Begin to serve a deployment's variants, without waiting for their containers; ValueError as ``_load``."""
+        """Begin to serve a deployment's variants, without waiting for their containers; JobFailure as ``_load``."""
         path = self.folder / name / deployment / "deployment.json"
         try:
             kept = json.loads(path.read_text())
         except ValueError as error:
-            raise ValueError(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
+            raise JobFailure(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
         variants: list[Variant] = []
         try:
             for each, state in zip(kept, described, strict=True):
@@ -423,7 +428,7 @@ class Endpoints:
             try:
                 return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
             except serving.Unhealthy as error:
-                raise ValueError(_unhealthy(variant, error.container)) from None
+                raise JobFailure(_unhealthy(variant, error.container)) from None
 
         config = described.get("DesiredServerlessConfig")
         model = ServerlessModel(load, bool(config.get("ProvisionedConcurrency"))) if config else load()
@@ -431,16 +436,16 @@ class Endpoints:
         return Variant(variant, described["DesiredWeight"], model, stream, concurrency)
 
     def _load(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
-        """A deployment's variants, ready to answer; ValueError with a FailureReason."""
+        """A deployment's variants, ready to answer; JobFailure with a FailureReason."""
         variants = self._begin(name, deployment, described)
         for variant in variants:
             try:
                 variant.model.wait_until_ready()
-            except ValueError as error:
+            except Exception as error:
                 self._end(variants)
-                unhealthy = isinstance(error, serving.Unhealthy)
-                reason = _unhealthy(variant.name, error.container) if unhealthy else str(error)
-                raise ValueError(reason) from None
+                if isinstance(error, serving.Unhealthy):
+                    raise JobFailure(_unhealthy(variant.name, error.container)) from None
+                raise
         return variants
 
     def _end(self, variants: list[Variant], folder: Path | None = None) -> None:

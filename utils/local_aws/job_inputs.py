@@ -1,11 +1,16 @@
-"""What a job gets from S3: the objects of its input, by a prefix or a manifest, and the archive of its code."""
+"""What a job gets from S3: the objects of its input, by a prefix or a manifest, and the archive of its code.
+
+Also where these lie in the job's folders, and where in S3 the files lie that a job leaves.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from .errors import AwsError
+from .job_failure import JobFailure
 from .s3 import S3, S3Object
 from .script_mode.user_code import place_in_s3
 from .uris import split_uri
@@ -48,6 +53,28 @@ def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[
             f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
         )
     return found
+
+
+def place_below(folder: Path, name: str, source: str, noun: str) -> Path:
+    """Where the object ``source`` lies that has the path ``name`` in the folder of a job's ``noun``.
+
+    Raises JobFailure if that is no place in the folder.
+    """
+    if "\0" in name:
+        raise JobFailure(f"{source}: no file can be named so.")
+    target = Path(os.path.normpath(folder / name.lstrip("/")))
+    if folder not in target.parents:
+        raise JobFailure(f"{source}: its file would lie outside the {noun}'s folder.")
+    return target
+
+
+def as_key(key: str) -> str:
+    """A key that ends in the path of a file which a job has left, as it is; JobFailure if it is not text."""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise JobFailure(str(error)) from None
+    return key
 
 
 def fetch_code(uri: str, objects: S3, target: Path) -> bool:

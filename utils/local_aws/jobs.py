@@ -169,7 +169,7 @@ class JobRun(threading.Thread):
         resources, kind = self.jobs.resources, self.jobs.kind
         try:
             usable = resources.roles.may_be_assumed(self.role, resources.arn(kind, self.job))
-        except ValueError:  # it was changed to one that cannot be decided here
+        except roles.Undecided:  # it was changed to one that cannot be decided here
             usable = False
         return None if usable else roles.lost(self.role)
 

@@ -38,9 +38,13 @@ class Definition:
 def read(text: str) -> Definition:
     """The definition that ``text`` is; AwsError, with the place and the reason, if it is none or cannot be done."""
     try:
-        return _read(json.loads(text))
+        body = json.loads(text)
     except ValueError as error:
         raise bad(f"It is not JSON: {error}") from None
+    except RecursionError:
+        raise bad("It is nested too deeply.") from None
+    try:
+        return _read(body)
     except RecursionError:
         raise bad("It is nested too deeply.") from None
 

@@ -134,6 +134,7 @@ class PipelineRun(JobRun):
         }
         self.steps[step.name] = {key: value for key, value in told.items() if value is not None}
         self.retries[step.name] = Retries(step.type, step.body.get("RetryPolicies") or [])
+        self._change(step, "Executing")
         self._try(step)
 
     def _try(self, step: Step) -> None:
@@ -333,9 +334,11 @@ class PipelineRun(JobRun):
         else:
             uri = as_text(self._value(asked["S3Uri"], own))
         try:
-            document = json.loads(self.jobs.objects.object(*split_uri(uri)).path.read_text())
+            text = self.jobs.objects.object(*split_uri(uri)).path.read_bytes()
         except AwsError as error:
             raise Undefined(f"The file {uri} cannot be read: {error.message}") from None
+        try:
+            document = json.loads(text)
         except (ValueError, RecursionError):
             raise Undefined(f"The file {uri} is not JSON.") from None
         try:

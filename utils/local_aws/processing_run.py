@@ -13,6 +13,8 @@ from pathlib import Path
 
 from . import clock, script_container
 from .errors import AwsError
+from .job_failure import JobFailure
+from .job_inputs import as_key, place_below
 from .jobs import MAX_REASON, JobRun, Jobs
 from .rerooted import sitecustomize as rerooted
 from .resources import PROCESSING_JOB, Resources, now, now_after
@@ -42,8 +44,8 @@ class ProcessingRun(JobRun):
                 return self._end("Failed", reason)
             try:
                 self._lay_out(body)
-            except ValueError as error:
-                return self._end("Failed", f"ClientError: Failed to download data. {error}")
+            except JobFailure as failure:
+                return self._end("Failed", f"ClientError: Failed to download data. {failure}")
             if self.stop_wanted.is_set():
                 return self._end("Stopped", None)
             with self.session() as session:
@@ -53,8 +55,8 @@ class ProcessingRun(JobRun):
             message = None
             try:
                 message = self._exit_message()
-            except ValueError as error:
-                status, reason = "Failed", f"ClientError: {error}"
+            except JobFailure as failure:
+                status, reason = "Failed", f"ClientError: {failure}"
             if status == "Completed":
                 failure = self._upload(body)
                 if failure:
@@ -94,11 +96,9 @@ class ProcessingRun(JobRun):
     def _fetch(self, item: S3Object, folder: Path, name: str) -> None:
         """Lay an object at ``name`` below ``folder``: a copy, since the job may write on what it was given."""
         address = f"s3://{item.bucket}/{item.key}"
-        target = Path(os.path.normpath(folder / name.lstrip("/")))
-        if folder not in target.parents:
-            raise ValueError(f"{address}: its file would lie outside the input's folder.")
+        target = place_below(folder, name, address, "input")
         if target.exists():
-            raise ValueError(f"{address}: another object has the same place, '{name}', in the input's folder.")
+            raise JobFailure(f"{address}: another object has the same place, '{name}', in the input's folder.")
         linked = self.root / "fetched"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ class ProcessingRun(JobRun):
             shutil.copyfile(linked, target)
             linked.unlink()
         except (OSError, AwsError) as error:
-            raise ValueError(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
+            raise JobFailure(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _process(self, body: dict, session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
@@ -140,7 +140,7 @@ class ProcessingRun(JobRun):
             # A character that the limit cuts in two is left out.
             text = codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < MAX_MESSAGE)
         except UnicodeDecodeError:
-            raise ValueError("The file /opt/ml/output/message is not UTF-8 encoded.") from None
+            raise JobFailure("The file /opt/ml/output/message is not UTF-8 encoded.") from None
         return rerooted.as_seen(text, str(self.root)) or None
 
     def _upload(self, body: dict) -> str | None:
@@ -151,11 +151,11 @@ class ProcessingRun(JobRun):
             folder = self._path(output["LocalPath"])
             try:
                 for path in _files(folder):
-                    key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+                    key = as_key(f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/"))
                     path.chmod(0o644)  # whatever the script made of it: the bytes are S3's now
                     copy_file(path, handed_over)
                     self.jobs.objects.put_file(bucket, key, handed_over)
-            except (OSError, UnicodeError, AwsError) as error:
+            except (OSError, JobFailure, AwsError) as error:
                 why = f"{error.code}: {error.message}" if isinstance(error, AwsError) else error
                 return f"ClientError: Failed to upload output to {output['S3Uri']}. {why}"
         return None

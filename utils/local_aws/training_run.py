@@ -11,7 +11,6 @@ import itertools
 import json
 import logging
 import math
-import os
 import shutil
 import socket
 import tarfile
@@ -27,7 +26,8 @@ from . import clock, script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
-from .job_inputs import fetch_code, shard
+from .job_failure import JobFailure
+from .job_inputs import as_key, fetch_code, place_below, shard
 from .jobs import MAX_REASON, JobRun, Jobs
 from .lifeline import PEER_LOST
 from .metrics import Metrics
@@ -110,8 +110,8 @@ class TrainingRun(JobRun):
             try:
                 for host in self.hosts:
                     self._lay_out(body, host)
-            except ValueError as error:
-                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
+            except JobFailure as failure:
+                return self._end("Failed", "Failed", f"ClientError: Data download failed: {failure}")
             self._message("Downloading the training image")
             if self.stop_wanted.is_set():
                 return self._end("Stopped", "Stopped", None)
@@ -187,9 +187,7 @@ class TrainingRun(JobRun):
             folder.mkdir(parents=True)
             for each, name in files:
                 place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
-                target = Path(os.path.normpath(folder / name.lstrip("/")))
-                if folder not in target.parents:
-                    raise ValueError(f"{place}: its file would lie outside the channel's folder.")
+                target = place_below(folder, name, place, "channel")
                 try:
                     self.jobs.objects.link(each, target)
                     if channel in compressed:
@@ -198,7 +196,7 @@ class TrainingRun(JobRun):
                         # A script may write on what it was given; S3's own bytes stay as they are.
                         _replace(target, self.root / "copied", open)
                 except (OSError, EOFError, zlib.error, AwsError) as error:
-                    raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+                    raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
         if self.image.script_mode:
             script_container.lay_out(self.root)
             if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
@@ -227,7 +225,7 @@ class TrainingRun(JobRun):
             try:
                 self.jobs.objects.link(each, path)
             except (OSError, AwsError) as error:
-                raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+                raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
             kept.append((path, place))
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
@@ -248,6 +246,8 @@ class TrainingRun(JobRun):
         codes = self.watch_all(containers)
         for pipe in self._pipes():
             pipe.close()
+        if bug := next((pipe.bug for pipe in self._pipes() if pipe.bug), None):
+            raise bug
         if cut := next((pipe.error for pipe in self._pipes() if pipe.error), None):
             return "Failed", "Failed", f"ClientError: Data download failed: {cut}"
         if codes is None:
@@ -305,7 +305,7 @@ class TrainingRun(JobRun):
         return [pipe for host in self.hosts for pipe in host.pipes]
 
     def broken(self) -> bool:
-        return any(pipe.error for pipe in self._pipes())
+        return any(pipe.error or pipe.bug for pipe in self._pipes())
 
     def _read_metrics(self, lines: list[tuple[float, str]], host: Host) -> None:
         points = []
@@ -338,14 +338,15 @@ class TrainingRun(JobRun):
                 if body["OutputDataConfig"]["CompressionType"] == "NONE":
                     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                         relative = path.relative_to(folder).as_posix()
-                        self.jobs.objects.put_file(bucket, f"{prefix}{name.partition('.')[0]}/{relative}", path)
+                        key = as_key(f"{prefix}{name.partition('.')[0]}/{relative}")
+                        self.jobs.objects.put_file(bucket, key, path)
                 else:
                     archive = self.root / name
                     _pack(folder, archive)
                     self.jobs.objects.put_file(bucket, prefix + name, archive)
         except AwsError as error:
             return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
-        except (OSError, UnicodeError) as error:  # a script may leave anything there, or fill the disk
+        except (OSError, JobFailure) as error:  # a script may leave anything there, or fill the disk
             return f"ClientError: Artifact upload failed: {error}".replace(f"{self.root}/", "/")
         return None
 

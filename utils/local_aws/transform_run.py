@@ -18,6 +18,7 @@ from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
+from .job_failure import JobFailure
 from .jobs import MAX_REASON, JobRun, Jobs
 from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
@@ -100,8 +101,8 @@ class TransformRun(JobRun):
         """Send every object through the model; the job's status and FailureReason."""
         try:
             model = self._load()
-        except ValueError as error:
-            return "Failed", str(error)
+        except JobFailure as failure:
+            return "Failed", str(failure)
         asked = self._parameters(model)
         self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
         answers = [self.root / str(number) for number in range(len(self.inputs))]
@@ -118,7 +119,7 @@ class TransformRun(JobRun):
         return ("Failed", failed[0]) if failed else ("Completed", None)
 
     def _load(self) -> BatchModel:
-        """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
+        """The job's model, its container told that it serves a batch; JobFailure has a FailureReason."""
         environment = {"SAGEMAKER_BATCH": "true"}
         for name, variable in (
             ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
@@ -145,9 +146,9 @@ class TransformRun(JobRun):
             self.model.wait_until_ready()
         except serving.Unhealthy:
             self._check_stop()
-            raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
-        except ValueError as error:
-            raise ValueError(f"ClientError: {error}") from None
+            raise JobFailure(f"AlgorithmError: {SEE_LOGS}") from None
+        except JobFailure as failure:
+            raise JobFailure(f"ClientError: {failure}") from None
         return self.model
 
     def _check_stop(self) -> None:

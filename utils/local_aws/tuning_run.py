@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from .errors import AwsError
+from .job_failure import JobFailure
 from .jobs import MAX_REASON, JobRun, Jobs
 from .resources import TRAINING_JOB, TUNING_JOB, Resources, now_after
 from .training_run import OBJECTIVE, TrainingRun
@@ -52,8 +53,8 @@ class TuningRun(JobRun):
     def live(self) -> None:
         try:
             self._search()
-        except AwsError as error:  # what could be trained when the job was created no longer can
-            self._stop_all("Failed", f"ClientError: {error.message}")
+        except JobFailure as failure:
+            self._stop_all("Failed", f"ClientError: {failure}")
 
     def _search(self) -> None:
         most, parallel = self.limits["MaxNumberOfTrainingJobs"], self.limits["MaxParallelTrainingJobs"]
@@ -84,7 +85,10 @@ class TuningRun(JobRun):
                 time.sleep(POLL)
 
     def _launch(self, number: int, known: int) -> None:
-        """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from."""
+        """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from.
+
+        Raises JobFailure if it is refused.
+        """
         results = []
         for proposal, run in self.launched[:known]:
             value = None if run.is_alive() else self._value(run)
@@ -94,7 +98,10 @@ class TuningRun(JobRun):
         proposal = self.search.propose(number, results, pending)
         name = f"{self.job}-{number + 1:03d}-{secrets.token_hex(4)}"
         params = training_job(self.definition, name, proposal, self.tags)
-        run = self.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        try:
+            run = self.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        except AwsError as error:  # what could be trained when the job was created no longer can
+            raise JobFailure(error.message) from None
         self.launched.append((proposal, run))
 
     def _value(self, run: TrainingRun) -> float | None:
