@@ -25,7 +25,7 @@ from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
 from .protocols import executes, not_implemented
-from .resources import Kind, Resources, now
+from .resources import Kind, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3
 from .state import Account
@@ -60,9 +60,27 @@ class Jobs:
         self.running: dict[str, JobRun] = {}
         self.patience = Patience()
 
+    def finish(self, name: str, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
+        body = self.resources.get(self.kind, name)
+        ended = now_after(body)
+        last = {
+            f"{self.kind.name}Status": status,
+            "FailureReason": reason[:MAX_REASON] if reason else None,
+            "LastModifiedTime": ended,
+            **changes,
+        }
+        if self.kind.end_time and (self.kind.start_time is None or self.kind.start_time in body):
+            last[self.kind.end_time] = ended
+        self.resources.update(self.kind, name, **(last | self.ending(body, last)))
+
+    def ending(self, body: dict, last: dict) -> dict:
+        """What else changes in the description ``body`` of a job that ends, and to which ``last`` is put."""
+        return {}
+
     def fail(self, name: str, reason: str) -> None:
         """End a job as Failed."""
-        raise NotImplementedError
+        self.finish(name, "Failed", reason)
 
     def retry(self, name: str) -> bool:
         """Begin a job anew that an internal error has interrupted; False if it is not to be tried again."""
@@ -197,6 +215,13 @@ class JobRun(threading.Thread):
                 changes = {status: "Stopping", "LastModifiedTime": at, **self.stopping(body, at)}
                 self.jobs.resources.update(kind, self.job, **changes)
         return body[status]
+
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give the job its last state, as ``Jobs.finish``; one that completes although it is to stop is Stopped."""
+        with self.state:
+            if status == "Completed" and self.stop_wanted.is_set():
+                status = "Stopped"
+            self.jobs.finish(self.job, status, reason, **changes)
 
     def abandon(self) -> None:
         """Kill the job's program without a word of it: the account is going down."""

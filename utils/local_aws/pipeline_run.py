@@ -33,9 +33,7 @@ from .resources import (
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
-    Resources,
     now,
-    now_after,
 )
 from .uris import split_uri
 
@@ -100,7 +98,7 @@ class PipelineRun(JobRun):
             for step in ready[: max(0, int(min(self.parallel - len(working), len(ready))))]:
                 self._start(step)
             if not ready and not working:
-                return self._end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                return self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
             if working or not ready:
                 time.sleep(POLL)
 
@@ -279,7 +277,7 @@ class PipelineRun(JobRun):
         while self._look_after() and not self.abandoned:
             time.sleep(POLL)
         if not self.abandoned:
-            self._end("Stopped", None)
+            self.end("Stopped")
 
     def _evaluate(self, expression: dict, own: dict[str, str] | None = None) -> object:
         """What an expression is worth now; ``own`` are variables of the step that asks."""
@@ -363,28 +361,11 @@ class PipelineRun(JobRun):
                 LastModifiedTime=now(),
             )
 
-    def _end(self, status: str, reason: str | None) -> None:
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
         with self.state:
-            if self.stop_wanted.is_set():
+            if self.stop_wanted.is_set():  # whatever the steps had come to
                 status, reason = "Stopped", None
-            finish(self.jobs.resources, self.job, status, reason)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give an execution its last state; a step that is still at work has it too."""
-    body = resources.get(PIPELINE_EXECUTION, name)
-    ended, steps = now_after(body), body["Steps"]
-    for step in steps:
-        if step["StepStatus"] == "Executing":
-            step |= {"StepStatus": status, "EndTime": ended} | ({"FailureReason": reason} if reason else {})
-    resources.update(
-        PIPELINE_EXECUTION,
-        name,
-        PipelineExecutionStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        Steps=steps,
-        LastModifiedTime=ended,
-    )
+            self.jobs.finish(self.job, status, reason, **changes)
 
 
 def _made(step: Step, told: dict) -> str:

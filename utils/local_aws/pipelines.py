@@ -17,7 +17,7 @@ from .jobs import Jobs, refuse
 from .logs import Logs
 from .pipeline_definition import parameter_values, read
 from .pipeline_expressions import as_text
-from .pipeline_run import PipelineRun, finish
+from .pipeline_run import PipelineRun
 from .protocols import executes, not_implemented, service_model
 from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
 from .s3 import S3
@@ -73,8 +73,18 @@ class Pipelines(Jobs):
             "StopPipelineExecution": self.stop_execution,
         }
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
+    def ending(self, body: dict, last: dict) -> dict:
+        """A step that is still at work ends as its execution does."""
+        steps, told = (
+            body["Steps"],
+            {"StepStatus": last["PipelineExecutionStatus"], "EndTime": last["LastModifiedTime"]},
+        )
+        if last["FailureReason"]:
+            told["FailureReason"] = last["FailureReason"]
+        for step in steps:
+            if step["StepStatus"] == "Executing":
+                step |= told
+        return {"Steps": steps}
 
     def call(self, operation: str, params: dict) -> dict:
         """Do an operation of the account's, its request checked as one that comes over the wire."""

@@ -14,7 +14,7 @@ from .images import check_processing_image
 from .job_inputs import find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
-from .processing_run import ProcessingRun, finish
+from .processing_run import ProcessingRun
 from .protocols import executes, not_implemented
 from .resources import PROCESSING_JOB, Resources, now
 from .s3 import S3, S3Object
@@ -45,9 +45,6 @@ class ProcessingJobs(Jobs):
             "ListProcessingJobs": self.list,
             "StopProcessingJob": self.stop,
         }
-
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
 
     @executes
     def create(self, params: dict) -> dict:

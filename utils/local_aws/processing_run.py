@@ -15,9 +15,9 @@ from . import clock, script_container
 from .errors import AwsError
 from .job_failure import JobFailure
 from .job_inputs import as_key, place_below
-from .jobs import MAX_REASON, JobRun, Jobs
+from .jobs import JobRun, Jobs
 from .rerooted import sitecustomize as rerooted
-from .resources import PROCESSING_JOB, Resources, now, now_after
+from .resources import PROCESSING_JOB, now
 from .role_sessions import Session
 from .s3 import S3Object
 from .s3.objects import copy_file
@@ -38,16 +38,16 @@ class ProcessingRun(JobRun):
     def live(self) -> None:
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             try:
                 self._lay_out(body)
             except JobFailure as failure:
-                return self._end("Failed", f"ClientError: Failed to download data. {failure}")
+                return self.end("Failed", f"ClientError: Failed to download data. {failure}")
             if self.stop_wanted.is_set():
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             with self.session() as session:
                 status, reason = self._process(body, session)
             if self.abandoned:
@@ -61,7 +61,7 @@ class ProcessingRun(JobRun):
                 failure = self._upload(body)
                 if failure:
                     status, reason = "Failed", failure
-            self._end(status, reason, ExitMessage=message)
+            self.end(status, reason, ExitMessage=message)
 
     def _path(self, path: str) -> Path:
         """Where a path of the container lies."""
@@ -159,24 +159,6 @@ class ProcessingRun(JobRun):
                 why = f"{error.code}: {error.message}" if isinstance(error, AwsError) else error
                 return f"ClientError: Failed to upload output to {output['S3Uri']}. {why}"
         return None
-
-    def _end(self, status: str, reason: str | None, **changes: object) -> None:
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = "Stopped"
-            finish(self.jobs.resources, self.job, status, reason, **changes)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None, **changes: object) -> None:
-    """Give a job its last state."""
-    body = resources.get(PROCESSING_JOB, name)
-    ended = now_after(body)
-    if body.get("ProcessingStartTime") is not None:
-        changes["ProcessingEndTime"] = ended
-    reason = reason[:MAX_REASON] if reason else None
-    resources.update(
-        PROCESSING_JOB, name, ProcessingJobStatus=status, FailureReason=reason, LastModifiedTime=ended, **changes
-    )
 
 
 def _outputs(body: dict) -> list[dict]:

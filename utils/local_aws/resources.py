@@ -27,17 +27,28 @@ SEAL = 12  # bytes of a NextToken by which the account knows it for its own
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: its name in the API, in ARNs, and in sentences."""
+    """A kind of resource: its name in the API, in ARNs, and in sentences.
+
+    ``start_time`` and ``end_time`` are the members of a job's description that tell when it began to work, and when it
+    ended; a job that has not begun to work has no end time, unless its kind names no start time.
+    """
 
     name: str
     arn: str
     noun: str
+    start_time: str | None = None
+    end_time: str | None = None
 
 
-TRAINING_JOB = Kind("TrainingJob", "training-job", "training job")
-PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "processing job")
-TRANSFORM_JOB = Kind("TransformJob", "transform-job", "transform job")
-TUNING_JOB = Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job", "hyperparameter tuning job")
+TRAINING_JOB = Kind("TrainingJob", "training-job", "training job", "TrainingStartTime", "TrainingEndTime")
+PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "processing job", "ProcessingStartTime", "ProcessingEndTime")
+TRANSFORM_JOB = Kind("TransformJob", "transform-job", "transform job", end_time="TransformEndTime")
+TUNING_JOB = Kind(
+    "HyperParameterTuningJob",
+    "hyper-parameter-tuning-job",
+    "hyperparameter tuning job",
+    end_time="HyperParameterTuningEndTime",
+)
 MODEL = Kind("Model", "model", "model")
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
 ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")

@@ -21,7 +21,7 @@ from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
-from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
+from .training_run import OBJECTIVE, PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
 from .uris import split_uri
 
 MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
@@ -62,8 +62,22 @@ class TrainingJobs(Jobs):
             "StopTrainingJob": self.stop,
         }
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", "Failed", reason)
+    def ending(self, body: dict, last: dict) -> dict:
+        """The last phase, and the seconds that AWS bills."""
+        secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
+        message = {
+            "Completed": "Training job completed",
+            "Stopped": "Training job stopped",
+            TOO_LONG: "Training job runtime exceeded MaxRuntimeInSeconds provided",
+        }.get(secondary, last["FailureReason"])
+        transitions = next_phase(body, secondary, message, ended)
+        transitions[-1]["EndTime"] = ended
+        changes = {"SecondaryStatus": secondary, "SecondaryStatusTransitions": transitions}
+        if "TrainingStartTime" in body:
+            # Whole seconds, and at least one: no job of AWS's is free.
+            seconds = max(1, round(ended - body["TrainingStartTime"]))
+            changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        return changes
 
     def retry(self, name: str) -> bool:
         body = self.resources.get(TRAINING_JOB, name)

@@ -42,6 +42,7 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
+TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job that was stopped for its time limit
 DRIVERS = "sm_drivers"  # the channel in which version 3 of the SageMaker SDK sends programs of its own
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 # A training job's log shows a control character by its octal number: #011 is a tab.
@@ -95,42 +96,42 @@ class TrainingRun(JobRun):
     def stopping(self, body: dict, at: float) -> dict:
         return {
             "SecondaryStatus": "Stopping",
-            "SecondaryStatusTransitions": _next_phase(body, "Stopping", "Stopping the training job", at),
+            "SecondaryStatusTransitions": next_phase(body, "Stopping", "Stopping the training job", at),
         }
 
     def live(self) -> None:
         self._message("Preparing the instances for training")
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", "Stopped", None)
+                return self._end("Stopped")
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", "Failed", reason)
+                return self._end("Failed", reason)
             self._enter("Downloading", "Downloading input data")
             try:
                 for host in self.hosts:
                     self._lay_out(body, host)
             except JobFailure as failure:
-                return self._end("Failed", "Failed", f"ClientError: Data download failed: {failure}")
+                return self._end("Failed", f"ClientError: Data download failed: {failure}")
             self._message("Downloading the training image")
             if self.stop_wanted.is_set():
-                return self._end("Stopped", "Stopped", None)
+                return self._end("Stopped")
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
                 with self.session(body["EnableNetworkIsolation"]) as session:
-                    status, secondary, reason = self._train(body, session)
+                    secondary, reason = self._train(body, session)
             except script_container.NoSuchProgram as error:
-                status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
+                secondary, reason = "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
             saved = _holds_anything(self.base / "model")
-            if status == "Completed" or (status == "Stopped" and saved):
+            if secondary == "Completed" or (secondary != "Failed" and saved):
                 self._enter("Uploading", "Uploading generated training model")
                 failure = self._upload(body)
                 if failure:
-                    status, secondary, reason = "Failed", "Failed", failure
-            self._end(status, secondary, reason)
+                    secondary, reason = "Failed", failure
+            self._end(secondary, reason)
 
     def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
         count = body["ResourceConfig"]["InstanceCount"]
@@ -230,8 +231,8 @@ class TrainingRun(JobRun):
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
-    def _train(self, body: dict, session: Session) -> tuple[str, str, str | None]:
-        """Run the containers; the job's status, secondary status and FailureReason."""
+    def _train(self, body: dict, session: Session) -> tuple[str, str | None]:
+        """Run the containers; the job's last secondary status and its FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
             containers = [self._start(body, session, self.hosts[0], [near for near, _ in pairs])]
@@ -249,11 +250,11 @@ class TrainingRun(JobRun):
         if bug := next((pipe.bug for pipe in self._pipes() if pipe.bug), None):
             raise bug
         if cut := next((pipe.error for pipe in self._pipes() if pipe.error), None):
-            return "Failed", "Failed", f"ClientError: Data download failed: {cut}"
+            return "Failed", f"ClientError: Data download failed: {cut}"
         if codes is None:
-            return "Stopped", "Stopped" if self.stop_wanted.is_set() else "MaxRuntimeExceeded", None
+            return "Stopped" if self.stop_wanted.is_set() else TOO_LONG, None
         if not any(codes):
-            return "Completed", "Completed", None
+            return "Completed", None
         failed = [(code, host) for code, host in zip(codes, self.hosts, strict=True) if code]
         # A host that lost another one is not the reason.
         code, host = min(failed, key=lambda each: each[0] == PEER_LOST)
@@ -261,13 +262,9 @@ class TrainingRun(JobRun):
         if failure is not None and self.image.script_mode:
             failure = f"AlgorithmError: {failure}, exit code: {code if code > 0 else 128 - code}"
         if failure is not None:
-            return "Failed", "Failed", failure
+            return "Failed", failure
         how = f"exit code: {code}" if code > 0 else f"signal {-code}"
-        return (
-            "Failed",
-            "Failed",
-            f"AlgorithmError: The algorithm's process ended with {how}; its log says why.",
-        )
+        return "Failed", f"AlgorithmError: The algorithm's process ended with {how}; its log says why."
 
     def _failure(self, host: Host) -> str | None:
         """What the program has written of its failure, as far as AWS shows it."""
@@ -369,21 +366,21 @@ class TrainingRun(JobRun):
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             at = now()
             changes = {
-                "SecondaryStatusTransitions": _next_phase(body, status, message, at),
+                "SecondaryStatusTransitions": next_phase(body, status, message, at),
                 "LastModifiedTime": at,
             }
             if not self.stop_wanted.is_set():
                 changes["SecondaryStatus"] = status
             self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
 
-    def _end(self, status: str, secondary: str, reason: str | None) -> None:
+    def _end(self, secondary: str, reason: str | None = None) -> None:
         metrics = [
             {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.final_metrics.items()
         ]
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = secondary = "Stopped"
-            finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
+        changes: dict[str, object] = {"FinalMetricDataList": metrics or None}
+        if secondary == TOO_LONG:
+            changes["SecondaryStatus"] = secondary
+        self.end("Stopped" if secondary == TOO_LONG else secondary, reason, **changes)
 
 
 def _finder(expression: str) -> Callable[[str], regex.Match[str] | None]:
@@ -426,39 +423,6 @@ def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> Non
     scratch.replace(path)
 
 
-def finish(resources: Resources, name: str, status: str, secondary: str, reason: str | None, **changes: object) -> None:
-    """Give a job its last state, with the times and seconds that AWS bills by."""
-    body = resources.get(TRAINING_JOB, name)
-    ended = now_after(body)
-    reason = reason[:MAX_REASON] if reason else None
-    message = {
-        "Completed": "Training job completed",
-        "Stopped": "Training job stopped",
-        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
-    }.get(secondary, reason)
-    started = body.get("TrainingStartTime")
-    if started is not None:
-        # Whole seconds, and at least one: no job of AWS's is free.
-        seconds = max(1, round(ended - started))
-        changes |= {
-            "TrainingEndTime": ended,
-            "TrainingTimeInSeconds": seconds,
-            "BillableTimeInSeconds": seconds,
-        }
-    transitions = _next_phase(body, secondary, message, ended)
-    transitions[-1]["EndTime"] = ended
-    resources.update(
-        TRAINING_JOB,
-        name,
-        TrainingJobStatus=status,
-        SecondaryStatus=secondary,
-        SecondaryStatusTransitions=transitions,
-        FailureReason=reason,
-        LastModifiedTime=ended,
-        **changes,
-    )
-
-
 def attempts(body: dict) -> int:
     """How often a job has begun."""
     return sum(each["Status"] == "Starting" for each in body["SecondaryStatusTransitions"])
@@ -468,13 +432,14 @@ def start_again(resources: Resources, name: str) -> None:
     """Let a job that an internal error has interrupted be Starting once more."""
     body = resources.get(TRAINING_JOB, name)
     at = now_after(body)
-    transitions = _next_phase(body, "Starting", "Starting the training job", at)
+    transitions = next_phase(body, "Starting", "Starting the training job", at)
     resources.update(
         TRAINING_JOB, name, SecondaryStatus="Starting", SecondaryStatusTransitions=transitions, LastModifiedTime=at
     )
 
 
-def _next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+def next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+    """A job's SecondaryStatusTransitions once it has entered the phase ``status``."""
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at
     return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]

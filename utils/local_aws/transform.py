@@ -20,7 +20,7 @@ from .resources import MODEL, TRANSFORM_JOB, Resources, now
 from .s3 import S3
 from .state import Account
 from .transform_data import CSV, JSON, JSON_LINES, Processing
-from .transform_run import TransformRun, finish
+from .transform_run import TransformRun
 from .uris import split_uri
 
 # What CreateTransformJob takes and this account cannot do.
@@ -41,9 +41,6 @@ class TransformJobs(Jobs):
             "ListTransformJobs": self.list,
             "StopTransformJob": self.stop,
         }
-
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
 
     @executes
     def create(self, params: dict) -> dict:

@@ -19,8 +19,8 @@ from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
 from .job_failure import JobFailure
-from .jobs import MAX_REASON, JobRun, Jobs
-from .resources import TRANSFORM_JOB, Resources, now, now_after
+from .jobs import JobRun, Jobs
+from .resources import TRANSFORM_JOB, now
 from .s3 import S3Object
 from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
@@ -83,10 +83,10 @@ class TransformRun(JobRun):
     def live(self) -> None:
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             try:
                 status, reason = self._transform_all()
             except _Stopped:
@@ -95,7 +95,7 @@ class TransformRun(JobRun):
                 if self.model:
                     self.model.stop(serving.STOP_GRACE)
             if not self.abandoned:
-                self._end(status, reason)
+                self.end(status, reason)
 
     def _transform_all(self) -> tuple[str, str | None]:
         """Send every object through the model; the job's status and FailureReason."""
@@ -233,19 +233,6 @@ class TransformRun(JobRun):
             events = [(at, f"{stamp}:[sagemaker logs]: {line}") for line in lines]
             self.jobs.logs.write(LOG_GROUP, f"{self.stream}/data-log", events)
 
-    def _end(self, status: str, reason: str | None) -> None:
-        with self.state:
-            finish(self.jobs.resources, self.job, status, reason)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give a job its last state."""
-    ended = now_after(resources.get(TRANSFORM_JOB, name))
-    resources.update(
-        TRANSFORM_JOB,
-        name,
-        TransformJobStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        TransformEndTime=ended,
-        LastModifiedTime=ended,
-    )
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        with self.state:  # a stop that comes when all is in S3 comes too late
+            self.jobs.finish(self.job, status, reason, **changes)

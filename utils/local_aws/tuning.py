@@ -19,7 +19,7 @@ from .s3 import S3
 from .state import Account
 from .training import TrainingJobs, metric_definitions
 from .training_run import OBJECTIVE
-from .tuning_run import TuningRun, finish, training_job
+from .tuning_run import TuningRun, training_job
 from .tuning_search import DEFAULT_SEED, STRATEGIES, Choices, Range, read_ranges
 
 # What CreateHyperParameterTuningJob takes and this account cannot do.
@@ -56,9 +56,6 @@ class TuningJobs(Jobs):
             "StopHyperParameterTuningJob": self.stop,
             "ListTrainingJobsForHyperParameterTuningJob": self.list_training_jobs,
         }
-
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
 
     @executes
     def create(self, params: dict) -> dict:

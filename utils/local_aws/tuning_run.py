@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from .errors import AwsError
 from .job_failure import JobFailure
-from .jobs import MAX_REASON, JobRun, Jobs
-from .resources import TRAINING_JOB, TUNING_JOB, Resources, now_after
+from .jobs import JobRun, Jobs
+from .resources import TRAINING_JOB, TUNING_JOB
 from .training_run import OBJECTIVE, TrainingRun
 from .tuning_search import BayesianSearch, Proposal, Search
 
@@ -74,9 +74,9 @@ class TuningRun(JobRun):
                 if number == most:
                     tried = "All training jobs failed."
                 reason = f"{tried} Please take a look at the training job failures to get more details."
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             if number == most and not working:
-                return self._end("Completed", None)
+                return self.end("Completed")
             if self.early:
                 self._stop_early(working)
             if number < most and free and not hopeless:
@@ -133,13 +133,7 @@ class TuningRun(JobRun):
                 run.stop()
         for _, run in self.launched:
             run.join()
-        self._end(status, reason)
-
-    def _end(self, status: str, reason: str | None) -> None:
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = "Stopped"
-            finish(self.jobs.resources, self.job, status, reason)
+        self.end(status, reason)
 
 
 def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dict]) -> dict:
@@ -154,16 +148,3 @@ def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dic
         "HyperParameters": {**definition["StaticHyperParameters"], **proposal},
         "Tags": tags,
     }
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give a job its last state."""
-    ended = now_after(resources.get(TUNING_JOB, name))
-    resources.update(
-        TUNING_JOB,
-        name,
-        HyperParameterTuningJobStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        HyperParameterTuningEndTime=ended,
-        LastModifiedTime=ended,
-    )
