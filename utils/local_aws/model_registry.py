@@ -58,9 +58,7 @@ class ModelRegistry:
     def create_group(self, params: dict) -> dict:
         name = params["ModelPackageGroupName"]
         refuse("CreateModelPackageGroup", params, ("ManagedConfiguration",))
-        if self.resources.find(MODEL_PACKAGE_GROUP, name):
-            arn = self.resources.arn(MODEL_PACKAGE_GROUP, name)
-            raise AwsError("ValidationException", f"Model Package Group already exists: {arn}")
+        self.resources.need_free(MODEL_PACKAGE_GROUP, name)
         body = {
             "ModelPackageGroupDescription": params.get("ModelPackageGroupDescription"),
             "CreationTime": now(),
@@ -137,17 +135,13 @@ class ModelRegistry:
                 "ModelPackageRegistrationType": "Registered",
                 "ModelApprovalStatus": params.get("ModelApprovalStatus", "PendingManualApproval"),
             }
-        elif self.resources.find(MODEL_PACKAGE, name):
-            arn = self.resources.arn(MODEL_PACKAGE, name)
-            raise AwsError("ValidationException", f"Model Package already exists: {arn}")
+        else:
+            self.resources.need_free(MODEL_PACKAGE, name)
         return {"ModelPackageArn": self.resources.add(MODEL_PACKAGE, name, body, tags)}
 
     def get(self, name_or_arn: str) -> dict:
         """The description of a package: of ``GROUP/N``, of a package alone by its name, or of an ARN."""
-        body, arn = self.resources.find_named(MODEL_PACKAGE, name_or_arn)
-        if body is None:
-            raise AwsError("ValidationException", f"ModelPackage {arn} does not exist.")
-        return body
+        return self.resources.get_named(MODEL_PACKAGE, name_or_arn)
 
     def describe_many(self, params: dict) -> dict:
         found, errors = {}, {}
@@ -247,10 +241,7 @@ class ModelRegistry:
                 raise AwsError("ValidationException", f"{member} is required for an unversioned model package.")
 
     def _group(self, name_or_arn: str) -> dict:
-        body, arn = self.resources.find_named(MODEL_PACKAGE_GROUP, name_or_arn)
-        if body is None:
-            raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
-        return body
+        return self.resources.get_named(MODEL_PACKAGE_GROUP, name_or_arn)
 
     def _versions(self, group: str) -> list[dict]:
         return [body for body, _ in self.resources.all(MODEL_PACKAGE, f"{group}/")]

@@ -102,12 +102,7 @@ class Pipelines(Jobs):
             raise AwsError(
                 "ValidationException", "Either PipelineDefinition or PipelineDefinitionS3Location must be provided."
             )
-        if self.resources.find(PIPELINE, name):
-            raise AwsError(
-                "ValidationException",
-                "Pipeline names must be unique within an AWS account and region. "
-                f"Pipeline with name ({name}) already exists.",
-            )
+        self.resources.need_free(PIPELINE, name)
         created = now()
         body = {
             "PipelineDisplayName": params.get("PipelineDisplayName", name),
@@ -267,16 +262,10 @@ class Pipelines(Jobs):
         return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
 
     def _pipeline(self, name_or_arn: str) -> dict:
-        body, arn = self.resources.find_named(PIPELINE, name_or_arn)
-        if body is None:
-            raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
-        return body
+        return self.resources.get_named(PIPELINE, name_or_arn)
 
     def _execution(self, params: dict) -> dict:
-        body, arn = self.resources.find_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
-        if body is None:
-            raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
-        return body
+        return self.resources.get_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
 
     def executions(self, pipeline: str) -> list[dict]:
         """The executions of the pipeline of this name, the oldest first."""

@@ -46,6 +46,9 @@ class ProcessingJobs(Jobs):
             "StopProcessingJob": self.stop,
         }
 
+    def cluster(self, body: dict) -> dict:
+        return body["ProcessingResources"]["ClusterConfig"]
+
     @executes
     def create(self, params: dict) -> dict:
         name, app = params["ProcessingJobName"], params["AppSpecification"]
@@ -67,12 +70,7 @@ class ProcessingJobs(Jobs):
                 raise AwsError("ValidationException", f"ClusterConfig.{member} is required for a processing job.")
         if cluster["InstanceCount"] > 1:
             raise not_implemented("A processing job on more than one instance (ClusterConfig.InstanceCount)")
-        if self.resources.find(PROCESSING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({self.resources.arn(PROCESSING_JOB, name)})",
-            )
+        self.resources.need_free(PROCESSING_JOB, name)
         self.check_quota(cluster)
         outputs = params.get("ProcessingOutputConfig", {}).get("Outputs", [])
         _check_outputs(outputs)

@@ -23,7 +23,6 @@ from .s3 import S3Object
 from .s3.objects import copy_file
 from .uris import split_uri
 
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
 
 
@@ -118,7 +117,7 @@ class ProcessingRun(JobRun):
                 self.root,
                 body.get("Environment", {}),
                 session,
-                lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines),
+                lambda lines: self.jobs.logs.write(PROCESSING_JOB.log_group, stream, lines),
             )
         except script_container.NoSuchProgram as error:
             return "Failed", f"ClientError: {error}"

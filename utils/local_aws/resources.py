@@ -6,7 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import clock
@@ -26,37 +26,141 @@ SEAL = 12  # bytes of a NextToken by which the account knows it for its own
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of resource: its name in the API, in ARNs, and in sentences.
+class Refusal:
+    """A code of an error, and its sentence, in which ``{noun}``, ``{name}`` and ``{arn}`` are those of a resource."""
 
-    ``start_time`` and ``end_time`` are the members of a job's description that tell when it began to work, and when it
-    ended; a job that has not begun to work has no end time, unless its kind names no start time.
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its name in the API, in ARNs, and in sentences, and all else that is particular to it.
+
+    ``missing`` is the answer where there is no resource of a name, ``taken`` where there is one already.  Names of a
+    kind that is ``part_of`` another one begin with the name of what they are part of.  Search finds what is
+    ``searched``.  A job logs in ``log_group``, in streams whose names begin with its own; what has a group of its own,
+    with ``{name}`` in it, has that group's streams for itself.  ``start_time`` and ``end_time`` are the members of a
+    job's description that tell when it began to work, and when it ended; a job that has not begun to work has no end
+    time, unless its kind names no start time.
     """
 
     name: str
     arn: str
     noun: str
+    missing: Refusal = Refusal("ValidationException", 'Could not find {noun} "{arn}".')
+    taken: Refusal = Refusal("ValidationException", 'Cannot create already existing {noun} "{arn}".')
+    part_of: Kind | None = None
+    searched: bool = False
+    log_group: str = ""
     start_time: str | None = None
     end_time: str | None = None
 
+    @property
+    def is_job(self) -> bool:
+        """Whether it works by itself to an end of its own, and can be stopped before."""
+        return self.end_time is not None
 
-TRAINING_JOB = Kind("TrainingJob", "training-job", "training job", "TrainingStartTime", "TrainingEndTime")
-PROCESSING_JOB = Kind("ProcessingJob", "processing-job", "processing job", "ProcessingStartTime", "ProcessingEndTime")
-TRANSFORM_JOB = Kind("TransformJob", "transform-job", "transform job", end_time="TransformEndTime")
+    def log(self, name: str) -> tuple[str, str]:
+        """The log group of the resource of this name, and what the names of its streams begin with."""
+        group = self.log_group.format(name=name)
+        return group, "" if group != self.log_group else f"{name}/"
+
+
+NOT_FOUND = Refusal("ValidationException", "Could not find requested job with name: {name}")
+JOB_EXISTS = Refusal(
+    "ResourceInUse",
+    "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+)
+
+TRAINING_JOB = Kind(
+    "TrainingJob",
+    "training-job",
+    "training job",
+    missing=Refusal("ValidationException", "Requested resource not found."),
+    taken=Refusal(
+        "ResourceInUse",
+        "Training job names must be unique within an AWS account and region, and a training job with this name "
+        "already exists ({arn})",
+    ),
+    searched=True,
+    log_group="/aws/sagemaker/TrainingJobs",
+    start_time="TrainingStartTime",
+    end_time="TrainingEndTime",
+)
+PROCESSING_JOB = Kind(
+    "ProcessingJob",
+    "processing-job",
+    "processing job",
+    missing=NOT_FOUND,
+    taken=JOB_EXISTS,
+    log_group="/aws/sagemaker/ProcessingJobs",
+    start_time="ProcessingStartTime",
+    end_time="ProcessingEndTime",
+)
+TRANSFORM_JOB = Kind(
+    "TransformJob",
+    "transform-job",
+    "transform job",
+    missing=replace(NOT_FOUND, code="ResourceNotFound"),
+    taken=JOB_EXISTS,
+    log_group="/aws/sagemaker/TransformJobs",
+    end_time="TransformEndTime",
+)
 TUNING_JOB = Kind(
     "HyperParameterTuningJob",
     "hyper-parameter-tuning-job",
     "hyperparameter tuning job",
+    missing=Refusal("ResourceNotFound", "Amazon SageMaker can't find a tuning job called {name}. Type another name."),
+    taken=Refusal(
+        "ResourceInUse",
+        "A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
+    ),
+    searched=True,
     end_time="HyperParameterTuningEndTime",
 )
-MODEL = Kind("Model", "model", "model")
+MODEL = Kind("Model", "model", "model", searched=True)
 ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
-ENDPOINT = Kind("Endpoint", "endpoint", "endpoint")
-MODEL_PACKAGE_GROUP = Kind("ModelPackageGroup", "model-package-group", "model package group")
-MODEL_PACKAGE = Kind("ModelPackage", "model-package", "model package")
-PIPELINE = Kind("Pipeline", "pipeline", "pipeline")
+ENDPOINT = Kind("Endpoint", "endpoint", "endpoint", searched=True, log_group="/aws/sagemaker/Endpoints/{name}")
+MODEL_PACKAGE_GROUP = Kind(
+    "ModelPackageGroup",
+    "model-package-group",
+    "model package group",
+    missing=Refusal("ValidationException", "ModelPackageGroup {arn} does not exist."),
+    taken=Refusal("ValidationException", "Model Package Group already exists: {arn}"),
+    searched=True,
+)
+MODEL_PACKAGE = Kind(
+    "ModelPackage",
+    "model-package",
+    "model package",
+    missing=Refusal("ValidationException", "ModelPackage {arn} does not exist."),
+    taken=Refusal("ValidationException", "Model Package already exists: {arn}"),
+    part_of=MODEL_PACKAGE_GROUP,
+    searched=True,
+)
+PIPELINE = Kind(
+    "Pipeline",
+    "pipeline",
+    "pipeline",
+    missing=Refusal("ResourceNotFound", "Pipeline '{arn}' does not exist."),
+    taken=Refusal(
+        "ValidationException",
+        "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+    ),
+    searched=True,
+)
 # Named PIPELINE/execution/ID, as its ARN ends.
-PIPELINE_EXECUTION = Kind("PipelineExecution", "pipeline", "pipeline execution")
+PIPELINE_EXECUTION = Kind(
+    "PipelineExecution",
+    "pipeline",
+    "pipeline execution",
+    missing=Refusal("ResourceNotFound", "Pipeline execution '{arn}' does not exist."),
+    part_of=PIPELINE,
+    searched=True,
+)
+# All of them, by their names in the API.
+KINDS = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
 
 
 def now() -> float:
@@ -115,23 +219,27 @@ class Resources:
         return self.find(kind, name) if mine else None, name_or_arn
 
     def get(self, kind: Kind, name: str) -> dict:
-        """The body of a resource; the words of the error are those of SageMaker for that kind."""
+        """The body of a resource; AwsError, in SageMaker's words for that kind, if there is none."""
         body = self.find(kind, name)
         if body is None:
-            if kind is TRAINING_JOB:
-                raise AwsError("ValidationException", "Requested resource not found.")
-            if kind is PROCESSING_JOB:
-                raise AwsError("ValidationException", f"Could not find requested job with name: {name}")
-            if kind is TRANSFORM_JOB:
-                raise AwsError("ResourceNotFound", f"Could not find requested job with name: {name}")
-            if kind is TUNING_JOB:
-                sentence = f"Amazon SageMaker can't find a tuning job called {name}. Type another name."
-                raise AwsError("ResourceNotFound", sentence)
-            if kind in (PIPELINE, PIPELINE_EXECUTION):
-                sentence = f"{kind.noun.capitalize()} '{self.arn(kind, name)}' does not exist."
-                raise AwsError("ResourceNotFound", sentence)
-            raise AwsError("ValidationException", f'Could not find {kind.noun} "{self.arn(kind, name)}".')
+            raise self._refused(kind.missing, kind, name)
         return body
+
+    def get_named(self, kind: Kind, name_or_arn: str) -> dict:
+        """As ``get``, by a name or an ARN."""
+        body, arn = self.find_named(kind, name_or_arn)
+        if body is None:
+            raise self._refused(kind.missing, kind, name_or_arn, arn)
+        return body
+
+    def need_free(self, kind: Kind, name: str) -> None:
+        """Refuse a name that is taken, in SageMaker's words for that kind."""
+        if self.find(kind, name):
+            raise self._refused(kind.taken, kind, name)
+
+    def _refused(self, refusal: Refusal, kind: Kind, name: str, arn: str | None = None) -> AwsError:
+        arn = arn or self.arn(kind, name)
+        return AwsError(refusal.code, refusal.sentence.format(noun=kind.noun, name=name, arn=arn))
 
     def update(self, kind: Kind, name: str, **changes: object) -> dict:
         """Change members of a resource's body (None takes one away) and return the new body."""
@@ -240,12 +348,6 @@ class Resources:
             kind, params, lambda body: {key: body.get(key) for key in shown}, counted_first=counted_first
         )
         return {f"{kind.name}s": found, "NextToken": token}
-
-    def need_free(self, kind: Kind, name: str) -> None:
-        """Refuse a name that is taken."""
-        if self.find(kind, name):
-            sentence = f'Cannot create already existing {kind.noun} "{self.arn(kind, name)}".'
-            raise AwsError("ValidationException", sentence)
 
     def tags(self, arn: str) -> dict[str, str]:
         rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))

@@ -17,39 +17,31 @@ from .protocols import not_implemented, service_model
 from .resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
+    KINDS,
     MODEL,
-    MODEL_PACKAGE,
-    MODEL_PACKAGE_GROUP,
-    PIPELINE,
     PIPELINE_EXECUTION,
-    TRAINING_JOB,
     TRANSFORM_JOB,
-    TUNING_JOB,
     Kind,
     Resources,
     as_list,
 )
 
-SEARCHED = {
-    kind.name: kind
-    for kind in (TRAINING_JOB, TUNING_JOB, ENDPOINT, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, PIPELINE,
-                 PIPELINE_EXECUTION)
-}  # fmt: skip
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
 def search(resources: Resources, described: dict[Kind, Callable[[dict], dict]], params: dict) -> dict:
-    """Answer a Search for resources of one of the kinds ``SEARCHED``.
+    """Answer a Search for resources of one of the kinds that are searched.
 
     ``described`` makes of a resource's body what its Describe answers, for kinds where that is more.
     """
     name = params["Resource"]
-    if name not in SEARCHED:
+    kind = KINDS.get(name)
+    if kind is None or not kind.searched:
         raise not_implemented(f"Search for {name}")
     for member in ("CrossAccountFilterOption", "VisibilityConditions"):
         if params.get(member):
             raise not_implemented(f"Search's {member}")
-    expression, kind = params.get("SearchExpression", {}), SEARCHED[name]
+    expression = params.get("SearchExpression", {})
     shape = service_model("sagemaker").shape_for("SearchRecord").members[name]
     # A group of model packages is never modified, and a model is a member of what the dashboard shows of it.
     created = "Model.CreationTime" if kind is MODEL else "CreationTime"

@@ -62,6 +62,9 @@ class TrainingJobs(Jobs):
             "StopTrainingJob": self.stop,
         }
 
+    def cluster(self, body: dict) -> dict:
+        return body["ResourceConfig"]
+
     def ending(self, body: dict, last: dict) -> dict:
         """The last phase, and the seconds that AWS bills."""
         secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
@@ -134,12 +137,7 @@ class TrainingJobs(Jobs):
                 "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
                 "for this quota.",
             )
-        if self.resources.find(TRAINING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Training job names must be unique within an AWS account and region, and a training job with this "
-                f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
-            )
+        self.resources.need_free(TRAINING_JOB, name)
         _check_spot(params)
         self.check_quota(cluster)
         channels = self._channels(params, image)

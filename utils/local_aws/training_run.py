@@ -38,7 +38,6 @@ from .s3 import S3Object
 from .script_mode.environment import module_dir
 from .uris import split_uri
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
@@ -281,7 +280,7 @@ class TrainingRun(JobRun):
 
         def keep(lines: list[tuple[float, str]]) -> None:
             lines = [(at, text.translate(CONTROL)) for at, text in lines]
-            self.jobs.logs.write(LOG_GROUP, stream, lines)
+            self.jobs.logs.write(TRAINING_JOB.log_group, stream, lines)
             self._read_metrics(lines, host)
 
         environment = {

@@ -42,6 +42,9 @@ class TransformJobs(Jobs):
             "StopTransformJob": self.stop,
         }
 
+    def cluster(self, body: dict) -> dict:
+        return body["TransformResources"]
+
     @executes
     def create(self, params: dict) -> dict:
         name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
@@ -59,12 +62,7 @@ class TransformJobs(Jobs):
         split_uri(output["S3OutputPath"])
         filters = {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None", **params.get("DataProcessing", {})}
         processing = _processing(filters, source)
-        if self.resources.find(TRANSFORM_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({self.resources.arn(TRANSFORM_JOB, name)})",
-            )
+        self.resources.need_free(TRANSFORM_JOB, name)
         self.check_quota(params["TransformResources"])
         self.resources.check_role(model["ExecutionRoleArn"], TRANSFORM_JOB, name)
         inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])

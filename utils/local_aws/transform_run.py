@@ -26,7 +26,6 @@ from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
-LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
 # AWS's, unless ModelClientConfig names others: how often a request is tried again, and the seconds that each may take.
@@ -224,14 +223,14 @@ class TransformRun(JobRun):
         return answer.body if ended else answer.body + b"\n"
 
     def _write(self, stream: str) -> Lines:
-        return lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines)
+        return lambda lines: self.jobs.logs.write(TRANSFORM_JOB.log_group, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
         at = clock.now()
         stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         if lines:
             events = [(at, f"{stamp}:[sagemaker logs]: {line}") for line in lines]
-            self.jobs.logs.write(LOG_GROUP, f"{self.stream}/data-log", events)
+            self.jobs.logs.write(TRANSFORM_JOB.log_group, f"{self.stream}/data-log", events)
 
     def end(self, status: str, reason: str | None = None, **changes: object) -> None:
         with self.state:  # a stop that comes when all is in S3 comes too late

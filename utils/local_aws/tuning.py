@@ -72,11 +72,7 @@ class TuningJobs(Jobs):
         if not ranges:
             raise AwsError("ValidationException", "You must provide at least one hyperparameter range.")
         limits = _limits(config, ranges)
-        if self.resources.find(TUNING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
-            )
+        self.resources.need_free(TUNING_JOB, name)
         objective = config["HyperParameterTuningJobObjective"]
         static = {**definition.get("StaticHyperParameters", {}), "_tuning_objective_metric": objective["MetricName"]}
         cluster = definition.get("ResourceConfig", definition.get("HyperParameterTuningResourceConfig", {}))
