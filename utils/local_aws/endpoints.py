@@ -37,7 +37,7 @@ from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
 
-DEPLOYMENT = "Deployment"  # the member of an endpoint's body that names its deployment; no caller sees it
+DEPLOYMENT = "Deployment"  # what names an endpoint's deployment, in what is internal of it
 CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
 LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
 LOST_UPDATE = "The embedded account's process ended while this endpoint was updated. Update it again."
@@ -92,18 +92,19 @@ class Endpoints:
     def recover(self) -> None:
         """Let the endpoints of the account serve again after its process was started anew."""
         known = set()
-        for body, _ in self.resources.all(ENDPOINT):
-            name, status = body["EndpointName"], body["EndpointStatus"]
+        for record in self.resources.records(ENDPOINT):
+            name, body, deployment = record.name, record.body, record.internal.get(DEPLOYMENT)
+            status = body["EndpointStatus"]
             known.add(name)
-            self._tidy(name, body.get(DEPLOYMENT))
-            if status == "Creating" and not body.get(DEPLOYMENT):
+            self._tidy(name, deployment)
+            if status == "Creating" and not deployment:
                 self._fail(name, LOST)
             elif status == "Creating":
                 threading.Thread(target=self._finish, args=(name,), daemon=True).start()
             elif status in ("InService", "Updating"):
                 try:
                     # Whoever asks a container that is not ready yet waits for it.
-                    self.serving[name] = self._begin(name, body[DEPLOYMENT], body["ProductionVariants"])
+                    self.serving[name] = self._begin(name, record.internal[DEPLOYMENT], body["ProductionVariants"])
                 except Exception as error:  # one endpoint that cannot serve must not keep the account down
                     log.exception("endpoint %s", name)
                     self._fail(name, str(error) if isinstance(error, JobFailure) else BROKEN)
@@ -157,9 +158,7 @@ class Endpoints:
         await self.patience.hold(
             name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
         )
-        body = self.resources.get(ENDPOINT, name)
-        body.pop(DEPLOYMENT, None)
-        return body
+        return self.resources.get(ENDPOINT, name)
 
     def list(self, params: dict) -> dict:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
@@ -262,7 +261,7 @@ class Endpoints:
         try:
             deployment = secrets.token_hex(4)
             described = self._prepare(name, deployment, plan)
-            self.resources.update(ENDPOINT, name, ProductionVariants=described, **{DEPLOYMENT: deployment})
+            self.resources.update(ENDPOINT, name, ProductionVariants=described, internal={DEPLOYMENT: deployment})
         except JobFailure as failure:
             return self._fail(name, str(failure))
         except Exception:  # the endpoint must leave Creating, whatever went wrong
@@ -273,8 +272,8 @@ class Endpoints:
     def _finish(self, name: str) -> None:
         """Let a new endpoint serve what has been prepared."""
         try:
-            body = self.resources.get(ENDPOINT, name)
-            variants = self._load(name, body[DEPLOYMENT], body["ProductionVariants"])
+            record = self.resources.record(ENDPOINT, name)
+            variants = self._load(name, record.internal[DEPLOYMENT], record.body["ProductionVariants"])
         except JobFailure as failure:
             return self._fail(name, str(failure))
         except Exception:  # as above
@@ -287,7 +286,7 @@ class Endpoints:
     def _update(self, name: str, pending: dict, plan: Plan, how: dict | None, capture: dict | None) -> None:
         """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
         policy = (how or {}).get("BlueGreenUpdatePolicy", {})
-        before, deployment = self.resources.get(ENDPOINT, name)[DEPLOYMENT], secrets.token_hex(4)
+        before, deployment = self.resources.record(ENDPOINT, name).internal[DEPLOYMENT], secrets.token_hex(4)
         until = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
         try:
             described = self._prepare(name, deployment, plan)
@@ -316,7 +315,7 @@ class Endpoints:
                 ProductionVariants=described,
                 PendingDeploymentSummary=None,
                 **({"LastDeploymentConfig": how} if how else {}),
-                **{DEPLOYMENT: deployment},
+                internal={DEPLOYMENT: deployment},
             )
         # The old fleet stands by for as long as the caller wants it to.
         time.sleep(policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0))

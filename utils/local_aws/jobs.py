@@ -25,7 +25,7 @@ from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
 from .protocols import executes, not_implemented
-from .resources import Kind, Resources, now, now_after
+from .resources import Kind, Record, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3
 from .state import Account
@@ -62,8 +62,8 @@ class Jobs:
 
     def finish(self, name: str, status: str, reason: str | None = None, **changes: object) -> None:
         """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
-        body = self.resources.get(self.kind, name)
-        ended = now_after(body)
+        record = self.resources.record(self.kind, name)
+        body, ended = record.body, now_after(record.body)
         last = {
             f"{self.kind.name}Status": status,
             "FailureReason": reason[:MAX_REASON] if reason else None,
@@ -72,10 +72,10 @@ class Jobs:
         }
         if self.kind.end_time and (self.kind.start_time is None or self.kind.start_time in body):
             last[self.kind.end_time] = ended
-        self.resources.update(self.kind, name, **(last | self.ending(body, last)))
+        self.resources.update(self.kind, name, **(last | self.ending(record, last)))
 
-    def ending(self, body: dict, last: dict) -> dict:
-        """What else changes in the description ``body`` of a job that ends, and to which ``last`` is put."""
+    def ending(self, record: Record, last: dict) -> dict:
+        """What else changes (as in ``Resources.update``) of a job that ends, and to whose body ``last`` is put."""
         return {}
 
     def fail(self, name: str, reason: str) -> None:
@@ -89,10 +89,9 @@ class Jobs:
     def recover(self) -> None:
         """Remove the folders of the jobs that ran when the account's process ended, and try these again or end them."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for body, _ in self.resources.all(self.kind):
-            name = body[f"{self.kind.name}Name"]
-            if body[f"{self.kind.name}Status"] not in self.ended and not self.retry(name):
-                self.fail(name, LOST)
+        for record in self.resources.records(self.kind):
+            if record.body[f"{self.kind.name}Status"] not in self.ended and not self.retry(record.name):
+                self.fail(record.name, LOST)
 
     def shut_down(self) -> None:
         """Kill what runs; ``recover`` says at the next start what became of it."""
@@ -125,9 +124,9 @@ class Jobs:
 
     @executes
     def stop(self, params: dict) -> None:
-        body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
-        run = self.running.get(body[f"{self.kind.name}Name"])
-        status = run.stop() if run else body[f"{self.kind.name}Status"]
+        record = self.resources.record(self.kind, params[f"{self.kind.name}Name"])
+        run = self.running.get(record.name)
+        status = run.stop() if run else record.body[f"{self.kind.name}Status"]
         if status != self.working:
             raise AwsError(
                 "ValidationException",

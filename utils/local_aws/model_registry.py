@@ -42,7 +42,7 @@ class ModelRegistry:
         self._counting = threading.Lock()
         self.operations = {
             "CreateModelPackageGroup": self.create_group,
-            "DescribeModelPackageGroup": lambda params: _shown(self._group(params["ModelPackageGroupName"])),
+            "DescribeModelPackageGroup": lambda params: self._group(params["ModelPackageGroupName"]),
             "ListModelPackageGroups": self.list_groups,
             "DeleteModelPackageGroup": self.delete_group,
             "CreateModelPackage": self.create,
@@ -64,9 +64,10 @@ class ModelRegistry:
             "CreationTime": now(),
             "CreatedBy": {},
             "ModelPackageGroupStatus": "Completed",
-            "LastVersion": 0,  # a deleted version's number is not given again
         }
-        return {"ModelPackageGroupArn": self.resources.add(MODEL_PACKAGE_GROUP, name, body, params.get("Tags"))}
+        internal = {"LastVersion": 0}  # a deleted version's number is not given again
+        arn = self.resources.add(MODEL_PACKAGE_GROUP, name, body, params.get("Tags"), internal)
+        return {"ModelPackageGroupArn": arn}
 
     def list_groups(self, params: dict) -> dict:
         if params.get("CrossAccountFilterOption") == "CrossAccount":
@@ -124,10 +125,10 @@ class ModelRegistry:
                     "Tags cannot be given for a versioned model package: it uses the tags of its group.",
                 )
             with self._counting:  # a pipeline's step registers from a thread of its own
-                group = self._group(group_name)
-                group_name, version = group["ModelPackageGroupName"], group["LastVersion"] + 1
-                self.resources.update(MODEL_PACKAGE_GROUP, group_name, LastVersion=version)
-            name, tags = f"{group_name}/{version}", as_list(self.resources.tags(group["ModelPackageGroupArn"]))
+                group = self.resources.record_named(MODEL_PACKAGE_GROUP, group_name)
+                group_name, version = group.name, group.internal["LastVersion"] + 1
+                self.resources.update(MODEL_PACKAGE_GROUP, group_name, internal={"LastVersion": version})
+            name, tags = f"{group_name}/{version}", as_list(group.tags)
             body |= {
                 "ModelPackageName": group_name,
                 "ModelPackageGroupName": group_name,
@@ -260,7 +261,3 @@ def check_model_data(objects: S3, url: str) -> None:
 def _name(kind: Kind, body: dict) -> str:
     """The name under which a resource is kept."""
     return body[f"{kind.name}Arn"].partition(f":{kind.arn}/")[2]
-
-
-def _shown(group: dict) -> dict:
-    return {key: value for key, value in group.items() if key != "LastVersion"}

@@ -33,6 +33,7 @@ from .resources import (
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
+    Record,
     now,
 )
 from .uris import split_uri
@@ -63,7 +64,7 @@ class PipelineRun(JobRun):
         definition: Definition,
         parameters: dict[str, object],
         call: Callable[[str, dict], dict],
-        executions: Callable[[str], list[dict]],
+        executions: Callable[[str], list[Record]],
     ) -> None:
         """``call`` does an operation of the account's, ``executions`` are those of the pipeline of a name."""
         super().__init__(jobs, name)
@@ -188,10 +189,10 @@ class PipelineRun(JobRun):
             return None
         oldest = now() - age
         found = [
-            (body["PipelineExecutionArn"], told)
-            for body in self.executions(self.pipeline)
-            if body.get("StepSignatures", {}).get(step.name) == mine
-            for told in body["Steps"]
+            (execution.body["PipelineExecutionArn"], told)
+            for execution in self.executions(self.pipeline)
+            if execution.internal.get("StepSignatures", {}).get(step.name) == mine
+            for told in execution.internal["Steps"]
             if told["StepName"] == step.name
             and told["StepStatus"] == "Succeeded"
             and told["EndTime"] >= oldest
@@ -208,7 +209,9 @@ class PipelineRun(JobRun):
 
     def _need_group(self, group: str) -> None:
         """A pipeline makes the group that it registers its model in, if it is not there."""
-        if self.jobs.resources.find_named(MODEL_PACKAGE_GROUP, group)[0] is None:
+        try:
+            self.jobs.resources.record_named(MODEL_PACKAGE_GROUP, group)
+        except AwsError:
             with suppress(AwsError):  # what is wrong with it, CreateModelPackage says
                 self.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
@@ -356,8 +359,7 @@ class PipelineRun(JobRun):
             self.jobs.resources.update(
                 PIPELINE_EXECUTION,
                 self.job,
-                Steps=list(self.steps.values()),
-                StepSignatures=self.signatures,
+                internal={"Steps": list(self.steps.values()), "StepSignatures": self.signatures},
                 LastModifiedTime=now(),
             )
 

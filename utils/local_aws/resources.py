@@ -5,22 +5,32 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from . import clock
 from .errors import AwsError
 from .quotas import Quotas
 from .roles import Roles
 from .state import Account
-from .store import open_database
+from .store import Database, open_database
 
 SCHEMA = """
 create table if not exists resources (
     kind text not null, name text not null, arn text not null unique,
-    body text not null, tags text not null, primary key (kind, name));
+    body text not null, tags text not null, internal text not null default '{}', primary key (kind, name));
 """
+# For each kind the members that a folder of an earlier version has in the bodies of its resources.
+ONCE_IN_THE_BODY = {
+    "Endpoint": ("Deployment",),
+    "ModelPackageGroup": ("LastVersion",),
+    "PipelineExecution": (
+        "PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "StepSignatures", "ClientRequestToken",
+    ),
+}  # fmt: skip
 MAX_TAGS = 50
 SEAL = 12  # bytes of a NextToken by which the account knows it for its own
 
@@ -42,7 +52,7 @@ class Kind:
     ``searched``.  A job logs in ``log_group``, in streams whose names begin with its own; what has a group of its own,
     with ``{name}`` in it, has that group's streams for itself.  ``start_time`` and ``end_time`` are the members of a
     job's description that tell when it began to work, and when it ended; a job that has not begun to work has no end
-    time, unless its kind names no start time.
+    time, unless its kind names no start time.  ``tells_name`` is whether its description has its name in it.
     """
 
     name: str
@@ -55,6 +65,7 @@ class Kind:
     log_group: str = ""
     start_time: str | None = None
     end_time: str | None = None
+    tells_name: bool = True
 
     @property
     def is_job(self) -> bool:
@@ -158,6 +169,7 @@ PIPELINE_EXECUTION = Kind(
     missing=Refusal("ResourceNotFound", "Pipeline execution '{arn}' does not exist."),
     part_of=PIPELINE,
     searched=True,
+    tells_name=False,
 )
 # All of them, by their names in the API.
 KINDS = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
@@ -173,11 +185,22 @@ def now_after(body: dict) -> float:
     return max([now(), *(value for member, value in body.items() if member.endswith("Time"))])
 
 
+@dataclass(frozen=True)
+class Record:
+    """A resource as it is kept: its body is what Describe answers, and no caller sees what is ``internal``."""
+
+    name: str
+    body: dict[str, Any]
+    tags: dict[str, str]
+    internal: dict[str, Any]
+
+
 class Resources:
-    """The account's SageMaker resources.  A resource's body is what its Describe answers."""
+    """The account's SageMaker resources."""
 
     def __init__(self, folder: Path, account: Account, roles: Roles) -> None:
         self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
+        _migrate(self.database)
         self.account = account
         self.roles = roles
         self.quotas = Quotas(folder, account)
@@ -190,47 +213,58 @@ class Resources:
         """Refuse, in AWS's words, a role that SageMaker cannot assume for the resource of this kind and name."""
         self.roles.check(arn, self.arn(kind, name))
 
-    def add(self, kind: Kind, name: str, body: dict, tags: list[dict] | None) -> str:
+    def add(
+        self, kind: Kind, name: str, body: dict, tags: list[dict] | None, internal: dict[str, object] | None = None
+    ) -> str:
         """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out."""
         arn = self.arn(kind, name)
-        body = {f"{kind.name}Name": name, f"{kind.name}Arn": arn} | body
-        body = {member: value for member, value in body.items() if value is not None}
-        tagged = _merged({}, tags or [])
+        named = {f"{kind.name}Name": name} if kind.tells_name else {}
+        body = _without_none(named | {f"{kind.name}Arn": arn} | body)
+        row = (kind.name, name, arn, json.dumps(body), json.dumps(_merged({}, tags or [])))
         with self.database.write() as cursor:
             cursor.execute(
-                "insert into resources values (?, ?, ?, ?, ?)",
-                (kind.name, name, arn, json.dumps(body), json.dumps(tagged)),
+                "insert into resources (kind, name, arn, body, tags, internal) values (?, ?, ?, ?, ?, ?)",
+                (*row, json.dumps(_without_none(internal or {}))),
             )
         return arn
 
+    def find_record(self, kind: Kind, name: str) -> Record | None:
+        """A resource, None if there is none of this name (or of this name in another case)."""
+        rows = self.database.read(
+            "select * from resources where arn = ? and kind = ?", (self.arn(kind, name), kind.name)
+        )
+        return _record(rows[0]) if rows else None
+
     def find(self, kind: Kind, name: str) -> dict | None:
         """The body of a resource, None if there is none of this name (or of this name in another case)."""
-        rows = self.database.read(
-            "select body from resources where arn = ? and kind = ?", (self.arn(kind, name), kind.name)
-        )
-        return json.loads(rows[0]["body"]) if rows else None
+        record = self.find_record(kind, name)
+        return record.body if record else None
 
-    def find_named(self, kind: Kind, name_or_arn: str) -> tuple[dict | None, str]:
-        """A resource by its name or its ARN, None if there is none; and the ARN that was looked for."""
+    def record(self, kind: Kind, name: str) -> Record:
+        """A resource; AwsError, in SageMaker's words for that kind, if there is none."""
+        record = self.find_record(kind, name)
+        if record is None:
+            raise self._refused(kind.missing, kind, name)
+        return record
+
+    def record_named(self, kind: Kind, name_or_arn: str) -> Record:
+        """As ``record``, by a name or an ARN."""
         if not name_or_arn.startswith("arn:"):
-            return self.find(kind, name_or_arn), self.arn(kind, name_or_arn)
+            return self.record(kind, name_or_arn)
         name = name_or_arn.partition(f":{kind.arn}/")[2]
         mine = self.arn(kind, name) == name_or_arn.lower()
-        return self.find(kind, name) if mine else None, name_or_arn
+        record = self.find_record(kind, name) if mine else None
+        if record is None:
+            raise self._refused(kind.missing, kind, name, name_or_arn)
+        return record
 
     def get(self, kind: Kind, name: str) -> dict:
-        """The body of a resource; AwsError, in SageMaker's words for that kind, if there is none."""
-        body = self.find(kind, name)
-        if body is None:
-            raise self._refused(kind.missing, kind, name)
-        return body
+        """The body of a resource; AwsError as ``record``."""
+        return self.record(kind, name).body
 
     def get_named(self, kind: Kind, name_or_arn: str) -> dict:
         """As ``get``, by a name or an ARN."""
-        body, arn = self.find_named(kind, name_or_arn)
-        if body is None:
-            raise self._refused(kind.missing, kind, name_or_arn, arn)
-        return body
+        return self.record_named(kind, name_or_arn).body
 
     def need_free(self, kind: Kind, name: str) -> None:
         """Refuse a name that is taken, in SageMaker's words for that kind."""
@@ -241,36 +275,43 @@ class Resources:
         arn = arn or self.arn(kind, name)
         return AwsError(refusal.code, refusal.sentence.format(noun=kind.noun, name=name, arn=arn))
 
-    def update(self, kind: Kind, name: str, **changes: object) -> dict:
-        """Change members of a resource's body (None takes one away) and return the new body."""
+    def update(self, kind: Kind, name: str, internal: dict[str, object] | None = None, **changes: object) -> dict:
+        """Change members of a resource's body, and of what is internal (None takes one away); return the new body."""
         with self.database.write() as cursor:
-            row = cursor.execute("select body from resources where arn = ?", (self.arn(kind, name),)).fetchone()
-            body = json.loads(row["body"])
+            row = cursor.execute("select * from resources where arn = ?", (self.arn(kind, name),)).fetchone()
+            if row is None:
+                raise self._refused(kind.missing, kind, name)
+            record = _record(row)
             if "LastModifiedTime" in changes:
-                before = body.get("LastModifiedTime", body["CreationTime"])
+                before = record.body.get("LastModifiedTime", record.body["CreationTime"])
                 changes["LastModifiedTime"] = max(changes["LastModifiedTime"], before)
-            body |= changes
-            body = {member: value for member, value in body.items() if value is not None}
-            cursor.execute("update resources set body = ? where arn = ?", (json.dumps(body), self.arn(kind, name)))
+            body, kept = _without_none(record.body | changes), _without_none(record.internal | (internal or {}))
+            cursor.execute(
+                "update resources set body = ?, internal = ? where arn = ?",
+                (json.dumps(body), json.dumps(kept), self.arn(kind, name)),
+            )
         return body
 
     def delete(self, kind: Kind, name: str) -> None:
         with self.database.write() as cursor:
             cursor.execute("delete from resources where arn = ?", (self.arn(kind, name),))
 
-    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict, dict[str, str]]]:
-        """Body and tags of each resource of a kind whose name begins so, the oldest first."""
+    def records(self, kind: Kind, beginning: str = "") -> list[Record]:
+        """The resources of a kind whose names begin so, the oldest first."""
         rows = self.database.read(
-            "select body, tags from resources where kind = ? and substr(name, 1, ?) = ? order by rowid",
+            "select * from resources where kind = ? and substr(name, 1, ?) = ? order by rowid",
             (kind.name, len(beginning), beginning),
         )
-        return [(json.loads(row["body"]), json.loads(row["tags"])) for row in rows]
+        return [_record(row) for row in rows]
+
+    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict, dict[str, str]]]:
+        """Body and tags of each resource of a kind whose name begins so, the oldest first."""
+        return [(record.body, record.tags) for record in self.records(kind, beginning)]
 
     def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict]]:
         """Names and bodies of a kind's resources, the newest first."""
         rows = self.database.read(
-            "select name, body from resources where kind = ? order by rowid desc limit ? offset ?",
-            (kind.name, most, skipped),
+            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, most, skipped)
         )
         return [(row["name"], json.loads(row["body"])) for row in rows]
 
@@ -374,6 +415,30 @@ class Resources:
     def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
         with self.database.write() as cursor:
             cursor.execute("update resources set tags = ? where arn = ?", (json.dumps(tags), arn.lower()))
+
+
+def _record(row: sqlite3.Row) -> Record:
+    return Record(row["name"], *(json.loads(row[column]) for column in ("body", "tags", "internal")))
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {member: value for member, value in members.items() if value is not None}
+
+
+def _migrate(database: Database) -> None:
+    """Part what is internal from the bodies of resources that an earlier version has kept in one."""
+    if any(column["name"] == "internal" for column in database.read("pragma table_info(resources)")):
+        return
+    with database.write() as cursor:
+        cursor.execute("alter table resources add column internal text not null default '{}'")
+        for kind, members in ONCE_IN_THE_BODY.items():
+            for row in cursor.execute("select arn, body from resources where kind = ?", (kind,)).fetchall():
+                body = json.loads(row["body"])
+                internal = {member: body.pop(member) for member in members if member in body}
+                cursor.execute(
+                    "update resources set body = ?, internal = ? where arn = ?",
+                    (json.dumps(body), json.dumps(internal), row["arn"]),
+                )
 
 
 def as_list(tags: dict[str, str]) -> list[dict]:

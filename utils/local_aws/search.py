@@ -49,12 +49,12 @@ def search(resources: Resources, described: dict[Kind, Callable[[dict], dict]], 
     _check_names(expression, shape)
     _check_name(sort_by, shape)
     found = []
-    for body, tags in resources.all(kind):
-        body = described[kind](body) if kind in described else body
+    for record in resources.records(kind):
+        body, tags = described[kind](record.body) if kind in described else record.body, record.tags
         if kind is MODEL:
             body = _on_the_dashboard(resources, body | {"Tags": as_list(tags)})
         elif kind is PIPELINE_EXECUTION:
-            given = body["Parameters"].items()
+            given = record.internal["Parameters"].items()
             body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
         body = {key: value for key, value in body.items() if key in shape.members}
         properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}

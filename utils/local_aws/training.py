@@ -17,7 +17,7 @@ from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .metrics import Metrics
 from .protocols import executes, not_implemented
-from .resources import TRAINING_JOB, Resources, now
+from .resources import TRAINING_JOB, Record, Resources, now
 from .s3 import S3, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
@@ -65,8 +65,9 @@ class TrainingJobs(Jobs):
     def cluster(self, body: dict) -> dict:
         return body["ResourceConfig"]
 
-    def ending(self, body: dict, last: dict) -> dict:
+    def ending(self, record: Record, last: dict) -> dict:
         """The last phase, and the seconds that AWS bills."""
+        body = record.body
         secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
         message = {
             "Completed": "Training job completed",

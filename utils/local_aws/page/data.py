@@ -76,15 +76,14 @@ class PageData:
     def resource(self, kind: str, name: str) -> dict:
         """All that is known of a resource but its log."""
         found = _kind(kind)
-        body = self.resources.get(found, name)
-        if "/" not in name:
-            name = body[f"{found.name}Name"]  # an ARN has it in lower case
+        record = self.resources.record(found, name)
+        name, body = record.name, record.body  # an ARN has the name in lower case
         part = next((each for each in KINDS.values() if each.part_of is found), None)
         parts = self.resources.all(part, f"{name}/") if part else []
         return self._summary(found, name, body) | {
             "body": self._describe(found, name, body),
             "tags": self.resources.tags(body[f"{found.name}Arn"]),
-            "metrics": self._metrics(found, body),
+            "metrics": self._metrics(found, name, body),
             "jobs": self._tuned(body) if found is TUNING_JOB else [],
             "steps": self._steps(body) if found is PIPELINE_EXECUTION else [],
             "parts": [each[f"{part.name}Arn"] for each, _ in reversed(parts)][:MANY],
@@ -171,9 +170,8 @@ class PageData:
             terms.append(f"{count} × {kind}")
         return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
 
-    def _metrics(self, kind: Kind, body: dict) -> list[dict]:
+    def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
         places: list[tuple[str, dict[str, str]]] = []
-        name = body[f"{kind.name}Name"]
         if kind is TRAINING_JOB:
             places = [("/aws/sagemaker/TrainingJobs", {"TrainingJobName": name})]
         elif kind is ENDPOINT:
