@@ -216,16 +216,22 @@ class Resources:
     def add(
         self, kind: Kind, name: str, body: dict, tags: list[dict] | None, internal: dict[str, object] | None = None
     ) -> str:
-        """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out."""
+        """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out.
+
+        Raises AwsError as ``need_free`` if its name has been taken, by another thread just now.
+        """
         arn = self.arn(kind, name)
         named = {f"{kind.name}Name": name} if kind.tells_name else {}
         body = _without_none(named | {f"{kind.name}Arn": arn} | body)
         row = (kind.name, name, arn, json.dumps(body), json.dumps(_merged({}, tags or [])))
-        with self.database.write() as cursor:
-            cursor.execute(
-                "insert into resources (kind, name, arn, body, tags, internal) values (?, ?, ?, ?, ?, ?)",
-                (*row, json.dumps(_without_none(internal or {}))),
-            )
+        try:
+            with self.database.write() as cursor:
+                cursor.execute(
+                    "insert into resources (kind, name, arn, body, tags, internal) values (?, ?, ?, ?, ?, ?)",
+                    (*row, json.dumps(_without_none(internal or {}))),
+                )
+        except sqlite3.IntegrityError:
+            raise self._refused(kind.taken, kind, name) from None
         return arn
 
     def find_record(self, kind: Kind, name: str) -> Record | None:
