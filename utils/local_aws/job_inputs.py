@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from .errors import AwsError
 from .job_failure import JobFailure
@@ -18,14 +19,16 @@ from .uris import split_uri
 KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
 
 
-def shard(objects: list[tuple[S3Object, str]], source: dict, host: int, hosts: int) -> list[tuple[S3Object, str]]:
+def shard(
+    objects: list[tuple[S3Object, str]], source: dict[str, Any], host: int, hosts: int
+) -> list[tuple[S3Object, str]]:
     """The part of ``source``'s objects that a host of a job gets, counted from 0: all, or every ``hosts``-th one."""
     if source.get("S3DataDistributionType") == "ShardedByS3Key":
         return objects[host::hosts]
     return objects
 
 
-def find_objects(store: S3, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
+def find_objects(store: S3, source: dict[str, Any], region: str, role: str) -> list[tuple[S3Object, str]]:
     """The objects of ``source``, each with its path in the folder that the job sees.
 
     Of ``source`` count its S3Uri, and its S3DataType, one of KINDS; ``region`` and ``role`` are for the words of

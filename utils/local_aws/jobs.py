@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -64,7 +65,7 @@ class Jobs:
         """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
         record = self.resources.record(self.kind, name)
         body, ended = record.body, now_after(record.body)
-        last = {
+        last: dict[str, Any] = {
             f"{self.kind.name}Status": status,
             "FailureReason": reason[:MAX_REASON] if reason else None,
             "LastModifiedTime": ended,
@@ -74,7 +75,7 @@ class Jobs:
             last[self.kind.end_time] = ended
         self.resources.update(self.kind, name, **(last | self.ending(record, last)))
 
-    def ending(self, record: Record, last: dict) -> dict:
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
         """What else changes (as in ``Resources.update``) of a job that ends, and to whose body ``last`` is put."""
         return {}
 
@@ -105,17 +106,17 @@ class Jobs:
         self.running[run.job] = run
         run.start()
 
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
         await self.patience.hold(name, request, lambda: name in self.running)
         return self.resources.get(self.kind, name)
 
-    def cluster(self, body: dict) -> dict:
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         """The machines that a job takes, by its description: their type and number; none if it starts other jobs."""
         return {}
 
-    def check_quota(self, cluster: dict, at_once: int = 1) -> None:
+    def check_quota(self, cluster: dict[str, Any], at_once: int = 1) -> None:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
         machine = cluster["InstanceType"]
         clusters = [run.cluster for run in list(self.running.values())]
@@ -123,7 +124,7 @@ class Jobs:
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
     @executes
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
         record = self.resources.record(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(record.name)
         status = run.stop() if run else record.body[f"{self.kind.name}Status"]
@@ -133,7 +134,7 @@ class Jobs:
                 f"The request was rejected because the {self.kind.noun} is in status {status}.",
             )
 
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
         """Forget a job that has ended, its tags too: its name is free then.  Its log and what lies in S3 stay."""
         while True:
             try:
@@ -175,7 +176,7 @@ class JobRun(threading.Thread):
         """Do the job and end it."""
         raise NotImplementedError
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
         """What changes in the job's description, but for its status and its time, when it is to stop."""
         return {}
 
@@ -186,6 +187,8 @@ class JobRun(threading.Thread):
     def lost_role(self) -> str | None:
         """A FailureReason if the role that the job was given cannot be assumed any more."""
         resources, kind = self.jobs.resources, self.jobs.kind
+        if self.role is None:
+            return None
         try:
             usable = resources.roles.may_be_assumed(self.role, resources.arn(kind, self.job))
         except roles.Undecided:  # it was changed to one that cannot be decided here
@@ -215,7 +218,7 @@ class JobRun(threading.Thread):
                 at = now()
                 changes = {status: "Stopping", "LastModifiedTime": at, **self.stopping(body, at)}
                 self.jobs.resources.update(kind, self.job, **changes)
-        return body[status]
+        return str(body[status])
 
     def end(self, status: str, reason: str | None = None, **changes: object) -> None:
         """Give the job its last state, as ``Jobs.finish``; one that completes although it is to stop is Stopped."""
@@ -281,8 +284,9 @@ class JobRun(threading.Thread):
 
         while True:
             look(0.05)
-            if None not in codes:
-                return codes
+            known = [code for code in codes if code is not None]
+            if len(known) == len(codes):
+                return known
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
                 end(STOP_GRACE)
                 return None
@@ -293,10 +297,10 @@ class JobRun(threading.Thread):
                 # A program that says it lost another one may be seen before the one that it lost.
                 look(LAST_WORDS if {*codes} <= {None, 0, PEER_LOST} else 0)
                 end(0)
-                return codes
+                return [PEER_LOST if code is None else code for code in codes]
 
 
-def refuse(operation: str, params: dict, members: tuple[str, ...]) -> None:
+def refuse(operation: str, params: dict[str, Any], members: tuple[str, ...]) -> None:
     """Refuse the members (``A.B`` is B in A) that the account cannot do: a job that ignored them would lie."""
     for path in members:
         value: object = params

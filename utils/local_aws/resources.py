@@ -180,9 +180,10 @@ def now() -> float:
     return round(clock.now(), 3)
 
 
-def now_after(body: dict) -> float:
+def now_after(body: dict[str, Any]) -> float:
     """As ``now``, but not before any time that a resource's body tells: the machine's clock may have been set back."""
-    return max([now(), *(value for member, value in body.items() if member.endswith("Time"))])
+    times: list[float] = [value for member, value in body.items() if member.endswith("Time")]
+    return max([now(), *times])
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,12 @@ class Resources:
         self.roles.check(arn, self.arn(kind, name))
 
     def add(
-        self, kind: Kind, name: str, body: dict, tags: list[dict] | None, internal: dict[str, object] | None = None
+        self,
+        kind: Kind,
+        name: str,
+        body: dict[str, Any],
+        tags: list[dict[str, Any]] | None,
+        internal: dict[str, object] | None = None,
     ) -> str:
         """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out.
 
@@ -241,7 +247,7 @@ class Resources:
         )
         return _record(rows[0]) if rows else None
 
-    def find(self, kind: Kind, name: str) -> dict | None:
+    def find(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """The body of a resource, None if there is none of this name (or of this name in another case)."""
         record = self.find_record(kind, name)
         return record.body if record else None
@@ -264,11 +270,11 @@ class Resources:
             raise self._refused(kind.missing, kind, name, name_or_arn)
         return record
 
-    def get(self, kind: Kind, name: str) -> dict:
+    def get(self, kind: Kind, name: str) -> dict[str, Any]:
         """The body of a resource; AwsError as ``record``."""
         return self.record(kind, name).body
 
-    def get_named(self, kind: Kind, name_or_arn: str) -> dict:
+    def get_named(self, kind: Kind, name_or_arn: str) -> dict[str, Any]:
         """As ``get``, by a name or an ARN."""
         return self.record_named(kind, name_or_arn).body
 
@@ -281,7 +287,9 @@ class Resources:
         arn = arn or self.arn(kind, name)
         return AwsError(refusal.code, refusal.sentence.format(noun=kind.noun, name=name, arn=arn))
 
-    def update(self, kind: Kind, name: str, internal: dict[str, object] | None = None, **changes: object) -> dict:
+    def update(
+        self, kind: Kind, name: str, internal: dict[str, object] | None = None, **changes: object
+    ) -> dict[str, Any]:
         """Change members of a resource's body, and of what is internal (None takes one away); return the new body."""
         with self.database.write() as cursor:
             row = cursor.execute("select * from resources where arn = ?", (self.arn(kind, name),)).fetchone()
@@ -310,11 +318,11 @@ class Resources:
         )
         return [_record(row) for row in rows]
 
-    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict, dict[str, str]]]:
+    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict[str, Any], dict[str, str]]]:
         """Body and tags of each resource of a kind whose name begins so, the oldest first."""
         return [(record.body, record.tags) for record in self.records(kind, beginning)]
 
-    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict]]:
+    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
         """Names and bodies of a kind's resources, the newest first."""
         rows = self.database.read(
             "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, most, skipped)
@@ -322,20 +330,20 @@ class Resources:
         return [(row["name"], json.loads(row["body"])) for row in rows]
 
     def count(self, kind: Kind) -> int:
-        return self.database.read("select count(*) from resources where kind = ?", (kind.name,))[0][0]
+        return int(self.database.read("select count(*) from resources where kind = ?", (kind.name,))[0][0])
 
     def page(
         self,
         kind: Kind,
-        params: dict,
-        summary: Callable[[dict], dict],
+        params: dict[str, Any],
+        summary: Callable[[dict[str, Any]], dict[str, Any]],
         *,
         order: str = "Descending",
         sort_by: str = "CreationTime",
-        bodies: list[dict] | None = None,
+        bodies: list[dict[str, Any]] | None = None,
         within: str = "",
         counted_first: bool = False,
-    ) -> tuple[list[dict], str | None]:
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a List operation: the summaries that pass its filters, and its NextToken.
 
         ``order`` and ``sort_by`` hold where the caller names none; ``bodies`` are those to list, else all, and
@@ -346,13 +354,13 @@ class Resources:
         if bodies is None:
             bodies = [body for body, _ in self.all(kind)]
 
-        def passes(body: dict) -> bool:
+        def passes(body: dict[str, Any]) -> bool:
             return _listed(body, params, name_of, status_of)
 
         found = bodies if counted_first else [body for body in bodies if passes(body)]
         sort_by, order = params.get("SortBy", sort_by), params.get("SortOrder", order)
 
-        def key(body: dict) -> list:
+        def key(body: dict[str, Any]) -> list[Any]:
             values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}
             return [values.get(sort_by, body.get(sort_by, body["CreationTime"])), body[name_of]]
 
@@ -367,13 +375,13 @@ class Resources:
         token = self.token(of, key(page[-1])) if len(found) > size else None
         return [summary(body) for body in page if not counted_first or passes(body)], token
 
-    def token(self, of: str, place: list | int) -> str:
+    def token(self, of: str, place: Any) -> str:
         """A NextToken that leads to a place in a list; ``of`` says which list, and in what order."""
         text = json.dumps([of, place]).encode()
         return base64.urlsafe_b64encode(self._seal(text) + text).decode()
 
-    def place(self, of: str, token: str) -> list | int:
-        """Where a NextToken leads; AwsError if it is none, is of another list, or was changed."""
+    def place(self, of: str, token: str) -> Any:
+        """Where a NextToken leads, as JSON has it; AwsError if it is none, is of another list, or was changed."""
         try:
             given = base64.b64decode(token.encode(), b"-_", validate=True)
         except ValueError:  # of binascii, and of what is not ASCII
@@ -389,7 +397,9 @@ class Resources:
     def _seal(self, text: bytes) -> bytes:
         return hmac.digest(self.account.secret_access_key.encode(), text, "sha256")[:SEAL]
 
-    def listed(self, kind: Kind, params: dict, shown: tuple[str, ...], counted_first: bool = False) -> dict:
+    def listed(
+        self, kind: Kind, params: dict[str, Any], shown: tuple[str, ...], counted_first: bool = False
+    ) -> dict[str, Any]:
         """The answer of a List operation whose list is called ``KINDs`` and whose summaries are these members."""
         found, token = self.page(
             kind, params, lambda body: {key: body.get(key) for key in shown}, counted_first=counted_first
@@ -400,20 +410,21 @@ class Resources:
         rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
         if not rows:
             raise AwsError("ValidationException", f"Could not find resource with ARN {arn}.")
-        return json.loads(rows[0]["tags"])
+        tags: dict[str, str] = json.loads(rows[0]["tags"])
+        return tags
 
-    def add_tags(self, params: dict) -> dict:
+    def add_tags(self, params: dict[str, Any]) -> dict[str, Any]:
         tags = _merged(self.tags(params["ResourceArn"]), params["Tags"])
         self._set_tags(params["ResourceArn"], tags)
         return {"Tags": as_list(tags)}
 
-    def delete_tags(self, params: dict) -> None:
+    def delete_tags(self, params: dict[str, Any]) -> None:
         tags = self.tags(params["ResourceArn"])
         self._set_tags(
             params["ResourceArn"], {key: value for key, value in tags.items() if key not in params["TagKeys"]}
         )
 
-    def list_tags(self, params: dict) -> dict:
+    def list_tags(self, params: dict[str, Any]) -> dict[str, Any]:
         if params.get("NextToken"):
             raise _invalid_token()  # none is ever given: a page holds at least as many as a resource can have
         return {"Tags": as_list(self.tags(params["ResourceArn"]))}
@@ -447,11 +458,11 @@ def _migrate(database: Database) -> None:
                 )
 
 
-def as_list(tags: dict[str, str]) -> list[dict]:
+def as_list(tags: dict[str, str]) -> list[dict[str, Any]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _merged(tags: dict[str, str], added: list[dict]) -> dict[str, str]:
+def _merged(tags: dict[str, str], added: list[dict[str, Any]]) -> dict[str, str]:
     keys = [tag["Key"].lower() for tag in added]
     if len(set(keys)) < len(keys):
         raise AwsError(
@@ -465,7 +476,7 @@ def _merged(tags: dict[str, str], added: list[dict]) -> dict[str, str]:
     return merged
 
 
-def _listed(body: dict, params: dict, name_of: str, status_of: str) -> bool:
+def _listed(body: dict[str, Any], params: dict[str, Any], name_of: str, status_of: str) -> bool:
     modified = body.get("LastModifiedTime", body["CreationTime"])
     return (
         params.get("NameContains", "").lower() in body[name_of].lower()
