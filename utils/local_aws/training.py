@@ -21,7 +21,8 @@ from .resources import TRAINING_JOB, Record, Resources, now
 from .s3 import S3, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
-from .training_run import OBJECTIVE, PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
+from .training_metrics import OBJECTIVE
+from .training_run import PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
 from .uris import split_uri
 
 MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account

@@ -9,25 +9,20 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import logging
-import math
 import shutil
 import socket
-import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import regex  # whose search, unlike re's, can be given up
-
-from . import clock, script_container
+from . import artifacts, clock, script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
 from .job_failure import JobFailure
-from .job_inputs import as_key, fetch_code, place_below, shard
+from .job_inputs import fetch_code, place_below, shard
 from .jobs import MAX_REASON, JobRun, Jobs
 from .lifeline import PEER_LOST
 from .metrics import Metrics
@@ -36,14 +31,11 @@ from .resources import TRAINING_JOB, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3Object
 from .script_mode.environment import module_dir
-from .uris import split_uri
+from .training_metrics import TrainingMetrics
 
-LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
-NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
 TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job that was stopped for its time limit
 DRIVERS = "sm_drivers"  # the channel in which version 3 of the SageMaker SDK sends programs of its own
-OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 # A training job's log shows a control character by its octal number: #011 is a tab.
 CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
 
@@ -63,9 +55,6 @@ class Host:
         return self.root / "opt" / "ml"
 
 
-log = logging.getLogger("local_aws")
-
-
 class TrainingRun(JobRun):
     """One training job at work."""
 
@@ -78,7 +67,6 @@ class TrainingRun(JobRun):
         metrics: Metrics,
     ) -> None:
         super().__init__(jobs, name)
-        self.metrics = metrics
         if image.script_mode:
             self.root = script_container.root_folder(self.root)
         self.image = image
@@ -86,11 +74,7 @@ class TrainingRun(JobRun):
         body = jobs.resources.get(TRAINING_JOB, name)
         self.hosts = self._make_hosts(body, channels)
         self.base = self.hosts[0].base  # the first host writes the model
-        self.patterns = [
-            (each["Name"], _finder(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
-        ]
-        self.final_metrics: dict[str, tuple[float, float]] = {}
-        self.objective: list[float] = []  # the values of ObjectiveMetric so far, of a tuning job's job
+        self.metrics = TrainingMetrics(metrics, name, body["AlgorithmSpecification"]["MetricDefinitions"])
 
     def stopping(self, body: dict, at: float) -> dict:
         return {
@@ -124,12 +108,13 @@ class TrainingRun(JobRun):
             if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
-            saved = _holds_anything(self.base / "model")
+            saved = artifacts.holds_anything(self.base / "model")
             if secondary == "Completed" or (secondary != "Failed" and saved):
                 self._enter("Uploading", "Uploading generated training model")
-                failure = self._upload(body)
-                if failure:
-                    secondary, reason = "Failed", failure
+                try:
+                    artifacts.upload(self.jobs.objects, body, self.base, self.root)
+                except JobFailure as failure:
+                    secondary, reason = "Failed", f"ClientError: {failure}"
             self._end(secondary, reason)
 
     def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
@@ -143,8 +128,8 @@ class TrainingRun(JobRun):
         return hosts
 
     def _lay_out(self, body: dict, host: Host) -> None:
-        for folder in ("input/config", "input/data", "model", "output/data"):
-            (host.base / folder).mkdir(parents=True)
+        for part in ("input/config", "input/data", "model", "output/data"):
+            (host.base / part).mkdir(parents=True)
         names = [each.name for each in self.hosts]
         configuration = {
             "hyperparameters": body.get("HyperParameters", {}),
@@ -281,7 +266,7 @@ class TrainingRun(JobRun):
         def keep(lines: list[tuple[float, str]]) -> None:
             lines = [(at, text.translate(CONTROL)) for at, text in lines]
             self.jobs.logs.write(TRAINING_JOB.log_group, stream, lines)
-            self._read_metrics(lines, host)
+            self.metrics.read(lines, host.name, counts=host is self.hosts[0])
 
         environment = {
             **body.get("Environment", {}),
@@ -302,49 +287,6 @@ class TrainingRun(JobRun):
 
     def broken(self) -> bool:
         return any(pipe.error or pipe.bug for pipe in self._pipes())
-
-    def _read_metrics(self, lines: list[tuple[float, str]], host: Host) -> None:
-        points = []
-        for at, line in lines:
-            for name, find in self.patterns:
-                found = find(line)
-                try:
-                    value = float(found.group(1)) if found else math.nan
-                except (ValueError, TypeError):  # a group that took no part is None
-                    continue
-                if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
-                    points.append((name, at, value))
-        if points:
-            self.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
-            self.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": host.name}, points)
-            if host is not self.hosts[0]:  # what the first host says is what the job has come to
-                return
-            self.objective += [value for name, _, value in points if name == OBJECTIVE]
-            self.final_metrics |= {name: (value, at) for name, at, value in points}
-
-    def _upload(self, body: dict) -> str | None:
-        """Put the artifact (and ``output/data``, if any) into S3; a FailureReason if that cannot be done."""
-        bucket, key = split_uri(body["ModelArtifacts"]["S3ModelArtifacts"])
-        prefix = key.removesuffix("model.tar.gz").removesuffix("model/")
-        kinds = [("model.tar.gz", self.base / "model"), ("output.tar.gz", self.base / "output" / "data")]
-        try:
-            for name, folder in kinds:
-                if not _holds_anything(folder):
-                    continue
-                if body["OutputDataConfig"]["CompressionType"] == "NONE":
-                    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                        relative = path.relative_to(folder).as_posix()
-                        key = as_key(f"{prefix}{name.partition('.')[0]}/{relative}")
-                        self.jobs.objects.put_file(bucket, key, path)
-                else:
-                    archive = self.root / name
-                    _pack(folder, archive)
-                    self.jobs.objects.put_file(bucket, prefix + name, archive)
-        except AwsError as error:
-            return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
-        except (OSError, JobFailure) as error:  # a script may leave anything there, or fill the disk
-            return f"ClientError: Artifact upload failed: {error}".replace(f"{self.root}/", "/")
-        return None
 
     def _message(self, message: str) -> None:
         """Replace the message of the phase that the job is in."""
@@ -373,43 +315,15 @@ class TrainingRun(JobRun):
             self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
 
     def _end(self, secondary: str, reason: str | None = None) -> None:
-        metrics = [
-            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.final_metrics.items()
-        ]
-        changes: dict[str, object] = {"FinalMetricDataList": metrics or None}
+        changes: dict[str, object] = {"FinalMetricDataList": self.metrics.final_list() or None}
         if secondary == TOO_LONG:
             changes["SecondaryStatus"] = secondary
         self.end("Stopped" if secondary == TOO_LONG else secondary, reason, **changes)
 
 
-def _finder(expression: str) -> Callable[[str], regex.Match[str] | None]:
-    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look.
-
-    An expression that cannot make up its mind about a line, as ``(a+)+;`` cannot, is given up for the rest of the job.
-    """
-    pattern = regex.compile(expression)
-    look = pattern.match if expression.startswith(".*") else pattern.search
-    given_up = False
-
-    def find(line: str) -> regex.Match[str] | None:
-        nonlocal given_up
-        try:
-            return None if given_up else look(line, timeout=LONGEST_LOOK, concurrent=True)
-        except TimeoutError:
-            given_up = True
-            log.warning("the metric's expression %r takes too long on a line, and is given up", expression)
-            return None
-
-    return find
-
-
 def input_mode(channel: dict, job: dict) -> str:
     """How a job gets a channel's objects: File, FastFile (here the same: a file is the object itself) or Pipe."""
     return channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
-
-
-def _holds_anything(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> None:
@@ -442,16 +356,3 @@ def next_phase(body: dict, status: str, message: str | None, at: float) -> list[
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at
     return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]
-
-
-def _pack(folder: Path, archive: Path) -> None:
-    """A gzipped tar of a folder's content as AWS makes it: relative names, owner root."""
-
-    def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        return member
-
-    with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
-        for path in sorted(folder.iterdir()):
-            tar.add(path, path.name, filter=as_root)

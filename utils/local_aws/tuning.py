@@ -18,7 +18,7 @@ from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
 from .s3 import S3
 from .state import Account
 from .training import TrainingJobs, metric_definitions
-from .training_run import OBJECTIVE
+from .training_metrics import OBJECTIVE
 from .tuning_run import TuningRun, training_job
 from .tuning_search import DEFAULT_SEED, STRATEGIES, Choices, Range, read_ranges
 

@@ -15,7 +15,8 @@ from .errors import AwsError
 from .job_failure import JobFailure
 from .jobs import JobRun, Jobs
 from .resources import TRAINING_JOB, TUNING_JOB
-from .training_run import OBJECTIVE, TrainingRun
+from .training_metrics import OBJECTIVE
+from .training_run import TrainingRun
 from .tuning_search import BayesianSearch, Proposal, Search
 
 POLL = 0.05  # seconds
@@ -109,22 +110,22 @@ class TuningRun(JobRun):
         if run.job not in self._values:
             body = self.jobs.resources.find(TRAINING_JOB, run.job)  # none if it was deleted as soon as it had ended
             failed = body is None or body["TrainingJobStatus"] == "Failed"
-            self._values[run.job] = None if failed else run.final_metrics.get(OBJECTIVE, (None,))[0]
+            self._values[run.job] = None if failed else run.metrics.final.get(OBJECTIVE, (None,))[0]
         return self._values[run.job]
 
     def _stop_early(self, working: list[TrainingRun]) -> None:
         """Stop each job that is worse than the median of the others' running averages up to its epoch."""
         done = [
-            run.objective
+            run.metrics.objective
             for _, run in self.launched
             if not run.is_alive() and not run.stop_wanted.is_set() and self._value(run) is not None
         ]
         for run in working:
-            epochs = len(run.objective)
+            epochs = len(run.metrics.objective)
             averages = [self.sign * statistics.fmean(each[:epochs]) for each in done if 0 < epochs <= len(each)]
             if len(averages) < COMPARED_WITH or run.stop_wanted.is_set():
                 continue
-            if self.sign * run.objective[epochs - 1] > statistics.median(averages):
+            if self.sign * run.metrics.objective[epochs - 1] > statistics.median(averages):
                 run.stop()
 
     def _stop_all(self, status: str, reason: str | None) -> None:

@@ -22,6 +22,7 @@ from ..resources import (
 )
 from ..s3 import S3
 from ..state import Account
+from ..training_metrics import NAMESPACE
 
 # Every kind that the account has; endpoints first, since they are what costs money while nobody looks.
 SHOWN = {ENDPOINT.name: ENDPOINT} | KINDS
@@ -173,7 +174,7 @@ class PageData:
     def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
         places: list[tuple[str, dict[str, str]]] = []
         if kind is TRAINING_JOB:
-            places = [("/aws/sagemaker/TrainingJobs", {"TrainingJobName": name})]
+            places = [(NAMESPACE, {"TrainingJobName": name})]
         elif kind is ENDPOINT:
             variants = [each["VariantName"] for each in body.get("ProductionVariants", [])]
             places = [("AWS/SageMaker", {"EndpointName": name, "VariantName": each}) for each in variants]
