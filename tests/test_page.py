@@ -322,7 +322,10 @@ def test_an_endpoint_is_priced_by_its_instances(account, look, sagemaker, model,
         body = jobs.wait_until(
             lambda: sagemaker.describe_endpoint(EndpointName=name), lambda it: it["EndpointStatus"] == "InService", name
         )
-        cost = look("data/resource", kind="Endpoint", name=name).json["cost"]
+        shown = look("data/resource", kind="Endpoint", name=name).json
+        described = sagemaker.describe_endpoint(EndpointName=name)
+        assert shown["body"].keys() == described.keys() - {"ResponseMetadata"}
+        cost = shown["cost"]
         if instance in HOSTING:
             assert cost["hourly"] == pytest.approx({"ml.t2.medium": 0.056, "ml.m5.large": 0.23}[instance])
             assert cost["since"] == body["CreationTime"].timestamp()

@@ -71,19 +71,15 @@ def status(_: argparse.Namespace) -> int:
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {leases.living(folder)}")
     print("To look at it in a browser: python -m utils.local_aws page")
+    from botocore import xform_name  # the other commands need neither
+
+    from .resources import KINDS
+
     sagemaker = _boto3(connection).client("sagemaker")
-    for title, operation, kind in (
-        ("Training", "list_training_jobs", "TrainingJob"),
-        ("Processing", "list_processing_jobs", "ProcessingJob"),
-        ("Transform", "list_transform_jobs", "TransformJob"),
-        ("Tuning", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob"),
-    ):
-        jobs = [
-            job[f"{kind}Name"]
-            for page in sagemaker.get_paginator(operation).paginate(StatusEquals="InProgress")
-            for job in page[f"{kind}Summaries"]
-        ]
-        print(f"{title} jobs in progress:", ", ".join(jobs) or "none")
+    for kind in (kind for kind in KINDS.values() if kind.is_job):
+        pages = sagemaker.get_paginator(f"list_{xform_name(kind.name)}s").paginate(StatusEquals="InProgress")
+        jobs = [job[f"{kind.name}Name"] for page in pages for job in page[f"{kind.name}Summaries"]]
+        print(f"{kind.noun.removeprefix('hyperparameter ').capitalize()}s in progress:", ", ".join(jobs) or "none")
     executions = [
         execution["PipelineExecutionArn"].partition("/")[2]
         for page in sagemaker.get_paginator("list_pipelines").paginate()
@@ -144,13 +140,10 @@ def logs(options: argparse.Namespace) -> int:
     if options.name is None:
         print(client.last_log(folder, 200))
         return 0
+    from .resources import KINDS  # its own needs are not those of the other commands
+
     cloudwatch = _boto3(client.connect()).client("logs")
-    for group, prefix in (
-        ("/aws/sagemaker/TrainingJobs", f"{options.name}/"),
-        ("/aws/sagemaker/ProcessingJobs", f"{options.name}/"),
-        ("/aws/sagemaker/TransformJobs", f"{options.name}/"),
-        (f"/aws/sagemaker/Endpoints/{options.name}", ""),
-    ):
+    for group, prefix in (kind.log(options.name) for kind in KINDS.values() if kind.log_group):
         try:
             pages = cloudwatch.get_paginator("filter_log_events").paginate(
                 logGroupName=group, **({"logStreamNamePrefix": prefix} if prefix else {})

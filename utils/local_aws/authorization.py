@@ -18,13 +18,12 @@ from . import resources
 from .bookkeeping import user_id
 from .errors import AwsError
 from .policy import Context, Policy
-from .resources import Kind, Resources
+from .resources import Resources
 from .services import ApiCall, JsonService
 from .signature import Key
 from .state import ROLE_NAME
 
 RECORD = "authorizations.jsonl"
-KINDS = {kind.name: kind for kind in vars(resources).values() if isinstance(kind, Kind)}
 # What lists the parts of one resource, and is asked for on that one; other lists are of all resources of a kind.
 LISTS_OF_ONE = {
     "ListModelPackages": "ModelPackageGroupName",
@@ -153,7 +152,7 @@ class Authorization:
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
             kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
             return [self._arn("sagemaker", f"{kind}/*")]
-        known = KINDS.get(re.sub("(Name|Arn)$", "", member))
+        known = resources.KINDS.get(re.sub("(Name|Arn)$", "", member))
         if known is None:
             return [self._arn("sagemaker", "*/*")]
         name = _named(params, member)

@@ -27,6 +27,7 @@ from .dispatch import operation
 from .errors import AwsError
 from .hosting import shown_capture
 from .inference_pipeline import containers_of
+from .job_failure import JobFailure
 from .logs import Logs
 from .patience import Patience
 from .refusals import not_implemented, refuse
@@ -36,8 +37,7 @@ from .serverless import ServerlessModel
 from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import Account, replace_file
 
-LOG_GROUP = "/aws/sagemaker/Endpoints"
-DEPLOYMENT = "Deployment"  # the member of an endpoint's body that names its deployment; no caller sees it
+DEPLOYMENT = "Deployment"  # what names an endpoint's deployment, in what is internal of it
 CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
 LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
 LOST_UPDATE = "The embedded account's process ended while this endpoint was updated. Update it again."
@@ -84,21 +84,22 @@ class Endpoints:
     def recover(self) -> None:
         """Let the endpoints of the account serve again after its process was started anew."""
         known = set()
-        for body, _ in self.resources.all(ENDPOINT):
-            name, status = body["EndpointName"], body["EndpointStatus"]
+        for record in self.resources.records(ENDPOINT):
+            name, body, deployment = record.name, record.body, record.internal.get(DEPLOYMENT)
+            status = body["EndpointStatus"]
             known.add(name)
-            self._tidy(name, body.get(DEPLOYMENT))
-            if status == "Creating" and not body.get(DEPLOYMENT):
+            self._tidy(name, deployment)
+            if status == "Creating" and not deployment:
                 self._fail(name, LOST)
             elif status == "Creating":
                 threading.Thread(target=self._finish, args=(name,), daemon=True).start()
             elif status in ("InService", "Updating"):
                 try:
                     # Whoever asks a container that is not ready yet waits for it.
-                    self.serving[name] = self._begin(name, body[DEPLOYMENT], body["ProductionVariants"])
+                    self.serving[name] = self._begin(name, record.internal[DEPLOYMENT], body["ProductionVariants"])
                 except Exception as error:  # one endpoint that cannot serve must not keep the account down
                     log.exception("endpoint %s", name)
-                    self._fail(name, str(error) if isinstance(error, ValueError) else BROKEN)
+                    self._fail(name, str(error) if isinstance(error, JobFailure) else BROKEN)
                     continue
                 if status == "Updating":
                     self._settle(name, LOST_UPDATE if body.get("PendingDeploymentSummary") else None)
@@ -150,9 +151,7 @@ class Endpoints:
         await self.patience.hold(
             name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
         )
-        body = self.resources.get(ENDPOINT, name)
-        body.pop(DEPLOYMENT, None)
-        return body
+        return self.resources.get(ENDPOINT, name)
 
     @operation("ListEndpoints")
     def list(self, params: dict) -> dict:
@@ -256,9 +255,9 @@ class Endpoints:
         try:
             deployment = secrets.token_hex(4)
             described = self._prepare(name, deployment, plan)
-            self.resources.update(ENDPOINT, name, ProductionVariants=described, **{DEPLOYMENT: deployment})
-        except ValueError as error:
-            return self._fail(name, str(error))
+            self.resources.update(ENDPOINT, name, ProductionVariants=described, internal={DEPLOYMENT: deployment})
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
         except Exception:  # the endpoint must leave Creating, whatever went wrong
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
@@ -267,10 +266,10 @@ class Endpoints:
     def _finish(self, name: str) -> None:
         """Let a new endpoint serve what has been prepared."""
         try:
-            body = self.resources.get(ENDPOINT, name)
-            variants = self._load(name, body[DEPLOYMENT], body["ProductionVariants"])
-        except ValueError as error:
-            return self._fail(name, str(error))
+            record = self.resources.record(ENDPOINT, name)
+            variants = self._load(name, record.internal[DEPLOYMENT], record.body["ProductionVariants"])
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
         except Exception:  # as above
             log.exception("endpoint %s", name)
             return self._fail(name, BROKEN)
@@ -281,7 +280,7 @@ class Endpoints:
     def _update(self, name: str, pending: dict, plan: Plan, how: dict | None, capture: dict | None) -> None:
         """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
         policy = (how or {}).get("BlueGreenUpdatePolicy", {})
-        before, deployment = self.resources.get(ENDPOINT, name)[DEPLOYMENT], secrets.token_hex(4)
+        before, deployment = self.resources.record(ENDPOINT, name).internal[DEPLOYMENT], secrets.token_hex(4)
         until = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
         try:
             described = self._prepare(name, deployment, plan)
@@ -294,12 +293,12 @@ class Endpoints:
             variants = self._load(name, deployment, described)
             if time.monotonic() > until:
                 self._end(variants)
-                raise ValueError("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
+                raise JobFailure("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
         except Exception as error:  # the endpoint must leave Updating, whatever went wrong
-            if not isinstance(error, ValueError):
+            if not isinstance(error, JobFailure):
                 log.exception("endpoint %s", name)
             shutil.rmtree(self.folder / name / deployment, ignore_errors=True)
-            return self._settle(name, str(error) if isinstance(error, ValueError) else BROKEN)
+            return self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
         with self.lock:
             old, self.serving[name] = self.serving[name], variants
             self.resources.update(
@@ -310,7 +309,7 @@ class Endpoints:
                 ProductionVariants=described,
                 PendingDeploymentSummary=None,
                 **({"LastDeploymentConfig": how} if how else {}),
-                **{DEPLOYMENT: deployment},
+                internal={DEPLOYMENT: deployment},
             )
         # The old fleet stands by for as long as the caller wants it to.
         time.sleep(policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0))
@@ -342,17 +341,21 @@ class Endpoints:
     def _prepare(self, name: str, deployment: str, plan: Plan) -> list[dict]:
         """Keep what a deployment needs; what Describe says of its variants.
 
-        Raises ValueError with a FailureReason.
+        Raises JobFailure with a FailureReason.
         """
         folder = self.folder / name / deployment
         folder.mkdir(parents=True)
         kept, described = [], []
         for variant, model in plan:
             if model is None:
-                raise ValueError(f'Could not find model "{variant["ModelName"]}".')
+                raise JobFailure(f'Could not find model "{variant["ModelName"]}".')
             containers, role = containers_of(model), model["ExecutionRoleArn"]
-            if not self.resources.roles.may_be_assumed(role, self.resources.arn(ENDPOINT, name)):
-                raise ValueError(roles.invalid(role))
+            try:
+                usable = self.resources.roles.may_be_assumed(role, self.resources.arn(ENDPOINT, name))
+            except roles.Undecided as error:
+                raise JobFailure(str(error)) from None
+            if not usable:
+                raise JobFailure(roles.invalid(role))
             sources, images = {}, []
             for container_name, container in containers:
                 place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
@@ -381,12 +384,12 @@ class Endpoints:
         return described
 
     def _begin(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
-        """Begin to serve a deployment's variants, without waiting for their containers; ValueError as ``_load``."""
+        """Begin to serve a deployment's variants, without waiting for their containers; JobFailure as ``_load``."""
         path = self.folder / name / deployment / "deployment.json"
         try:
             kept = json.loads(path.read_text())
         except ValueError as error:
-            raise ValueError(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
+            raise JobFailure(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
         variants: list[Variant] = []
         try:
             for each, state in zip(kept, described, strict=True):
@@ -410,14 +413,14 @@ class Endpoints:
         ]
 
         def write(stream: str) -> Lines:
-            return lambda lines: self.logs.write(f"{LOG_GROUP}/{name}", stream, lines)
+            return lambda lines: self.logs.write(ENDPOINT.log(name)[0], stream, lines)
 
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
                 return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
             except serving.Unhealthy as error:
-                raise ValueError(_unhealthy(variant, error.container)) from None
+                raise JobFailure(_unhealthy(variant, error.container)) from None
 
         config = described.get("DesiredServerlessConfig")
         model = ServerlessModel(load, bool(config.get("ProvisionedConcurrency"))) if config else load()
@@ -425,16 +428,16 @@ class Endpoints:
         return Variant(variant, described["DesiredWeight"], model, stream, concurrency)
 
     def _load(self, name: str, deployment: str, described: list[dict]) -> list[Variant]:
-        """A deployment's variants, ready to answer; ValueError with a FailureReason."""
+        """A deployment's variants, ready to answer; JobFailure with a FailureReason."""
         variants = self._begin(name, deployment, described)
         for variant in variants:
             try:
                 variant.model.wait_until_ready()
-            except ValueError as error:
+            except Exception as error:
                 self._end(variants)
-                unhealthy = isinstance(error, serving.Unhealthy)
-                reason = _unhealthy(variant.name, error.container) if unhealthy else str(error)
-                raise ValueError(reason) from None
+                if isinstance(error, serving.Unhealthy):
+                    raise JobFailure(_unhealthy(variant.name, error.container)) from None
+                raise
         return variants
 
     def _end(self, variants: list[Variant], folder: Path | None = None) -> None:

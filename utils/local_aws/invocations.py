@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from . import serverless
 from .dispatch import operation
-from .endpoints import LOG_GROUP, Endpoints, Variant
+from .endpoints import Endpoints, Variant
 from .errors import AwsError
 from .metrics import Metrics
 from .protocols import request_id
@@ -145,7 +145,7 @@ class Invocations:
         whose = "client" if 400 <= status < 500 else "server"
         link = (
             f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-            f"#logEventViewer:group={LOG_GROUP}/{name}"
+            f"#logEventViewer:group={ENDPOINT.log(name)[0]}"
         )
         return AwsError(
             "ModelError",
@@ -154,5 +154,7 @@ class Invocations:
             424,
             OriginalStatusCode=status,
             OriginalMessage=text,
-            LogStreamArn=(f"arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}/{name}:log-stream:{quote(stream)}"),
+            LogStreamArn=(
+                f"arn:aws:logs:{region}:{account}:log-group:{ENDPOINT.log(name)[0]}:log-stream:{quote(stream)}"
+            ),
         )

@@ -1,24 +1,34 @@
-"""The objects in S3 that a job gets as its input: a prefix's, or a manifest's."""
+"""What a job gets from S3: the objects of its input, by a prefix or a manifest, and the archive of its code.
+
+Also where these lie in the job's folders, and where in S3 the files lie that a job leaves.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+from typing import Any
 
 from .errors import AwsError
+from .job_failure import JobFailure
 from .s3 import ObjectStore, S3Object
+from .script_mode.user_code import place_in_s3
 from .uris import split_uri
 
 KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
 
 
-def shard(objects: list[tuple[S3Object, str]], source: dict, host: int, hosts: int) -> list[tuple[S3Object, str]]:
+def shard(
+    objects: list[tuple[S3Object, str]], source: dict[str, Any], host: int, hosts: int
+) -> list[tuple[S3Object, str]]:
     """The part of ``source``'s objects that a host of a job gets, counted from 0: all, or every ``hosts``-th one."""
     if source.get("S3DataDistributionType") == "ShardedByS3Key":
         return objects[host::hosts]
     return objects
 
 
-def find_objects(store: ObjectStore, source: dict, region: str, role: str) -> list[tuple[S3Object, str]]:
+def find_objects(store: ObjectStore, source: dict[str, Any], region: str, role: str) -> list[tuple[S3Object, str]]:
     """The objects of ``source``, each with its path in the folder that the job sees.
 
     Of ``source`` count its S3Uri, and its S3DataType, one of KINDS; ``region`` and ``role`` are for the words of
@@ -46,6 +56,48 @@ def find_objects(store: ObjectStore, source: dict, region: str, role: str) -> li
             f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
         )
     return found
+
+
+def place_below(folder: Path, name: str, source: str, noun: str) -> Path:
+    """Where the object ``source`` lies that has the path ``name`` in the folder of a job's ``noun``.
+
+    Raises JobFailure if that is no place in the folder.
+    """
+    if "\0" in name:
+        raise JobFailure(f"{source}: no file can be named so.")
+    target = Path(os.path.normpath(folder / name.lstrip("/")))
+    if folder not in target.parents:
+        raise JobFailure(f"{source}: its file would lie outside the {noun}'s folder.")
+    return target
+
+
+def as_key(key: str) -> str:
+    """A key that ends in the path of a file which a job has left, as it is; JobFailure if it is not text."""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise JobFailure(str(error)) from None
+    return key
+
+
+def fetch_code(uri: str, objects: ObjectStore, target: Path) -> bool:
+    """Lay the archive of a user's code at ``target``; whether it is an object in ObjectStore that is there.
+
+    The container's program has no keys to fetch it, and says what is wrong with any other address.
+    """
+    try:
+        place = place_in_s3(uri)
+    except ValueError:
+        return False
+    if place is None:
+        return False
+    try:
+        objects.link(objects.object(*place), target)
+    except AwsError as error:
+        if error.code not in ("NoSuchBucket", "NoSuchKey"):
+            raise
+        return False
+    return True
 
 
 def _manifest(store: ObjectStore, bucket: str, key: str) -> list[tuple[S3Object, str]]:

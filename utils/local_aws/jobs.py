@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -24,7 +25,7 @@ from .errors import AwsError
 from .lifeline import PEER_LOST
 from .logs import Logs
 from .patience import Patience
-from .resources import Kind, Resources, now
+from .resources import Kind, Record, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import ObjectStore
 from .state import Account
@@ -59,9 +60,27 @@ class Jobs:
         self.running: dict[str, JobRun] = {}
         self.patience = Patience()
 
+    def finish(self, name: str, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
+        record = self.resources.record(self.kind, name)
+        body, ended = record.body, now_after(record.body)
+        last: dict[str, Any] = {
+            f"{self.kind.name}Status": status,
+            "FailureReason": reason[:MAX_REASON] if reason else None,
+            "LastModifiedTime": ended,
+            **changes,
+        }
+        if self.kind.end_time and (self.kind.start_time is None or self.kind.start_time in body):
+            last[self.kind.end_time] = ended
+        self.resources.update(self.kind, name, **(last | self.ending(record, last)))
+
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
+        """What else changes (as in ``Resources.update``) of a job that ends, and to whose body ``last`` is put."""
+        return {}
+
     def fail(self, name: str, reason: str) -> None:
         """End a job as Failed."""
-        raise NotImplementedError
+        self.finish(name, "Failed", reason)
 
     def retry(self, name: str) -> bool:
         """Begin a job anew that an internal error has interrupted; False if it is not to be tried again."""
@@ -70,10 +89,9 @@ class Jobs:
     def recover(self) -> None:
         """Remove the folders of the jobs that ran when the account's process ended, and try these again or end them."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for body, _ in self.resources.all(self.kind):
-            name = body[f"{self.kind.name}Name"]
-            if body[f"{self.kind.name}Status"] not in self.ended and not self.retry(name):
-                self.fail(name, LOST)
+        for record in self.resources.records(self.kind):
+            if record.body[f"{self.kind.name}Status"] not in self.ended and not self.retry(record.name):
+                self.fail(record.name, LOST)
 
     def shut_down(self) -> None:
         """Kill what runs; ``recover`` says at the next start what became of it."""
@@ -87,30 +105,34 @@ class Jobs:
         self.running[run.job] = run
         run.start()
 
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
         await self.patience.hold(name, request, lambda: name in self.running)
         return self.resources.get(self.kind, name)
 
-    def check_quota(self, cluster: dict, at_once: int = 1) -> None:
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The machines that a job takes, by its description: their type and number; none if it starts other jobs."""
+        return {}
+
+    def check_quota(self, cluster: dict[str, Any], at_once: int = 1) -> None:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
         machine = cluster["InstanceType"]
         clusters = [run.cluster for run in list(self.running.values())]
         in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
-    def stop(self, params: dict) -> None:
-        body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
-        run = self.running.get(body[f"{self.kind.name}Name"])
-        status = run.stop() if run else body[f"{self.kind.name}Status"]
+    def stop(self, params: dict[str, Any]) -> None:
+        record = self.resources.record(self.kind, params[f"{self.kind.name}Name"])
+        run = self.running.get(record.name)
+        status = run.stop() if run else record.body[f"{self.kind.name}Status"]
         if status != self.working:
             raise AwsError(
                 "ValidationException",
                 f"The request was rejected because the {self.kind.noun} is in status {status}.",
             )
 
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
         """Forget a job that has ended, its tags too: its name is free then.  Its log and what lies in S3 stay."""
         while True:
             try:
@@ -143,9 +165,7 @@ class JobRun(threading.Thread):
         self.abandoned = False
         body = jobs.resources.get(jobs.kind, name)
         condition = body.get("StoppingCondition", {})  # not every kind has one
-        # The machines that it takes: a ResourceConfig, a ClusterConfig, TransformResources; none if it starts others.
-        self.cluster = next((body[each] for each in ("ResourceConfig", "TransformResources") if each in body), {})
-        self.cluster = body.get("ProcessingResources", {}).get("ClusterConfig", self.cluster)
+        self.cluster = jobs.cluster(body)
         self.role: str | None = body.get("RoleArn")
         self._limit = condition.get("MaxRuntimeInSeconds", math.inf)
         self._containers: Sequence[Container] = ()
@@ -154,7 +174,7 @@ class JobRun(threading.Thread):
         """Do the job and end it."""
         raise NotImplementedError
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
         """What changes in the job's description, but for its status and its time, when it is to stop."""
         return {}
 
@@ -165,9 +185,11 @@ class JobRun(threading.Thread):
     def lost_role(self) -> str | None:
         """A FailureReason if the role that the job was given cannot be assumed any more."""
         resources, kind = self.jobs.resources, self.jobs.kind
+        if self.role is None:
+            return None
         try:
             usable = resources.roles.may_be_assumed(self.role, resources.arn(kind, self.job))
-        except ValueError:  # it was changed to one that cannot be decided here
+        except roles.Undecided:  # it was changed to one that cannot be decided here
             usable = False
         return None if usable else roles.lost(self.role)
 
@@ -194,7 +216,14 @@ class JobRun(threading.Thread):
                 at = now()
                 changes = {status: "Stopping", "LastModifiedTime": at, **self.stopping(body, at)}
                 self.jobs.resources.update(kind, self.job, **changes)
-        return body[status]
+        return str(body[status])
+
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give the job its last state, as ``Jobs.finish``; one that completes although it is to stop is Stopped."""
+        with self.state:
+            if status == "Completed" and self.stop_wanted.is_set():
+                status = "Stopped"
+            self.jobs.finish(self.job, status, reason, **changes)
 
     def abandon(self) -> None:
         """Kill the job's program without a word of it: the account is going down."""
@@ -253,8 +282,9 @@ class JobRun(threading.Thread):
 
         while True:
             look(0.05)
-            if None not in codes:
-                return codes
+            known = [code for code in codes if code is not None]
+            if len(known) == len(codes):
+                return known
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
                 end(STOP_GRACE)
                 return None
@@ -265,4 +295,4 @@ class JobRun(threading.Thread):
                 # A program that says it lost another one may be seen before the one that it lost.
                 look(LAST_WORDS if {*codes} <= {None, 0, PEER_LOST} else 0)
                 end(0)
-                return codes
+                return [PEER_LOST if code is None else code for code in codes]

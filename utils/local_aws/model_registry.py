@@ -47,22 +47,20 @@ class ModelRegistry:
     def create_group(self, params: dict) -> dict:
         name = params["ModelPackageGroupName"]
         refuse("CreateModelPackageGroup", params, ("ManagedConfiguration",))
-        if self.resources.find(MODEL_PACKAGE_GROUP, name):
-            arn = self.resources.arn(MODEL_PACKAGE_GROUP, name)
-            raise AwsError("ValidationException", f"Model Package Group already exists: {arn}")
+        self.resources.need_free(MODEL_PACKAGE_GROUP, name)
         body = {
             "ModelPackageGroupDescription": params.get("ModelPackageGroupDescription"),
             "CreationTime": now(),
             "CreatedBy": {},
             "ModelPackageGroupStatus": "Completed",
-            "LastVersion": 0,  # a deleted version's number is not given again
         }
-        return {"ModelPackageGroupArn": self.resources.add(MODEL_PACKAGE_GROUP, name, body, params.get("Tags"))}
+        internal = {"LastVersion": 0}  # a deleted version's number is not given again
+        arn = self.resources.add(MODEL_PACKAGE_GROUP, name, body, params.get("Tags"), internal)
+        return {"ModelPackageGroupArn": arn}
 
     @operation("DescribeModelPackageGroup")
     def describe_group(self, params: dict) -> dict:
-        group = self._group(params["ModelPackageGroupName"])
-        return {key: value for key, value in group.items() if key != "LastVersion"}
+        return self._group(params["ModelPackageGroupName"])
 
     @operation("ListModelPackageGroups")
     def list_groups(self, params: dict) -> dict:
@@ -123,10 +121,10 @@ class ModelRegistry:
                     "Tags cannot be given for a versioned model package: it uses the tags of its group.",
                 )
             with self._counting:  # a pipeline's step registers from a thread of its own
-                group = self._group(group_name)
-                group_name, version = group["ModelPackageGroupName"], group["LastVersion"] + 1
-                self.resources.update(MODEL_PACKAGE_GROUP, group_name, LastVersion=version)
-            name, tags = f"{group_name}/{version}", as_list(self.resources.tags(group["ModelPackageGroupArn"]))
+                group = self.resources.record_named(MODEL_PACKAGE_GROUP, group_name)
+                group_name, version = group.name, group.internal["LastVersion"] + 1
+                self.resources.update(MODEL_PACKAGE_GROUP, group_name, internal={"LastVersion": version})
+            name, tags = f"{group_name}/{version}", as_list(group.tags)
             body |= {
                 "ModelPackageName": group_name,
                 "ModelPackageGroupName": group_name,
@@ -134,17 +132,13 @@ class ModelRegistry:
                 "ModelPackageRegistrationType": "Registered",
                 "ModelApprovalStatus": params.get("ModelApprovalStatus", "PendingManualApproval"),
             }
-        elif self.resources.find(MODEL_PACKAGE, name):
-            arn = self.resources.arn(MODEL_PACKAGE, name)
-            raise AwsError("ValidationException", f"Model Package already exists: {arn}")
+        else:
+            self.resources.need_free(MODEL_PACKAGE, name)
         return {"ModelPackageArn": self.resources.add(MODEL_PACKAGE, name, body, tags)}
 
     def get(self, name_or_arn: str) -> dict:
         """The description of a package: of ``GROUP/N``, of a package alone by its name, or of an ARN."""
-        body, arn = self.resources.find_named(MODEL_PACKAGE, name_or_arn)
-        if body is None:
-            raise AwsError("ValidationException", f"ModelPackage {arn} does not exist.")
-        return body
+        return self.resources.get_named(MODEL_PACKAGE, name_or_arn)
 
     @operation("DescribeModelPackage")
     def describe(self, params: dict) -> dict:
@@ -252,10 +246,7 @@ class ModelRegistry:
                 raise AwsError("ValidationException", f"{member} is required for an unversioned model package.")
 
     def _group(self, name_or_arn: str) -> dict:
-        body, arn = self.resources.find_named(MODEL_PACKAGE_GROUP, name_or_arn)
-        if body is None:
-            raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
-        return body
+        return self.resources.get_named(MODEL_PACKAGE_GROUP, name_or_arn)
 
     def _versions(self, group: str) -> list[dict]:
         return [body for body, _ in self.resources.all(MODEL_PACKAGE, f"{group}/")]

@@ -9,16 +9,13 @@ CreatePipeline has answered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from botocore.model import Shape
 
 from .errors import AwsError
 from .pipeline_expressions import PROPERTY_FILE, bad, expressions, is_expression, is_path, list_in, need, parts
+from .pipeline_step import Step
 from .protocols import service_model
-
-if TYPE_CHECKING:
-    from .pipeline_definition import Step
 
 # For each type of step that is a call of SageMaker's: the operation, and the shapes of its properties.
 CALLS = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .errors import AwsError
 from .pipeline_arguments import CALLS, check_arguments, check_references, property_shape
 from .pipeline_cache import check_cache
 from .pipeline_expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, list_in, need
 from .pipeline_retries import check_retries
+from .pipeline_step import Step
 from .refusals import not_implemented
 
 VERSION = "2020-12-01"
@@ -24,23 +25,6 @@ EXECUTION_VARIABLES = ("StartDateTime", "CurrentDateTime", "PipelineName", "Pipe
                        "PipelineExecutionArn", "TrainingJobName", "ProcessingJobName")  # fmt: skip
 PARAMETER_TYPES = {"String": (str,), "Integer": (int,), "Float": (int, float), "Boolean": (bool,)}
 TYPES = ", ".join(PARAMETER_TYPES)
-
-
-@dataclass
-class Step:
-    """One step: what it calls, on which steps it waits, and in which branch of which Condition step it stands."""
-
-    name: str
-    type: str
-    arguments: dict
-    body: dict
-    waits_for: set[str] = field(default_factory=set)
-    branch_of: tuple[str, bool] | None = None
-
-    @property
-    def said(self) -> object:
-        """What of the arguments is the step's own: the steps in a Condition step's branches stand for themselves."""
-        return self.arguments["Conditions"] if self.type == "Condition" else self.arguments
 
 
 @dataclass
@@ -54,9 +38,13 @@ class Definition:
 def read(text: str) -> Definition:
     """The definition that ``text`` is; AwsError, with the place and the reason, if it is none or cannot be done."""
     try:
-        return _read(json.loads(text))
+        body = json.loads(text)
     except ValueError as error:
         raise bad(f"It is not JSON: {error}") from None
+    except RecursionError:
+        raise bad("It is nested too deeply.") from None
+    try:
+        return _read(body)
     except RecursionError:
         raise bad("It is nested too deeply.") from None
 

@@ -20,7 +20,7 @@ COMPARISONS: dict[str, Callable] = {
     "LessThanOrEqualTo": operator.le,
 }
 PROPERTY_FILE = re.compile(r"Steps\.([^.]+)\.PropertyFiles\.(.+)")
-PATH = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]|\['([^']+)'\]|\[\"([^\"]+)\"\]")
+PATH = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,9})\]|\['([^']+)'\]|\[\"([^\"]+)\"\]")
 
 
 class Undefined(Exception):

@@ -11,18 +11,19 @@ import math
 import secrets
 import string
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from . import clock
 from .errors import AwsError
-from .jobs import ENDED, MAX_REASON, JobRun
+from .jobs import ENDED, MAX_REASON, JobRun, Jobs
 from .pipeline_arguments import CALLS
 from .pipeline_cache import longest_age, signature
-from .pipeline_definition import Definition, Step, property_file
+from .pipeline_definition import Definition, property_file
 from .pipeline_expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
 from .pipeline_retries import Retries
+from .pipeline_step import Step
 from .resources import (
     MODEL,
     MODEL_PACKAGE,
@@ -32,14 +33,10 @@ from .resources import (
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
-    Resources,
+    Record,
     now,
-    now_after,
 )
 from .uris import split_uri
-
-if TYPE_CHECKING:
-    from .pipelines import Pipelines
 
 POLL = 0.05  # seconds
 FAILED = "Step failure: One or multiple steps failed."
@@ -60,8 +57,19 @@ TOP_JOBS = 50  # training jobs of a tuning job that are among its properties, th
 class PipelineRun(JobRun):
     """One execution of a pipeline at work."""
 
-    def __init__(self, jobs: Pipelines, name: str, definition: Definition, parameters: dict[str, object]) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        name: str,
+        definition: Definition,
+        parameters: dict[str, object],
+        call: Callable[[str, dict], dict],
+        executions: Callable[[str], list[Record]],
+    ) -> None:
+        """``call`` does an operation of the account's, ``executions`` are those of the pipeline of a name."""
         super().__init__(jobs, name)
+        self.call = call
+        self.executions = executions
         self.definition = definition
         self.parameters = parameters
         body = jobs.resources.get(PIPELINE_EXECUTION, name)
@@ -91,7 +99,7 @@ class PipelineRun(JobRun):
             for step in ready[: max(0, int(min(self.parallel - len(working), len(ready))))]:
                 self._start(step)
             if not ready and not working:
-                return self._end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                return self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
             if working or not ready:
                 time.sleep(POLL)
 
@@ -125,6 +133,7 @@ class PipelineRun(JobRun):
         }
         self.steps[step.name] = {key: value for key, value in told.items() if value is not None}
         self.retries[step.name] = Retries(step.type, step.body.get("RetryPolicies") or [])
+        self._change(step, "Executing")
         self._try(step)
 
     def _try(self, step: Step) -> None:
@@ -160,7 +169,7 @@ class PipelineRun(JobRun):
         else:
             self._need_group(params["ModelPackageGroupName"])
         try:
-            answer = self.jobs.call(operation, params)
+            answer = self.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
             return self._fail(step, reason, code=error.code)
@@ -180,10 +189,10 @@ class PipelineRun(JobRun):
             return None
         oldest = now() - age
         found = [
-            (body["PipelineExecutionArn"], told)
-            for body in self.jobs.executions(self.pipeline)
-            if body.get("StepSignatures", {}).get(step.name) == mine
-            for told in body["Steps"]
+            (execution.body["PipelineExecutionArn"], told)
+            for execution in self.executions(self.pipeline)
+            if execution.internal.get("StepSignatures", {}).get(step.name) == mine
+            for told in execution.internal["Steps"]
             if told["StepName"] == step.name
             and told["StepStatus"] == "Succeeded"
             and told["EndTime"] >= oldest
@@ -200,9 +209,11 @@ class PipelineRun(JobRun):
 
     def _need_group(self, group: str) -> None:
         """A pipeline makes the group that it registers its model in, if it is not there."""
-        if self.jobs.resources.find_named(MODEL_PACKAGE_GROUP, group)[0] is None:
+        try:
+            self.jobs.resources.record_named(MODEL_PACKAGE_GROUP, group)
+        except AwsError:
             with suppress(AwsError):  # what is wrong with it, CreateModelPackage says
-                self.jobs.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
+                self.call("CreateModelPackageGroup", {"ModelPackageGroupName": group})
 
     def _new_name(self, step: Step, prefix: object) -> str:
         """A name for what the step makes; ``prefix`` is a name that the step's arguments give."""
@@ -263,13 +274,13 @@ class PipelineRun(JobRun):
                 continue
             kind = MADE[step.type][0]
             try:
-                self.jobs.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
+                self.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
             except AwsError:  # it has ended by itself, or is stopping already
                 pass
         while self._look_after() and not self.abandoned:
             time.sleep(POLL)
         if not self.abandoned:
-            self._end("Stopped", None)
+            self.end("Stopped")
 
     def _evaluate(self, expression: dict, own: dict[str, str] | None = None) -> object:
         """What an expression is worth now; ``own`` are variables of the step that asks."""
@@ -305,12 +316,12 @@ class PipelineRun(JobRun):
         if step.type == "Tuning":
             asked = {"HyperParameterTuningJobName": made}
             best = asked | {"SortBy": "FinalObjectiveMetricValue", "MaxResults": TOP_JOBS}
-            body = self.jobs.call("DescribeHyperParameterTuningJob", asked)
+            body = self.call("DescribeHyperParameterTuningJob", asked)
             kind = body["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
             best["SortOrder"] = "Descending" if kind == "Maximize" else "Ascending"
-            return body | self.jobs.call("ListTrainingJobsForHyperParameterTuningJob", best)
+            return body | self.call("ListTrainingJobsForHyperParameterTuningJob", best)
         if step.type == "RegisterModel":
-            return self.jobs.call("DescribeModelPackage", {"ModelPackageName": made})
+            return self.call("DescribeModelPackage", {"ModelPackageName": made})
         return self.jobs.resources.get(MADE[step.type][0], made)
 
     def _json_get(self, asked: dict, own: dict[str, str] | None) -> object:
@@ -324,9 +335,11 @@ class PipelineRun(JobRun):
         else:
             uri = as_text(self._value(asked["S3Uri"], own))
         try:
-            document = json.loads(self.jobs.objects.object(*split_uri(uri)).path.read_text())
+            text = self.jobs.objects.object(*split_uri(uri)).path.read_bytes()
         except AwsError as error:
             raise Undefined(f"The file {uri} cannot be read: {error.message}") from None
+        try:
+            document = json.loads(text)
         except (ValueError, RecursionError):
             raise Undefined(f"The file {uri} is not JSON.") from None
         try:
@@ -346,33 +359,15 @@ class PipelineRun(JobRun):
             self.jobs.resources.update(
                 PIPELINE_EXECUTION,
                 self.job,
-                Steps=list(self.steps.values()),
-                StepSignatures=self.signatures,
+                internal={"Steps": list(self.steps.values()), "StepSignatures": self.signatures},
                 LastModifiedTime=now(),
             )
 
-    def _end(self, status: str, reason: str | None) -> None:
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
         with self.state:
-            if self.stop_wanted.is_set():
+            if self.stop_wanted.is_set():  # whatever the steps had come to
                 status, reason = "Stopped", None
-            finish(self.jobs.resources, self.job, status, reason)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give an execution its last state; a step that is still at work has it too."""
-    body = resources.get(PIPELINE_EXECUTION, name)
-    ended, steps = now_after(body), body["Steps"]
-    for step in steps:
-        if step["StepStatus"] == "Executing":
-            step |= {"StepStatus": status, "EndTime": ended} | ({"FailureReason": reason} if reason else {})
-    resources.update(
-        PIPELINE_EXECUTION,
-        name,
-        PipelineExecutionStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        Steps=steps,
-        LastModifiedTime=ended,
-    )
+            self.jobs.finish(self.job, status, reason, **changes)
 
 
 def _made(step: Step, told: dict) -> str:

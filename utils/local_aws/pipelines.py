@@ -18,10 +18,10 @@ from .jobs import Jobs
 from .logs import Logs
 from .pipeline_definition import parameter_values, read
 from .pipeline_expressions import as_text
-from .pipeline_run import PipelineRun, finish
+from .pipeline_run import PipelineRun
 from .protocols import service_model
 from .refusals import not_implemented, refuse
-from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Resources, now
+from .resources import PIPELINE, PIPELINE_EXECUTION, Kind, Record, Resources, now
 from .s3 import ObjectStore
 from .state import Account
 from .validation import validate
@@ -35,9 +35,6 @@ PARAMETER = Kind("Parameter", "", "parameter")
 ALPHABET = string.ascii_lowercase + string.digits
 LENGTH = 12  # of an execution's id
 WHOLE_PAGE = 100
-# Members of an execution's body that its Describe does not show.
-INNER = ("PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "StepSignatures",
-         "ClientRequestToken")  # fmt: skip
 
 
 class Pipelines(Jobs):
@@ -61,8 +58,13 @@ class Pipelines(Jobs):
         super().__init__(folder / "pipelines", account, resources, objects, logs)
         self.calls = calls
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
+    def ending(self, record: Record, last: dict) -> dict:
+        """A step that is still at work ends as its execution does."""
+        told = {"StepStatus": last["PipelineExecutionStatus"], "EndTime": last["LastModifiedTime"]}
+        if last["FailureReason"]:
+            told["FailureReason"] = last["FailureReason"]
+        steps = [step | told if step["StepStatus"] == "Executing" else step for step in record.internal["Steps"]]
+        return {"internal": {"Steps": steps}}
 
     def call(self, name: str, params: dict) -> dict:
         """Do an operation of the account's, its request checked as one that comes over the wire.
@@ -84,12 +86,7 @@ class Pipelines(Jobs):
             raise AwsError(
                 "ValidationException", "Either PipelineDefinition or PipelineDefinitionS3Location must be provided."
             )
-        if self.resources.find(PIPELINE, name):
-            raise AwsError(
-                "ValidationException",
-                "Pipeline names must be unique within an AWS account and region. "
-                f"Pipeline with name ({name}) already exists.",
-            )
+        self.resources.need_free(PIPELINE, name)
         created = now()
         body = {
             "PipelineDisplayName": params.get("PipelineDisplayName", name),
@@ -143,13 +140,13 @@ class Pipelines(Jobs):
     def delete(self, params: dict) -> dict:
         pipeline = self._pipeline(params["PipelineName"])
         executions = self.executions(pipeline["PipelineName"])
-        if any(body["PipelineExecutionStatus"] not in self.ended for body in executions):
+        if any(execution.body["PipelineExecutionStatus"] not in self.ended for execution in executions):
             raise AwsError(
                 "ConflictException",
                 f"Pipeline '{pipeline['PipelineArn']}' cannot be deleted while an execution of it runs. Stop it first.",
             )
-        for body in executions:
-            self.resources.delete(PIPELINE_EXECUTION, body["PipelineExecutionName"])
+        for execution in executions:
+            self.resources.delete(PIPELINE_EXECUTION, execution.name)
         self.resources.delete(PIPELINE, pipeline["PipelineName"])
         return {"PipelineArn": pipeline["PipelineArn"]}
 
@@ -162,9 +159,9 @@ class Pipelines(Jobs):
         role = params.get("RoleArn", pipeline["RoleArn"])
         self.resources.check_role(role, PIPELINE, pipeline["PipelineName"])
         token = params.get("ClientRequestToken")
-        for body in self.executions(pipeline["PipelineName"]):
-            if body.get("ClientRequestToken") == token:  # the same request, sent again
-                return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
+        for execution in self.executions(pipeline["PipelineName"]):
+            if execution.internal.get("ClientRequestToken") == token:  # the same request, sent again
+                return {"PipelineExecutionArn": execution.body["PipelineExecutionArn"]}
         definition = read(pipeline["PipelineDefinition"])
         values = parameter_values(definition, params.get("PipelineParameters", []))
         identity, created = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), now()
@@ -184,20 +181,21 @@ class Pipelines(Jobs):
                 "ParallelismConfiguration", pipeline.get("ParallelismConfiguration")
             ),
             "RoleArn": role,
+        }
+        internal = {
             "PipelineDefinition": pipeline["PipelineDefinition"],
             "Parameters": values,
             "Steps": [],
             "ClientRequestToken": token,
         }
-        arn = self.resources.add(PIPELINE_EXECUTION, name, body, None)
+        arn = self.resources.add(PIPELINE_EXECUTION, name, body, None, internal)
         self.resources.update(PIPELINE, pipeline["PipelineName"], LastRunTime=created)
-        self.begin(PipelineRun(self, name, definition, values))
+        self.begin(PipelineRun(self, name, definition, values, self.call, self.executions))
         return {"PipelineExecutionArn": arn}
 
     @operation("DescribePipelineExecution")
     def describe_execution(self, params: dict) -> dict:
-        body = self._execution(params)
-        return {key: value for key, value in body.items() if key not in INNER}
+        return self._execution(params).body
 
     @operation("ListPipelineExecutions")
     def list_executions(self, params: dict) -> dict:
@@ -210,7 +208,8 @@ class Pipelines(Jobs):
             reason = {"PipelineExecutionFailureReason": body.get("FailureReason")}
             return {key: body.get(key) for key in shown} | {"StartTime": body["CreationTime"]} | reason
 
-        bodies = self.executions(pipeline["PipelineName"])
+        executions = self.executions(pipeline["PipelineName"])
+        bodies = [{**execution.body, "PipelineExecutionName": execution.name} for execution in executions]
         found, token = self.resources.page(
             PIPELINE_EXECUTION, _times(params), summary, bodies=bodies, within=pipeline["PipelineName"]
         )
@@ -224,8 +223,8 @@ class Pipelines(Jobs):
             {"MaxResults": WHOLE_PAGE, **params},
             lambda step: {key: value for key, value in step.items() if key != "CreationTime"},
             # Kept in the order of their beginning, which the clock cannot tell of two that begin at once.
-            bodies=[{**step, "CreationTime": place} for place, step in enumerate(execution["Steps"])],
-            within=execution["PipelineExecutionName"],
+            bodies=[{**step, "CreationTime": place} for place, step in enumerate(execution.internal["Steps"])],
+            within=execution.name,
         )
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 
@@ -240,38 +239,33 @@ class Pipelines(Jobs):
             sort_by="Name",
             bodies=[
                 {"ParameterName": key, "Value": as_text(value), "CreationTime": 0}
-                for key, value in execution["Parameters"].items()
+                for key, value in execution.internal["Parameters"].items()
             ],
-            within=execution["PipelineExecutionName"],
+            within=execution.name,
         )
         return {"PipelineParameters": found, "NextToken": token}
 
     @operation("DescribePipelineDefinitionForExecution")
     def describe_definition(self, params: dict) -> dict:
-        body = self._execution(params)
-        return {"PipelineDefinition": body["PipelineDefinition"], "CreationTime": body["CreationTime"]}
+        execution = self._execution(params)
+        definition = execution.internal["PipelineDefinition"]
+        return {"PipelineDefinition": definition, "CreationTime": execution.body["CreationTime"]}
 
     @operation("StopPipelineExecution", executes=True)
     def stop_execution(self, params: dict) -> dict:
-        body = self._execution(params)
-        self.stop({"PipelineExecutionName": body["PipelineExecutionName"]})
-        return {"PipelineExecutionArn": body["PipelineExecutionArn"]}
+        execution = self._execution(params)
+        self.stop({"PipelineExecutionName": execution.name})
+        return {"PipelineExecutionArn": execution.body["PipelineExecutionArn"]}
 
     def _pipeline(self, name_or_arn: str) -> dict:
-        body, arn = self.resources.find_named(PIPELINE, name_or_arn)
-        if body is None:
-            raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
-        return body
+        return self.resources.get_named(PIPELINE, name_or_arn)
 
-    def _execution(self, params: dict) -> dict:
-        body, arn = self.resources.find_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
-        if body is None:
-            raise AwsError("ResourceNotFound", f"Pipeline execution '{arn}' does not exist.")
-        return body
+    def _execution(self, params: dict) -> Record:
+        return self.resources.record_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
 
-    def executions(self, pipeline: str) -> list[dict]:
+    def executions(self, pipeline: str) -> list[Record]:
         """The executions of the pipeline of this name, the oldest first."""
-        return [body for body, _ in self.resources.all(PIPELINE_EXECUTION, f"{pipeline}/execution/")]
+        return self.resources.records(PIPELINE_EXECUTION, f"{pipeline}/execution/")
 
     def _definition(self, params: dict) -> str | None:
         """The text of the definition that a request brings, checked; None if it brings none."""

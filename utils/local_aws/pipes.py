@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .job_failure import JobFailure
+
 _MAGIC = 0xCED7230A
 _LONGEST = (1 << 29) - 1  # bytes: the length of a RecordIO record has 29 bits
 _CHUNK = 1 << 16
@@ -23,7 +25,10 @@ _LOOK = 0.05  # seconds between two looks at whether somebody reads, or the job 
 
 
 class Pipe(threading.Thread):
-    """Feeds the FIFOs of a channel until it is closed.  ``error`` then says why a stream was not whole, if so."""
+    """Feeds the FIFOs of a channel until it is closed.
+
+    ``error`` then says why a stream was not whole, if its objects are the reason; ``bug`` is what else has ended it.
+    """
 
     def __init__(
         self, folder: Path, channel: str, files: Sequence[tuple[Path, str]], gzipped: bool, wrapped: bool
@@ -34,6 +39,7 @@ class Pipe(threading.Thread):
         """
         super().__init__(name=f"pipe of the channel {channel}", daemon=True)
         self.error: str | None = None
+        self.bug: Exception | None = None
         self._folder, self._channel = folder, channel
         self._files, self._open, self._wrapped = files, gzip.open if gzipped else open, wrapped
         self._closed = threading.Event()
@@ -45,6 +51,14 @@ class Pipe(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        try:
+            self._feed()
+        except JobFailure as failure:
+            self.error = str(failure)
+        except Exception as bug:  # raised again by the job, which would take a cut stream for a whole one
+            self.bug = bug
+
+    def _feed(self) -> None:
         number = 0
         while (fifo := self._opened(self._path(number))) is not None:
             try:
@@ -53,9 +67,6 @@ class Pipe(threading.Thread):
                 for chunk in self._stream():
                     if not self._write(fifo, chunk):
                         break
-            except ValueError as error:
-                self.error = str(error)
-                return
             finally:
                 os.close(fifo)
             self._path(number).unlink(missing_ok=True)
@@ -93,7 +104,7 @@ class Pipe(threading.Thread):
         return True
 
     def _stream(self) -> Iterator[bytes]:
-        """The stream in chunks.  ValueError if an object cannot be read to its end."""
+        """The stream in chunks.  JobFailure if an object cannot be read to its end."""
         for path, shown in self._files:
             try:
                 if self._wrapped:
@@ -105,7 +116,7 @@ class Pipe(threading.Thread):
                 if self._wrapped:
                     yield b"\0" * (-length % 4)
             except (OSError, EOFError, zlib.error) as error:
-                raise ValueError(f"{shown}: {getattr(error, 'strerror', None) or error}.") from None
+                raise JobFailure(f"{shown}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _chunks(self, path: Path) -> Iterator[bytes]:
         with self._open(path, "rb") as file:

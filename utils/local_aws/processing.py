@@ -17,7 +17,7 @@ from .images import check_processing_image
 from .job_inputs import find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
-from .processing_run import ProcessingRun, finish
+from .processing_run import ProcessingRun
 from .refusals import not_implemented, refuse
 from .resources import PROCESSING_JOB, Resources, now
 from .s3 import ObjectStore, S3Object
@@ -42,8 +42,8 @@ class ProcessingJobs(Jobs):
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
+    def cluster(self, body: dict) -> dict:
+        return body["ProcessingResources"]["ClusterConfig"]
 
     @operation("CreateProcessingJob", executes=True)
     def create(self, params: dict) -> dict:
@@ -66,12 +66,7 @@ class ProcessingJobs(Jobs):
                 raise AwsError("ValidationException", f"ClusterConfig.{member} is required for a processing job.")
         if cluster["InstanceCount"] > 1:
             raise not_implemented("A processing job on more than one instance (ClusterConfig.InstanceCount)")
-        if self.resources.find(PROCESSING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({self.resources.arn(PROCESSING_JOB, name)})",
-            )
+        self.resources.need_free(PROCESSING_JOB, name)
         self.check_quota(cluster)
         outputs = params.get("ProcessingOutputConfig", {}).get("Outputs", [])
         _check_outputs(outputs)

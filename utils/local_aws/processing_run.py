@@ -10,28 +10,25 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import clock, script_container
 from .errors import AwsError
-from .jobs import MAX_REASON, JobRun
+from .job_failure import JobFailure
+from .job_inputs import as_key, place_below
+from .jobs import JobRun, Jobs
 from .rerooted import sitecustomize as rerooted
-from .resources import PROCESSING_JOB, Resources, now, now_after
+from .resources import PROCESSING_JOB, now
 from .role_sessions import Session
 from .s3 import S3Object, copy_file
 from .uris import split_uri
 
-if TYPE_CHECKING:
-    from .processing import ProcessingJobs
-
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
 
 
 class ProcessingRun(JobRun):
     """One processing job at work."""
 
-    def __init__(self, jobs: ProcessingJobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
+    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
         self.root = script_container.root_folder(self.root)
@@ -39,16 +36,16 @@ class ProcessingRun(JobRun):
     def live(self) -> None:
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             try:
                 self._lay_out(body)
-            except ValueError as error:
-                return self._end("Failed", f"ClientError: Failed to download data. {error}")
+            except JobFailure as failure:
+                return self.end("Failed", f"ClientError: Failed to download data. {failure}")
             if self.stop_wanted.is_set():
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             with self.session() as session:
                 status, reason = self._process(body, session)
             if self.abandoned:
@@ -56,13 +53,13 @@ class ProcessingRun(JobRun):
             message = None
             try:
                 message = self._exit_message()
-            except ValueError as error:
-                status, reason = "Failed", f"ClientError: {error}"
+            except JobFailure as failure:
+                status, reason = "Failed", f"ClientError: {failure}"
             if status == "Completed":
                 failure = self._upload(body)
                 if failure:
                     status, reason = "Failed", failure
-            self._end(status, reason, ExitMessage=message)
+            self.end(status, reason, ExitMessage=message)
 
     def _path(self, path: str) -> Path:
         """Where a path of the container lies."""
@@ -97,11 +94,9 @@ class ProcessingRun(JobRun):
     def _fetch(self, item: S3Object, folder: Path, name: str) -> None:
         """Lay an object at ``name`` below ``folder``: a copy, since the job may write on what it was given."""
         address = f"s3://{item.bucket}/{item.key}"
-        target = Path(os.path.normpath(folder / name.lstrip("/")))
-        if folder not in target.parents:
-            raise ValueError(f"{address}: its file would lie outside the input's folder.")
+        target = place_below(folder, name, address, "input")
         if target.exists():
-            raise ValueError(f"{address}: another object has the same place, '{name}', in the input's folder.")
+            raise JobFailure(f"{address}: another object has the same place, '{name}', in the input's folder.")
         linked = self.root / "fetched"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +104,7 @@ class ProcessingRun(JobRun):
             shutil.copyfile(linked, target)
             linked.unlink()
         except (OSError, AwsError) as error:
-            raise ValueError(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
+            raise JobFailure(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _process(self, body: dict, session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
@@ -121,7 +116,7 @@ class ProcessingRun(JobRun):
                 self.root,
                 body.get("Environment", {}),
                 session,
-                lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines),
+                lambda lines: self.jobs.logs.write(PROCESSING_JOB.log_group, stream, lines),
             )
         except script_container.NoSuchProgram as error:
             return "Failed", f"ClientError: {error}"
@@ -143,7 +138,7 @@ class ProcessingRun(JobRun):
             # A character that the limit cuts in two is left out.
             text = codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < MAX_MESSAGE)
         except UnicodeDecodeError:
-            raise ValueError("The file /opt/ml/output/message is not UTF-8 encoded.") from None
+            raise JobFailure("The file /opt/ml/output/message is not UTF-8 encoded.") from None
         return rerooted.as_seen(text, str(self.root)) or None
 
     def _upload(self, body: dict) -> str | None:
@@ -154,32 +149,14 @@ class ProcessingRun(JobRun):
             folder = self._path(output["LocalPath"])
             try:
                 for path in _files(folder):
-                    key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+                    key = as_key(f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/"))
                     path.chmod(0o644)  # whatever the script made of it: the bytes are S3's now
                     copy_file(path, handed_over)
                     self.jobs.objects.put_file(bucket, key, handed_over)
-            except (OSError, UnicodeError, AwsError) as error:
+            except (OSError, JobFailure, AwsError) as error:
                 why = f"{error.code}: {error.message}" if isinstance(error, AwsError) else error
                 return f"ClientError: Failed to upload output to {output['S3Uri']}. {why}"
         return None
-
-    def _end(self, status: str, reason: str | None, **changes: object) -> None:
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = "Stopped"
-            finish(self.jobs.resources, self.job, status, reason, **changes)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None, **changes: object) -> None:
-    """Give a job its last state."""
-    body = resources.get(PROCESSING_JOB, name)
-    ended = now_after(body)
-    if body.get("ProcessingStartTime") is not None:
-        changes["ProcessingEndTime"] = ended
-    reason = reason[:MAX_REASON] if reason else None
-    resources.update(
-        PROCESSING_JOB, name, ProcessingJobStatus=status, FailureReason=reason, LastModifiedTime=ended, **changes
-    )
 
 
 def _outputs(body: dict) -> list[dict]:

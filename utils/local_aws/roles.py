@@ -26,6 +26,10 @@ select body from changes join subjects on change = id
 where subject = ? and action in ('CreateRole', 'UpdateAssumeRolePolicy') order by id"""
 
 
+class Undecided(Exception):
+    """A trust policy has what is not implemented here; the sentence names it."""
+
+
 class Roles:
     """The roles of an account.  They are read from the books themselves: moto takes a second to start."""
 
@@ -51,7 +55,7 @@ class Roles:
     def may_be_assumed(self, arn: str, source: str) -> bool:
         """Whether there is such a role, and it lets SageMaker assume it for the resource ``source``.
 
-        ValueError if its trust policy has what cannot be decided here.
+        Undecided if its trust policy has what cannot be decided here.
         """
         trust = self._trust(arn)
         return trust is not None and self._allows(trust, arn, source)
@@ -66,7 +70,7 @@ class Roles:
             )
         try:
             allowed = self.may_be_assumed(arn, source)
-        except ValueError as error:
+        except Undecided as error:
             raise not_implemented(str(error)) from None
         if not allowed:
             raise AwsError("ValidationException", sentence)
@@ -103,7 +107,7 @@ class Roles:
             try:
                 check_conditions(statement.get("Sid", "a statement"), statement.get("Condition", {}))
             except ValueError as error:
-                raise ValueError(f"The trust policy of {arn} ({error})") from None
+                raise Undecided(f"The trust policy of {arn} ({error})") from None
             if _speaks(statement) and conditions_hold(statement.get("Condition", {}), context):
                 effects.add(statement.get("Effect"))
         return effects == {"Allow"}

@@ -19,11 +19,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from .containers import Container
-from .errors import AwsError
 from .rerooted import sitecustomize as rerooted
 from .role_sessions import Session
-from .s3 import ObjectStore
-from .script_mode.user_code import place_in_s3
 
 NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Linux says so of a file system; others let the program fail
 SHELLS = ("bash", "dash", "sh", "zsh")
@@ -126,26 +123,6 @@ def start(
         keep,
         os.pathsep.join(filter(None, search_python)),
     )
-
-
-def fetch_code(uri: str, objects: ObjectStore, target: Path) -> bool:
-    """Lay the archive of a user's code at ``target``; whether it is an object in S3 that is there.
-
-    The container's program has no keys to fetch it, and says what is wrong with any other address.
-    """
-    try:
-        place = place_in_s3(uri)
-    except ValueError:
-        return False
-    if place is None:
-        return False
-    try:
-        objects.link(objects.object(*place), target)
-    except AwsError as error:
-        if error.code not in ("NoSuchBucket", "NoSuchKey"):
-            raise
-        return False
-    return True
 
 
 def reroot(file: Path, root: Path) -> None:

@@ -19,29 +19,20 @@ from .refusals import not_implemented
 from .resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
+    KINDS,
     MODEL,
-    MODEL_PACKAGE,
-    MODEL_PACKAGE_GROUP,
-    PIPELINE,
     PIPELINE_EXECUTION,
-    TRAINING_JOB,
     TRANSFORM_JOB,
-    TUNING_JOB,
     Kind,
     Resources,
     as_list,
 )
 
-SEARCHED = {
-    kind.name: kind
-    for kind in (TRAINING_JOB, TUNING_JOB, ENDPOINT, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, PIPELINE,
-                 PIPELINE_EXECUTION)
-}  # fmt: skip
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
 
 class Search:
-    """Finds resources of one of the kinds ``SEARCHED``.
+    """Finds resources of one of the kinds that are searched.
 
     ``described`` makes of a resource's body what its Describe answers, for kinds where that is more.
     """
@@ -53,12 +44,13 @@ class Search:
     @operation("Search")
     def search(self, params: dict) -> dict:
         name = params["Resource"]
-        if name not in SEARCHED:
+        kind = KINDS.get(name)
+        if kind is None or not kind.searched:
             raise not_implemented(f"Search for {name}")
         for member in ("CrossAccountFilterOption", "VisibilityConditions"):
             if params.get(member):
                 raise not_implemented(f"Search's {member}")
-        expression, kind = params.get("SearchExpression", {}), SEARCHED[name]
+        expression = params.get("SearchExpression", {})
         shape = service_model("sagemaker").shape_for("SearchRecord").members[name]
         # A group of model packages is never modified, and a model is a member of what the dashboard shows of it.
         created = "Model.CreationTime" if kind is MODEL else "CreationTime"
@@ -66,12 +58,12 @@ class Search:
         _check_names(expression, shape)
         _check_name(sort_by, shape)
         found = []
-        for body, tags in self.resources.all(kind):
-            body = self.described[kind](body) if kind in self.described else body
+        for record in self.resources.records(kind):
+            body, tags = self.described[kind](record.body) if kind in self.described else record.body, record.tags
             if kind is MODEL:
                 body = _on_the_dashboard(self.resources, body | {"Tags": as_list(tags)})
             elif kind is PIPELINE_EXECUTION:
-                given = body["Parameters"].items()
+                given = record.internal["Parameters"].items()
                 body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
             body = {key: value for key, value in body.items() if key in shape.members}
             properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}

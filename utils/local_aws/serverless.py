@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from .job_failure import JobFailure
 from .serving import STOP_GRACE, Answer, ServedModel, broken_off
 
 IDLE_SECONDS = 300  # without a request, after which a model is let go; AWS does not say how long it waits
@@ -45,7 +46,7 @@ class ServerlessModel:
     def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
         try:
             model = self._take()
-        except ValueError:
+        except JobFailure:
             log.exception("a serverless model cannot be loaded any more")
             return broken_off()
         try:

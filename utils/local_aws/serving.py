@@ -31,6 +31,8 @@ from .containers import Container
 from .disk import has_room
 from .errors import AwsError
 from .images import Image, LoadedModel, find_image
+from .job_failure import JobFailure
+from .job_inputs import fetch_code
 from .protocols import request_id
 from .role_sessions import Sessions
 from .s3 import ObjectStore, copy_file
@@ -62,7 +64,7 @@ Lines = Callable[[list[tuple[float, str]]], None]
 log = logging.getLogger("local_aws")
 
 
-class Unhealthy(ValueError):
+class Unhealthy(JobFailure):
     """A model that cannot be loaded, or whose container never answers; the log says why."""
 
     container = "primary"
@@ -335,15 +337,15 @@ class Source:
         return self.folder / "sourcedir.tar.gz"
 
     def fetch(self, objects: ObjectStore) -> None:
-        """Bring what is in S3, the user's code too; ValueError with AWS's sentence if there is no artifact."""
+        """Bring what is in S3, the user's code too; JobFailure with AWS's sentence if there is no artifact."""
         if self.url:
             try:
                 objects.link(objects.object(*split_uri(self.url)), self.artifact)
             except AwsError as error:
                 if error.code not in ("NoSuchBucket", "NoSuchKey"):
                     raise
-                raise ValueError(f"Could not find model data at {self.url}.") from None
-        script_container.fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
+                raise JobFailure(f"Could not find model data at {self.url}.") from None
+        fetch_code(self.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", ""), objects, self.code)
 
 
 def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> BatchModel:
@@ -352,7 +354,7 @@ def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> Batch
     ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not
     awaited here: ``wait_until_ready`` does that.
 
-    Raises ValueError with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
+    Raises JobFailure with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
     """
     image = find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
     root = script_container.root_folder(root)
@@ -375,6 +377,7 @@ def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> Batch
     except Exception as error:  # an artifact may hold anything
         why = str(error).replace(str(folder), "/opt/ml/model")
         write([(clock.now(), f"The model cannot be loaded: {why}")])
+        log.warning("the model at %s cannot be loaded", source.url, exc_info=True)
         raise Unhealthy(why) from None
     finally:
         shutil.rmtree(root, ignore_errors=True)  # what has been loaded is in memory
@@ -393,7 +396,7 @@ def _unpack(archive: Path, url: str, folder: Path) -> None:
                 opened.extract(member, folder, filter="data")
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         log.warning("%s cannot be unpacked: %s", url, error)
-        raise ValueError(
+        raise JobFailure(
             f'Failed to extract model data archive from URL "{url}". Please ensure that the object located at '
             "the URL is a valid tar.gz archive."
         ) from None

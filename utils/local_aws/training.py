@@ -19,11 +19,12 @@ from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .metrics import Metrics
 from .refusals import not_implemented, refuse
-from .resources import TRAINING_JOB, Resources, now
+from .resources import TRAINING_JOB, Record, Resources, now
 from .s3 import ObjectStore, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
-from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
+from .training_metrics import OBJECTIVE
+from .training_run import PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
 from .uris import split_uri
 
 MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
@@ -57,8 +58,26 @@ class TrainingJobs(Jobs):
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", "Failed", reason)
+    def cluster(self, body: dict) -> dict:
+        return body["ResourceConfig"]
+
+    def ending(self, record: Record, last: dict) -> dict:
+        """The last phase, and the seconds that AWS bills."""
+        body = record.body
+        secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
+        message = {
+            "Completed": "Training job completed",
+            "Stopped": "Training job stopped",
+            TOO_LONG: "Training job runtime exceeded MaxRuntimeInSeconds provided",
+        }.get(secondary, last["FailureReason"])
+        transitions = next_phase(body, secondary, message, ended)
+        transitions[-1]["EndTime"] = ended
+        changes = {"SecondaryStatus": secondary, "SecondaryStatusTransitions": transitions}
+        if "TrainingStartTime" in body:
+            # Whole seconds, and at least one: no job of AWS's is free.
+            seconds = max(1, round(ended - body["TrainingStartTime"]))
+            changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        return changes
 
     def retry(self, name: str) -> bool:
         body = self.resources.get(TRAINING_JOB, name)
@@ -72,7 +91,7 @@ class TrainingJobs(Jobs):
         except AwsError:  # its input is gone
             return False
         start_again(self.resources, name)
-        self.begin(TrainingRun(self, name, image, channels))
+        self.begin(TrainingRun(self, name, image, channels, self.metrics))
         return True
 
     @operation("CreateTrainingJob", executes=True)
@@ -115,12 +134,7 @@ class TrainingJobs(Jobs):
                 "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
                 "for this quota.",
             )
-        if self.resources.find(TRAINING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Training job names must be unique within an AWS account and region, and a training job with this "
-                f"name already exists ({self.resources.arn(TRAINING_JOB, name)})",
-            )
+        self.resources.need_free(TRAINING_JOB, name)
         _check_spot(params)
         self.check_quota(cluster)
         channels = self._channels(params, image)
@@ -179,7 +193,7 @@ class TrainingJobs(Jobs):
         if tuning_job:
             body["TuningJobArn"] = tuning_job
         self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
-        run = TrainingRun(self, name, image, channels)
+        run = TrainingRun(self, name, image, channels, self.metrics)
         self.begin(run)
         return run
 

@@ -9,43 +9,33 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import logging
-import math
-import os
 import shutil
 import socket
-import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-import regex  # whose search, unlike re's, can be given up
-
-from . import clock, script_container
+from . import artifacts, clock, script_container
 from .containers import Container
 from .errors import AwsError
 from .images import Image
-from .job_inputs import shard
-from .jobs import MAX_REASON, JobRun
+from .job_failure import JobFailure
+from .job_inputs import fetch_code, place_below, shard
+from .jobs import MAX_REASON, JobRun, Jobs
 from .lifeline import PEER_LOST
+from .metrics import Metrics
 from .pipes import Pipe
 from .resources import TRAINING_JOB, Resources, now, now_after
 from .role_sessions import Session
 from .s3 import S3Object
 from .script_mode.environment import module_dir
-from .uris import split_uri
+from .training_metrics import TrainingMetrics
 
-if TYPE_CHECKING:
-    from .training import TrainingJobs
-
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
-NAMESPACE = "/aws/sagemaker/TrainingJobs"
 PIPE = "Pipe"
+TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job that was stopped for its time limit
 DRIVERS = "sm_drivers"  # the channel in which version 3 of the SageMaker SDK sends programs of its own
-OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 # A training job's log shows a control character by its octal number: #011 is a tab.
 CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
 
@@ -65,18 +55,16 @@ class Host:
         return self.root / "opt" / "ml"
 
 
-log = logging.getLogger("local_aws")
-
-
 class TrainingRun(JobRun):
     """One training job at work."""
 
     def __init__(
         self,
-        jobs: TrainingJobs,
+        jobs: Jobs,
         name: str,
         image: Image,
         channels: dict[str, list[tuple[S3Object, str]]],
+        metrics: Metrics,
     ) -> None:
         super().__init__(jobs, name)
         if image.script_mode:
@@ -86,51 +74,48 @@ class TrainingRun(JobRun):
         body = jobs.resources.get(TRAINING_JOB, name)
         self.hosts = self._make_hosts(body, channels)
         self.base = self.hosts[0].base  # the first host writes the model
-        self.patterns = [
-            (each["Name"], _finder(each["Regex"])) for each in body["AlgorithmSpecification"]["MetricDefinitions"]
-        ]
-        self.final_metrics: dict[str, tuple[float, float]] = {}
-        self.objective: list[float] = []  # the values of ObjectiveMetric so far, of a tuning job's job
+        self.metrics = TrainingMetrics(metrics, name, body["AlgorithmSpecification"]["MetricDefinitions"])
 
     def stopping(self, body: dict, at: float) -> dict:
         return {
             "SecondaryStatus": "Stopping",
-            "SecondaryStatusTransitions": _next_phase(body, "Stopping", "Stopping the training job", at),
+            "SecondaryStatusTransitions": next_phase(body, "Stopping", "Stopping the training job", at),
         }
 
     def live(self) -> None:
         self._message("Preparing the instances for training")
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", "Stopped", None)
+                return self._end("Stopped")
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", "Failed", reason)
+                return self._end("Failed", reason)
             self._enter("Downloading", "Downloading input data")
             try:
                 for host in self.hosts:
                     self._lay_out(body, host)
-            except ValueError as error:
-                return self._end("Failed", "Failed", f"ClientError: Data download failed: {error}")
+            except JobFailure as failure:
+                return self._end("Failed", f"ClientError: Data download failed: {failure}")
             self._message("Downloading the training image")
             if self.stop_wanted.is_set():
-                return self._end("Stopped", "Stopped", None)
+                return self._end("Stopped")
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
                 with self.session(body["EnableNetworkIsolation"]) as session:
-                    status, secondary, reason = self._train(body, session)
+                    secondary, reason = self._train(body, session)
             except script_container.NoSuchProgram as error:
-                status, secondary, reason = "Failed", "Failed", f"AlgorithmError: {error}"
+                secondary, reason = "Failed", f"AlgorithmError: {error}"
             if self.abandoned:
                 return
             # A stopped job keeps what it had saved, as on AWS.
-            saved = _holds_anything(self.base / "model")
-            if status == "Completed" or (status == "Stopped" and saved):
+            saved = artifacts.holds_anything(self.base / "model")
+            if secondary == "Completed" or (secondary != "Failed" and saved):
                 self._enter("Uploading", "Uploading generated training model")
-                failure = self._upload(body)
-                if failure:
-                    status, secondary, reason = "Failed", "Failed", failure
-            self._end(status, secondary, reason)
+                try:
+                    artifacts.upload(self.jobs.objects, body, self.base, self.root)
+                except JobFailure as failure:
+                    secondary, reason = "Failed", f"ClientError: {failure}"
+            self._end(secondary, reason)
 
     def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
         count = body["ResourceConfig"]["InstanceCount"]
@@ -143,8 +128,8 @@ class TrainingRun(JobRun):
         return hosts
 
     def _lay_out(self, body: dict, host: Host) -> None:
-        for folder in ("input/config", "input/data", "model", "output/data"):
-            (host.base / folder).mkdir(parents=True)
+        for part in ("input/config", "input/data", "model", "output/data"):
+            (host.base / part).mkdir(parents=True)
         names = [each.name for each in self.hosts]
         configuration = {
             "hyperparameters": body.get("HyperParameters", {}),
@@ -187,9 +172,7 @@ class TrainingRun(JobRun):
             folder.mkdir(parents=True)
             for each, name in files:
                 place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
-                target = Path(os.path.normpath(folder / name.lstrip("/")))
-                if folder not in target.parents:
-                    raise ValueError(f"{place}: its file would lie outside the channel's folder.")
+                target = place_below(folder, name, place, "channel")
                 try:
                     self.jobs.objects.link(each, target)
                     if channel in compressed:
@@ -198,7 +181,7 @@ class TrainingRun(JobRun):
                         # A script may write on what it was given; S3's own bytes stay as they are.
                         _replace(target, self.root / "copied", open)
                 except (OSError, EOFError, zlib.error, AwsError) as error:
-                    raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+                    raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
         if self.image.script_mode:
             script_container.lay_out(self.root)
             if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
@@ -215,7 +198,7 @@ class TrainingRun(JobRun):
 
     def _fetch_code(self, uri: str) -> None:
         """Bring the archive of the user's code here, if it is in S3."""
-        if script_container.fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
+        if fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
             self.archive = str(self.root / "sourcedir.tar.gz")
 
     def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
@@ -227,13 +210,13 @@ class TrainingRun(JobRun):
             try:
                 self.jobs.objects.link(each, path)
             except (OSError, AwsError) as error:
-                raise ValueError(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
+                raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
             kept.append((path, place))
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
-    def _train(self, body: dict, session: Session) -> tuple[str, str, str | None]:
-        """Run the containers; the job's status, secondary status and FailureReason."""
+    def _train(self, body: dict, session: Session) -> tuple[str, str | None]:
+        """Run the containers; the job's last secondary status and its FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
             containers = [self._start(body, session, self.hosts[0], [near for near, _ in pairs])]
@@ -248,12 +231,14 @@ class TrainingRun(JobRun):
         codes = self.watch_all(containers)
         for pipe in self._pipes():
             pipe.close()
+        if bug := next((pipe.bug for pipe in self._pipes() if pipe.bug), None):
+            raise bug
         if cut := next((pipe.error for pipe in self._pipes() if pipe.error), None):
-            return "Failed", "Failed", f"ClientError: Data download failed: {cut}"
+            return "Failed", f"ClientError: Data download failed: {cut}"
         if codes is None:
-            return "Stopped", "Stopped" if self.stop_wanted.is_set() else "MaxRuntimeExceeded", None
+            return "Stopped" if self.stop_wanted.is_set() else TOO_LONG, None
         if not any(codes):
-            return "Completed", "Completed", None
+            return "Completed", None
         failed = [(code, host) for code, host in zip(codes, self.hosts, strict=True) if code]
         # A host that lost another one is not the reason.
         code, host = min(failed, key=lambda each: each[0] == PEER_LOST)
@@ -261,13 +246,9 @@ class TrainingRun(JobRun):
         if failure is not None and self.image.script_mode:
             failure = f"AlgorithmError: {failure}, exit code: {code if code > 0 else 128 - code}"
         if failure is not None:
-            return "Failed", "Failed", failure
+            return "Failed", failure
         how = f"exit code: {code}" if code > 0 else f"signal {-code}"
-        return (
-            "Failed",
-            "Failed",
-            f"AlgorithmError: The algorithm's process ended with {how}; its log says why.",
-        )
+        return "Failed", f"AlgorithmError: The algorithm's process ended with {how}; its log says why."
 
     def _failure(self, host: Host) -> str | None:
         """What the program has written of its failure, as far as AWS shows it."""
@@ -284,8 +265,8 @@ class TrainingRun(JobRun):
 
         def keep(lines: list[tuple[float, str]]) -> None:
             lines = [(at, text.translate(CONTROL)) for at, text in lines]
-            self.jobs.logs.write(LOG_GROUP, stream, lines)
-            self._read_metrics(lines, host)
+            self.jobs.logs.write(TRAINING_JOB.log_group, stream, lines)
+            self.metrics.read(lines, host.name, counts=host is self.hosts[0])
 
         environment = {
             **body.get("Environment", {}),
@@ -305,49 +286,7 @@ class TrainingRun(JobRun):
         return [pipe for host in self.hosts for pipe in host.pipes]
 
     def broken(self) -> bool:
-        return any(pipe.error for pipe in self._pipes())
-
-    def _read_metrics(self, lines: list[tuple[float, str]], host: Host) -> None:
-        points = []
-        for at, line in lines:
-            for name, find in self.patterns:
-                found = find(line)
-                try:
-                    value = float(found.group(1)) if found else math.nan
-                except (ValueError, TypeError):  # a group that took no part is None
-                    continue
-                if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
-                    points.append((name, at, value))
-        if points:
-            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job}, points)
-            self.jobs.metrics.write(NAMESPACE, {"TrainingJobName": self.job, "Host": host.name}, points)
-            if host is not self.hosts[0]:  # what the first host says is what the job has come to
-                return
-            self.objective += [value for name, _, value in points if name == OBJECTIVE]
-            self.final_metrics |= {name: (value, at) for name, at, value in points}
-
-    def _upload(self, body: dict) -> str | None:
-        """Put the artifact (and ``output/data``, if any) into S3; a FailureReason if that cannot be done."""
-        bucket, key = split_uri(body["ModelArtifacts"]["S3ModelArtifacts"])
-        prefix = key.removesuffix("model.tar.gz").removesuffix("model/")
-        kinds = [("model.tar.gz", self.base / "model"), ("output.tar.gz", self.base / "output" / "data")]
-        try:
-            for name, folder in kinds:
-                if not _holds_anything(folder):
-                    continue
-                if body["OutputDataConfig"]["CompressionType"] == "NONE":
-                    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                        relative = path.relative_to(folder).as_posix()
-                        self.jobs.objects.put_file(bucket, f"{prefix}{name.partition('.')[0]}/{relative}", path)
-                else:
-                    archive = self.root / name
-                    _pack(folder, archive)
-                    self.jobs.objects.put_file(bucket, prefix + name, archive)
-        except AwsError as error:
-            return f"ClientError: Artifact upload failed: {error.code} ({error.status}): {error.message}"
-        except (OSError, UnicodeError) as error:  # a script may leave anything there, or fill the disk
-            return f"ClientError: Artifact upload failed: {error}".replace(f"{self.root}/", "/")
-        return None
+        return any(pipe.error or pipe.bug for pipe in self._pipes())
 
     def _message(self, message: str) -> None:
         """Replace the message of the phase that the job is in."""
@@ -368,51 +307,23 @@ class TrainingRun(JobRun):
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             at = now()
             changes = {
-                "SecondaryStatusTransitions": _next_phase(body, status, message, at),
+                "SecondaryStatusTransitions": next_phase(body, status, message, at),
                 "LastModifiedTime": at,
             }
             if not self.stop_wanted.is_set():
                 changes["SecondaryStatus"] = status
             self.jobs.resources.update(TRAINING_JOB, self.job, **changes)
 
-    def _end(self, status: str, secondary: str, reason: str | None) -> None:
-        metrics = [
-            {"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self.final_metrics.items()
-        ]
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = secondary = "Stopped"
-            finish(self.jobs.resources, self.job, status, secondary, reason, FinalMetricDataList=metrics or None)
-
-
-def _finder(expression: str) -> Callable[[str], regex.Match[str] | None]:
-    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look.
-
-    An expression that cannot make up its mind about a line, as ``(a+)+;`` cannot, is given up for the rest of the job.
-    """
-    pattern = regex.compile(expression)
-    look = pattern.match if expression.startswith(".*") else pattern.search
-    given_up = False
-
-    def find(line: str) -> regex.Match[str] | None:
-        nonlocal given_up
-        try:
-            return None if given_up else look(line, timeout=LONGEST_LOOK, concurrent=True)
-        except TimeoutError:
-            given_up = True
-            log.warning("the metric's expression %r takes too long on a line, and is given up", expression)
-            return None
-
-    return find
+    def _end(self, secondary: str, reason: str | None = None) -> None:
+        changes: dict[str, object] = {"FinalMetricDataList": self.metrics.final_list() or None}
+        if secondary == TOO_LONG:
+            changes["SecondaryStatus"] = secondary
+        self.end("Stopped" if secondary == TOO_LONG else secondary, reason, **changes)
 
 
 def input_mode(channel: dict, job: dict) -> str:
     """How a job gets a channel's objects: File, FastFile (here the same: a file is the object itself) or Pipe."""
     return channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
-
-
-def _holds_anything(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> None:
@@ -425,39 +336,6 @@ def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> Non
     scratch.replace(path)
 
 
-def finish(resources: Resources, name: str, status: str, secondary: str, reason: str | None, **changes: object) -> None:
-    """Give a job its last state, with the times and seconds that AWS bills by."""
-    body = resources.get(TRAINING_JOB, name)
-    ended = now_after(body)
-    reason = reason[:MAX_REASON] if reason else None
-    message = {
-        "Completed": "Training job completed",
-        "Stopped": "Training job stopped",
-        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
-    }.get(secondary, reason)
-    started = body.get("TrainingStartTime")
-    if started is not None:
-        # Whole seconds, and at least one: no job of AWS's is free.
-        seconds = max(1, round(ended - started))
-        changes |= {
-            "TrainingEndTime": ended,
-            "TrainingTimeInSeconds": seconds,
-            "BillableTimeInSeconds": seconds,
-        }
-    transitions = _next_phase(body, secondary, message, ended)
-    transitions[-1]["EndTime"] = ended
-    resources.update(
-        TRAINING_JOB,
-        name,
-        TrainingJobStatus=status,
-        SecondaryStatus=secondary,
-        SecondaryStatusTransitions=transitions,
-        FailureReason=reason,
-        LastModifiedTime=ended,
-        **changes,
-    )
-
-
 def attempts(body: dict) -> int:
     """How often a job has begun."""
     return sum(each["Status"] == "Starting" for each in body["SecondaryStatusTransitions"])
@@ -467,26 +345,14 @@ def start_again(resources: Resources, name: str) -> None:
     """Let a job that an internal error has interrupted be Starting once more."""
     body = resources.get(TRAINING_JOB, name)
     at = now_after(body)
-    transitions = _next_phase(body, "Starting", "Starting the training job", at)
+    transitions = next_phase(body, "Starting", "Starting the training job", at)
     resources.update(
         TRAINING_JOB, name, SecondaryStatus="Starting", SecondaryStatusTransitions=transitions, LastModifiedTime=at
     )
 
 
-def _next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+def next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+    """A job's SecondaryStatusTransitions once it has entered the phase ``status``."""
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at
     return [*transitions, {"Status": status, "StartTime": at, "StatusMessage": message}]
-
-
-def _pack(folder: Path, archive: Path) -> None:
-    """A gzipped tar of a folder's content as AWS makes it: relative names, owner root."""
-
-    def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        return member
-
-    with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
-        for path in sorted(folder.iterdir()):
-            tar.add(path, path.name, filter=as_root)

@@ -21,7 +21,7 @@ from .resources import MODEL, TRANSFORM_JOB, Resources, now
 from .s3 import ObjectStore
 from .state import Account
 from .transform_data import CSV, JSON, JSON_LINES, Processing
-from .transform_run import TransformRun, finish
+from .transform_run import TransformRun
 from .uris import split_uri
 
 # What CreateTransformJob takes and this account cannot do.
@@ -37,8 +37,8 @@ class TransformJobs(Jobs):
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
+    def cluster(self, body: dict) -> dict:
+        return body["TransformResources"]
 
     @operation("CreateTransformJob", executes=True)
     def create(self, params: dict) -> dict:
@@ -57,12 +57,7 @@ class TransformJobs(Jobs):
         split_uri(output["S3OutputPath"])
         filters = {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None", **params.get("DataProcessing", {})}
         processing = _processing(filters, source)
-        if self.resources.find(TRANSFORM_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({self.resources.arn(TRANSFORM_JOB, name)})",
-            )
+        self.resources.need_free(TRANSFORM_JOB, name)
         self.check_quota(params["TransformResources"])
         self.resources.check_role(model["ExecutionRoleArn"], TRANSFORM_JOB, name)
         inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])

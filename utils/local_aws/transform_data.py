@@ -23,7 +23,7 @@ _FIELD = r'(?:"(?:[^"]|"")*"|[^",]*)'
 _ROW = re.compile(rf"{_FIELD}(?:,{_FIELD})*")
 
 
-class DataError(ValueError):
+class DataError(Exception):
     """Something in the data that fails its object; the message is for the job's log."""
 
 

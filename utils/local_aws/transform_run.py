@@ -13,23 +13,19 @@ import threading
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import clock, inference_pipeline, serving
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
-from .jobs import MAX_REASON, JobRun
-from .resources import TRANSFORM_JOB, Resources, now, now_after
+from .job_failure import JobFailure
+from .jobs import JobRun, Jobs
+from .resources import TRANSFORM_JOB, now
 from .s3 import S3Object
 from .serving import BatchModel, Lines
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
-if TYPE_CHECKING:
-    from .transform import TransformJobs
-
-LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
 # AWS's, unless ModelClientConfig names others: how often a request is tried again, and the seconds that each may take.
@@ -56,7 +52,7 @@ class TransformRun(JobRun):
 
     def __init__(
         self,
-        jobs: TransformJobs,
+        jobs: Jobs,
         name: str,
         model: dict,
         inputs: list[tuple[S3Object, str]],
@@ -86,10 +82,10 @@ class TransformRun(JobRun):
     def live(self) -> None:
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped", None)
+                return self.end("Stopped")
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             try:
                 status, reason = self._transform_all()
             except _Stopped:
@@ -98,14 +94,14 @@ class TransformRun(JobRun):
                 if self.model:
                     self.model.stop(serving.STOP_GRACE)
             if not self.abandoned:
-                self._end(status, reason)
+                self.end(status, reason)
 
     def _transform_all(self) -> tuple[str, str | None]:
         """Send every object through the model; the job's status and FailureReason."""
         try:
             model = self._load()
-        except ValueError as error:
-            return "Failed", str(error)
+        except JobFailure as failure:
+            return "Failed", str(failure)
         asked = self._parameters(model)
         self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
         answers = [self.root / str(number) for number in range(len(self.inputs))]
@@ -122,7 +118,7 @@ class TransformRun(JobRun):
         return ("Failed", failed[0]) if failed else ("Completed", None)
 
     def _load(self) -> BatchModel:
-        """The job's model, its container told that it serves a batch; ValueError is a FailureReason."""
+        """The job's model, its container told that it serves a batch; JobFailure has a FailureReason."""
         environment = {"SAGEMAKER_BATCH": "true"}
         for name, variable in (
             ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
@@ -149,9 +145,9 @@ class TransformRun(JobRun):
             self.model.wait_until_ready()
         except serving.Unhealthy:
             self._check_stop()
-            raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
-        except ValueError as error:
-            raise ValueError(f"ClientError: {error}") from None
+            raise JobFailure(f"AlgorithmError: {SEE_LOGS}") from None
+        except JobFailure as failure:
+            raise JobFailure(f"ClientError: {failure}") from None
         return self.model
 
     def _check_stop(self) -> None:
@@ -227,28 +223,15 @@ class TransformRun(JobRun):
         return answer.body if ended else answer.body + b"\n"
 
     def _write(self, stream: str) -> Lines:
-        return lambda lines: self.jobs.logs.write(LOG_GROUP, stream, lines)
+        return lambda lines: self.jobs.logs.write(TRANSFORM_JOB.log_group, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
         at = clock.now()
         stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         if lines:
             events = [(at, f"{stamp}:[sagemaker logs]: {line}") for line in lines]
-            self.jobs.logs.write(LOG_GROUP, f"{self.stream}/data-log", events)
+            self.jobs.logs.write(TRANSFORM_JOB.log_group, f"{self.stream}/data-log", events)
 
-    def _end(self, status: str, reason: str | None) -> None:
-        with self.state:
-            finish(self.jobs.resources, self.job, status, reason)
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give a job its last state."""
-    ended = now_after(resources.get(TRANSFORM_JOB, name))
-    resources.update(
-        TRANSFORM_JOB,
-        name,
-        TransformJobStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        TransformEndTime=ended,
-        LastModifiedTime=ended,
-    )
+    def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        with self.state:  # a stop that comes when all is in S3 comes too late
+            self.jobs.finish(self.job, status, reason, **changes)

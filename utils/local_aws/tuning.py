@@ -19,8 +19,8 @@ from .resources import TRAINING_JOB, TUNING_JOB, Resources, now
 from .s3 import ObjectStore
 from .state import Account
 from .training import TrainingJobs, metric_definitions
-from .training_run import OBJECTIVE
-from .tuning_run import TuningRun, finish, training_job
+from .training_metrics import OBJECTIVE
+from .tuning_run import TuningRun, training_job
 from .tuning_search import DEFAULT_SEED, STRATEGIES, Choices, Range, read_ranges
 
 # What CreateHyperParameterTuningJob takes and this account cannot do.
@@ -56,9 +56,6 @@ class TuningJobs(Jobs):
         super().__init__(folder / "tuning", account, resources, objects, logs)
         self.training = training
 
-    def fail(self, name: str, reason: str) -> None:
-        finish(self.resources, name, "Failed", reason)
-
     @operation("CreateHyperParameterTuningJob", executes=True)
     def create(self, params: dict) -> dict:
         name, config = params["HyperParameterTuningJobName"], params["HyperParameterTuningJobConfig"]
@@ -74,11 +71,7 @@ class TuningJobs(Jobs):
         if not ranges:
             raise AwsError("ValidationException", "You must provide at least one hyperparameter range.")
         limits = _limits(config, ranges)
-        if self.resources.find(TUNING_JOB, name):
-            raise AwsError(
-                "ResourceInUse",
-                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
-            )
+        self.resources.need_free(TUNING_JOB, name)
         objective = config["HyperParameterTuningJobObjective"]
         static = {**definition.get("StaticHyperParameters", {}), "_tuning_objective_metric": objective["MetricName"]}
         cluster = definition.get("ResourceConfig", definition.get("HyperParameterTuningResourceConfig", {}))
@@ -105,7 +98,7 @@ class TuningJobs(Jobs):
         tags = params.get("Tags", [])
         arn = self.resources.add(TUNING_JOB, name, body, tags)
         search = STRATEGIES[config["Strategy"]](ranges, config.get("RandomSeed", DEFAULT_SEED))
-        self.begin(TuningRun(self, name, search, definition, tags))
+        self.begin(TuningRun(self, name, search, definition, tags, self.training.launch))
         return {"HyperParameterTuningJobArn": arn}
 
     @operation("DescribeHyperParameterTuningJob")

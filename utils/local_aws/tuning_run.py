@@ -9,16 +9,15 @@ import math
 import secrets
 import statistics
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from .errors import AwsError
-from .jobs import MAX_REASON, JobRun
-from .resources import TRAINING_JOB, TUNING_JOB, Resources, now_after
-from .training_run import OBJECTIVE, TrainingRun
+from .job_failure import JobFailure
+from .jobs import JobRun, Jobs
+from .resources import TRAINING_JOB, TUNING_JOB
+from .training_metrics import OBJECTIVE
+from .training_run import TrainingRun
 from .tuning_search import BayesianSearch, Proposal, Search
-
-if TYPE_CHECKING:
-    from .tuning import TuningJobs
 
 POLL = 0.05  # seconds
 GIVE_UP_AFTER = 5  # training jobs of which none succeeded
@@ -28,8 +27,18 @@ COMPARED_WITH = 3  # training jobs that must have completed before one is stoppe
 class TuningRun(JobRun):
     """One tuning job at work."""
 
-    def __init__(self, jobs: TuningJobs, name: str, search: Search, definition: dict, tags: list[dict]) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        name: str,
+        search: Search,
+        definition: dict,
+        tags: list[dict],
+        launch: Callable[[dict, str, str], TrainingRun],
+    ) -> None:
+        """``launch`` sets a training job to work: its request, the tuning job's ARN, and the metric to tune."""
         super().__init__(jobs, name)
+        self.launch = launch
         self.search = search
         self.definition = definition
         self.tags = tags
@@ -45,8 +54,8 @@ class TuningRun(JobRun):
     def live(self) -> None:
         try:
             self._search()
-        except AwsError as error:  # what could be trained when the job was created no longer can
-            self._stop_all("Failed", f"ClientError: {error.message}")
+        except JobFailure as failure:
+            self._stop_all("Failed", f"ClientError: {failure}")
 
     def _search(self) -> None:
         most, parallel = self.limits["MaxNumberOfTrainingJobs"], self.limits["MaxParallelTrainingJobs"]
@@ -66,9 +75,9 @@ class TuningRun(JobRun):
                 if number == most:
                     tried = "All training jobs failed."
                 reason = f"{tried} Please take a look at the training job failures to get more details."
-                return self._end("Failed", reason)
+                return self.end("Failed", reason)
             if number == most and not working:
-                return self._end("Completed", None)
+                return self.end("Completed")
             if self.early:
                 self._stop_early(working)
             if number < most and free and not hopeless:
@@ -77,7 +86,10 @@ class TuningRun(JobRun):
                 time.sleep(POLL)
 
     def _launch(self, number: int, known: int) -> None:
-        """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from."""
+        """Launch training job ``number``; of the earlier ones the first ``known`` have results to learn from.
+
+        Raises JobFailure if it is refused.
+        """
         results = []
         for proposal, run in self.launched[:known]:
             value = None if run.is_alive() else self._value(run)
@@ -87,7 +99,10 @@ class TuningRun(JobRun):
         proposal = self.search.propose(number, results, pending)
         name = f"{self.job}-{number + 1:03d}-{secrets.token_hex(4)}"
         params = training_job(self.definition, name, proposal, self.tags)
-        run = self.jobs.training.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        try:
+            run = self.launch(params, self.body["HyperParameterTuningJobArn"], self.objective["MetricName"])
+        except AwsError as error:  # what could be trained when the job was created no longer can
+            raise JobFailure(error.message) from None
         self.launched.append((proposal, run))
 
     def _value(self, run: TrainingRun) -> float | None:
@@ -95,22 +110,22 @@ class TuningRun(JobRun):
         if run.job not in self._values:
             body = self.jobs.resources.find(TRAINING_JOB, run.job)  # none if it was deleted as soon as it had ended
             failed = body is None or body["TrainingJobStatus"] == "Failed"
-            self._values[run.job] = None if failed else run.final_metrics.get(OBJECTIVE, (None,))[0]
+            self._values[run.job] = None if failed else run.metrics.final.get(OBJECTIVE, (None,))[0]
         return self._values[run.job]
 
     def _stop_early(self, working: list[TrainingRun]) -> None:
         """Stop each job that is worse than the median of the others' running averages up to its epoch."""
         done = [
-            run.objective
+            run.metrics.objective
             for _, run in self.launched
             if not run.is_alive() and not run.stop_wanted.is_set() and self._value(run) is not None
         ]
         for run in working:
-            epochs = len(run.objective)
+            epochs = len(run.metrics.objective)
             averages = [self.sign * statistics.fmean(each[:epochs]) for each in done if 0 < epochs <= len(each)]
             if len(averages) < COMPARED_WITH or run.stop_wanted.is_set():
                 continue
-            if self.sign * run.objective[epochs - 1] > statistics.median(averages):
+            if self.sign * run.metrics.objective[epochs - 1] > statistics.median(averages):
                 run.stop()
 
     def _stop_all(self, status: str, reason: str | None) -> None:
@@ -119,13 +134,7 @@ class TuningRun(JobRun):
                 run.stop()
         for _, run in self.launched:
             run.join()
-        self._end(status, reason)
-
-    def _end(self, status: str, reason: str | None) -> None:
-        with self.state:
-            if status == "Completed" and self.stop_wanted.is_set():
-                status = "Stopped"
-            finish(self.jobs.resources, self.job, status, reason)
+        self.end(status, reason)
 
 
 def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dict]) -> dict:
@@ -140,16 +149,3 @@ def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dic
         "HyperParameters": {**definition["StaticHyperParameters"], **proposal},
         "Tags": tags,
     }
-
-
-def finish(resources: Resources, name: str, status: str, reason: str | None) -> None:
-    """Give a job its last state."""
-    ended = now_after(resources.get(TUNING_JOB, name))
-    resources.update(
-        TUNING_JOB,
-        name,
-        HyperParameterTuningJobStatus=status,
-        FailureReason=reason[:MAX_REASON] if reason else None,
-        HyperParameterTuningEndTime=ended,
-        LastModifiedTime=ended,
-    )

@@ -5,7 +5,7 @@ Read from the account's own tables.  Times are seconds since the epoch.
 
 from __future__ import annotations
 
-from .. import prices, resources
+from .. import prices
 from ..errors import AwsError
 from ..logs import Logs
 from ..metrics import Metrics
@@ -13,9 +13,7 @@ from ..protocols import pruned
 from ..resources import (
     ENDPOINT,
     ENDPOINT_CONFIG,
-    MODEL_PACKAGE,
-    MODEL_PACKAGE_GROUP,
-    PIPELINE,
+    KINDS,
     PIPELINE_EXECUTION,
     TRAINING_JOB,
     TUNING_JOB,
@@ -25,11 +23,10 @@ from ..resources import (
 from ..s3 import ObjectStore
 from ..services import JsonService
 from ..state import Account
+from ..training_metrics import NAMESPACE
 
 # Every kind that the account has; endpoints first, since they are what costs money while nobody looks.
-KINDS = {kind.name: kind for kind in (ENDPOINT, *vars(resources).values()) if isinstance(kind, Kind)}
-# Kinds whose names begin with the name of what they are part of.
-PARTS = {PIPELINE: PIPELINE_EXECUTION, MODEL_PACKAGE_GROUP: MODEL_PACKAGE}
+SHOWN = {ENDPOINT.name: ENDPOINT} | KINDS
 BUSY = ("Pending", "Creating", "InProgress", "Executing", "Stopping", "Updating", "RollingBack", "Deleting")
 FEW, MANY = 5, 100  # resources of a kind on the overview, and on a page of their own
 LINES = 500  # of a log at once
@@ -64,7 +61,7 @@ class PageData:
             "account": self.account.account_id,
             "region": self.account.region,
             "prices": {"date": prices.PRICED, "source": prices.SOURCE},
-            "kinds": [self.list(name, FEW, 0) for name in KINDS],
+            "kinds": [self.list(name, FEW, 0) for name in SHOWN],
             "storage": {
                 "buckets": len(self.objects.buckets()),
                 "objects": sum(count for count, _ in usage),
@@ -87,15 +84,14 @@ class PageData:
     def resource(self, kind: str, name: str) -> dict:
         """All that is known of a resource but its log."""
         found = _kind(kind)
-        body = self.resources.get(found, name)
-        if "/" not in name:
-            name = body[f"{found.name}Name"]  # an ARN has it in lower case
-        part = PARTS.get(found)
+        record = self.resources.record(found, name)
+        name, body = record.name, record.body  # an ARN has the name in lower case
+        part = next((each for each in KINDS.values() if each.part_of is found), None)
         parts = self.resources.all(part, f"{name}/") if part else []
         return self._summary(found, name, body) | {
             "body": self._describe(found, name, body),
             "tags": self.resources.tags(body[f"{found.name}Arn"]),
-            "metrics": self._metrics(found, body),
+            "metrics": self._metrics(found, name, body),
             "jobs": self._tuned(body) if found is TUNING_JOB else [],
             "steps": self._steps(body) if found is PIPELINE_EXECUTION else [],
             "parts": [each[f"{part.name}Arn"] for each, _ in reversed(parts)][:MANY],
@@ -104,9 +100,7 @@ class PageData:
     def log(self, kind: str, name: str, after: int) -> dict:
         """The lines of a resource's log behind the event ``after``, its last ones if they are many."""
         found = _kind(kind)
-        group = f"/aws/sagemaker/{found.name}s"
-        places = ((f"{group}/{name}", "") if found is ENDPOINT else (group, f"{name}/"),)
-        rows = [row for group, prefix in places for row in self.logs.tail(group, prefix, after, LINES)]
+        rows = self.logs.tail(*found.log(name), after, LINES) if found.log_group else []
         return {
             "full": len(rows) == LINES,
             "last": rows[-1]["id"] if rows else after,
@@ -140,8 +134,6 @@ class PageData:
 
     def _summary(self, kind: Kind, name: str, body: dict) -> dict:
         status = body.get(f"{kind.name}Status")
-        # TrainingEndTime, ProcessingEndTime, HyperParameterTuningEndTime …
-        end = next((value for member, value in body.items() if member.endswith("EndTime")), None)
         return {
             "kind": kind.name,
             "noun": kind.noun,
@@ -150,7 +142,7 @@ class PageData:
             "phase": body.get("SecondaryStatus"),
             "busy": status in BUSY,
             "created": body.get("CreationTime"),
-            "ended": end,
+            "ended": body.get(kind.end_time) if kind.end_time else None,
             "cost": self._cost(body) if kind is ENDPOINT else None,
         }
 
@@ -186,11 +178,10 @@ class PageData:
             terms.append(f"{count} × {kind}")
         return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
 
-    def _metrics(self, kind: Kind, body: dict) -> list[dict]:
+    def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
         places: list[tuple[str, dict[str, str]]] = []
-        name = body[f"{kind.name}Name"]
         if kind is TRAINING_JOB:
-            places = [("/aws/sagemaker/TrainingJobs", {"TrainingJobName": name})]
+            places = [(NAMESPACE, {"TrainingJobName": name})]
         elif kind is ENDPOINT:
             variants = [each["VariantName"] for each in body.get("ProductionVariants", [])]
             places = [("AWS/SageMaker", {"EndpointName": name, "VariantName": each}) for each in variants]
