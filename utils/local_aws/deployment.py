@@ -16,15 +16,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import inference_pipeline, roles, serverless, serving
+from . import inference_pipeline, roles, serverless
 from .errors import AwsError
 from .inference_pipeline import containers_of
 from .logs import Logs
+from .model_source import STARTUP_TIMEOUT, Source
 from .protocols import request_id
 from .resources import ENDPOINT, Resources, now
 from .s3 import S3
+from .served_model import STOP_GRACE, Lines, ServedModel, Unhealthy
 from .serverless import ServerlessModel
-from .serving import STARTUP_TIMEOUT, STOP_GRACE, Lines, ServedModel
 from .state import replace_file
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
@@ -112,7 +113,7 @@ class Deployments:
             images: list[dict[str, Any]] = []
             for container_name, container in containers:
                 place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
-                source = serving.Source(
+                source = Source(
                     container["Image"],
                     folder / place,
                     container.get("ModelDataUrl"),
@@ -161,8 +162,7 @@ class Deployments:
         if isinstance(kept.get("image"), str):  # as a deployment was kept before there were inference pipelines
             kept = {"primary": kept}
         sources = [
-            (container, serving.Source(**each | {"folder": folder / each["folder"]}))
-            for container, each in kept.items()
+            (container, Source(**each | {"folder": folder / each["folder"]})) for container, each in kept.items()
         ]
 
         def write(stream: str) -> Lines:
@@ -172,7 +172,7 @@ class Deployments:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
                 return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
-            except serving.Unhealthy as error:
+            except Unhealthy as error:
                 raise ValueError(_unhealthy(variant, error.container)) from None
 
         config = described.get("DesiredServerlessConfig")
@@ -188,7 +188,7 @@ class Deployments:
                 variant.model.wait_until_ready()
             except ValueError as error:
                 self.end(variants)
-                if isinstance(error, serving.Unhealthy):
+                if isinstance(error, Unhealthy):
                     raise ValueError(_unhealthy(variant.name, error.container)) from None
                 raise ValueError(str(error)) from None
         return variants

@@ -18,7 +18,7 @@ from .endpoints import Endpoints
 from .errors import AwsError
 from .metrics import Metrics
 from .protocols import executes, not_implemented, request_id
-from .serving import ATTRIBUTES, Answer, ServedModel
+from .served_model import ATTRIBUTES, Answer, ServedModel
 
 NAMESPACE = "AWS/SageMaker"
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes

@@ -15,14 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import clock, inference_pipeline, serving
+from . import clock, inference_pipeline
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
 from .jobs import MAX_REASON, JobRun
+from .model_source import Source
 from .resources import TRANSFORM_JOB, Resources, now, now_after
 from .s3 import S3Object
-from .serving import BatchModel, Lines
+from .served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
@@ -75,7 +76,7 @@ class TransformRun(JobRun):
     def stopping(self, body: dict, at: float) -> dict:
         if self.model:
             # Not awaited here: the account answers no other request while a stop is asked for.
-            threading.Thread(target=self.model.stop, args=(serving.STOP_GRACE,), daemon=True).start()
+            threading.Thread(target=self.model.stop, args=(STOP_GRACE,), daemon=True).start()
         return {}
 
     def abandon(self) -> None:
@@ -96,7 +97,7 @@ class TransformRun(JobRun):
                 status, reason = "Stopped", None
             finally:
                 if self.model:
-                    self.model.stop(serving.STOP_GRACE)
+                    self.model.stop(STOP_GRACE)
             if not self.abandoned:
                 self._end(status, reason)
 
@@ -138,7 +139,7 @@ class TransformRun(JobRun):
                 known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
                 place = self.root / "model" / name
-                source = serving.Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
+                source = Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
@@ -147,7 +148,7 @@ class TransformRun(JobRun):
             self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
-        except serving.Unhealthy:
+        except Unhealthy:
             self._check_stop()
             raise ValueError(f"AlgorithmError: {SEE_LOGS}") from None
         except ValueError as error:
