@@ -17,14 +17,13 @@ from .jobs import DEFAULT_MAX_RUNTIME, Jobs, refuse
 from .logs import Logs
 from .metrics import Metrics
 from .protocols import executes, not_implemented
+from .quotas import INSTANCES_OF_A_TRAINING_JOB, limit_exceeded
 from .resources import TRAINING_JOB, Resources, now
 from .s3 import S3, S3Object
 from .script_mode.environment import user_entry_point
 from .state import Account
 from .training_run import OBJECTIVE, PIPE, TrainingRun, attempts, finish, input_mode, start_again
 from .uris import split_uri
-
-MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
 
 # What CreateTrainingJob takes and this account cannot do.
 REFUSED = (
@@ -111,15 +110,9 @@ class TrainingJobs(Jobs):
             raise not_implemented(
                 f"A training job of {spec['TrainingImage']} on more than one instance (ResourceConfig.InstanceCount)"
             )
-        if cluster["InstanceCount"] > MOST_INSTANCES:
-            raise AwsError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{cluster['InstanceType']} for training job usage' is "
-                f"{MOST_INSTANCES} Instances, with current utilization of 0 Instances and a request delta of "
-                f"{cluster['InstanceCount']} Instances. Please use AWS Service Quotas to request an increase for "
-                "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
-                "for this quota.",
-            )
+        if cluster["InstanceCount"] > INSTANCES_OF_A_TRAINING_JOB:
+            quota = f"{cluster['InstanceType']} for training job usage"
+            raise limit_exceeded(quota, INSTANCES_OF_A_TRAINING_JOB, 0, cluster["InstanceCount"])
         if self.resources.find(TRAINING_JOB, name):
             raise AwsError(
                 "ResourceInUse",
