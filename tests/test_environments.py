@@ -21,7 +21,8 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from places import Place, living
 
-from utils.local_aws import leases, script_container, serving, state
+from utils.local_aws import leases, model_container, script_container, state
+from utils.local_aws.served_model import Unhealthy
 from utils.local_aws.state import CHECKOUT
 from utils.preflight import install
 
@@ -150,7 +151,7 @@ def test_a_folder_that_can_hold_no_socket(tmp_path, monkeypatch):
     longest = tmp_path / ("a" * 120)
     longest.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(longest))
-    folder = serving._short_folder()
+    folder = model_container._short_folder()
     assert longest not in folder.parents and not list(longest.iterdir()) and not list(folder.iterdir())
     folder.rmdir()
 
@@ -159,8 +160,8 @@ def test_a_folder_that_can_hold_no_socket(tmp_path, monkeypatch):
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(socket, "socket", NoSockets)
-    with pytest.raises(serving.Unhealthy, match="TMPDIR"):
-        serving._short_folder()
+    with pytest.raises(Unhealthy, match="TMPDIR"):
+        model_container._short_folder()
 
 
 def test_who_may_not_write_into_the_checkout_has_an_account_at_home(tmp_path, monkeypatch):

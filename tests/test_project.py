@@ -88,6 +88,13 @@ def test_sagemaker_is_imported_without_the_slow_grammar() -> None:
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize(("module", "others"), [("server", {"httpx", "numpy", "moto"}), ("session", {"sagemaker"})])
+def test_what_only_some_accounts_and_kernels_need_waits_until_they_do(module, others):
+    program = f"import utils.local_aws.{module}, sys; print(*{others!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_no_file_names_a_package_registry() -> None:
     words = ["pypi" + ".org", "python" + "hosted.org", "index" + "-url", "find" + "-links"]
     config = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)

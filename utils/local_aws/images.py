@@ -42,7 +42,7 @@ class Image:
     A model either is loaded into the account's own process, by ``load``, or serves in a container of its own, by
     the command ``serve``.  ``load`` takes the folder of an unpacked ``model.tar.gz`` and its container's
     environment, raises ValueError if the folder holds no model, and must execute nothing from it.  ``serve`` is
-    an HTTP server by AWS's container contract, see ``serving.py``: it finds the artifact in
+    an HTTP server by AWS's container contract, see ``model_container.py``: it finds the artifact in
     ``$SAGEMAKER_BASE_DIR/model`` and listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names.
     """
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from . import serving
+from .model_source import Source
 from .role_sessions import Sessions
-from .serving import Answer, BatchModel, Lines, Source, Unhealthy
+from .served_model import Answer, BatchModel, Lines, Unhealthy
 
 
-def containers_of(model: dict) -> list[tuple[str, dict]]:
+def containers_of(model: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The containers of a model, as Describe shows it, each with the name that errors and logs have for it."""
     containers = model.get("Containers") or [model["PrimaryContainer"]]
     if len(containers) == 1:
@@ -71,7 +73,7 @@ class InferencePipeline:
             body, content_type = answer.body, answer.content_type
         return replace(answer, container=name)
 
-    def execution_parameters(self) -> dict:
+    def execution_parameters(self) -> dict[str, Any]:
         return self._models[0][1].execution_parameters()
 
     def stop(self, grace: float) -> None:

@@ -6,7 +6,6 @@ Reference: the API reference of the SageMaker runtime's InvokeEndpoint.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, unquote
@@ -14,15 +13,15 @@ from urllib.parse import quote, unquote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from . import serverless
+from .deployment import Variant
 from .dispatch import operation
-from .endpoints import Endpoints, Variant
+from .endpoints import Endpoints
 from .errors import AwsError
 from .metrics import Metrics
 from .protocols import request_id
 from .refusals import not_implemented
 from .resources import ENDPOINT
-from .serving import ATTRIBUTES, Answer, ServedModel
+from .served_model import ATTRIBUTES, Answer, ServedModel
 
 NAMESPACE = "AWS/SageMaker"
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
@@ -53,23 +52,11 @@ class Invocations:
                 raise not_implemented(f"InvokeEndpoint's header {shown}")
         if len(body) > MAX_BODY:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY} bytes.", 413)
-        asked, wanted = unquote(path.split("/")[2]), headers.get("x-amzn-sagemaker-target-variant")
-        # An update that takes a variant away waits for the requests that have got it.
-        with self.endpoints.lock:
-            name, variants = self._serving(asked)
-            variant = self._choose(name, variants, wanted)
-            if variant.concurrency is not None:
-                if len(body) > serverless.MAX_BODY:
-                    raise AwsError("ValidationError", f"Request {request_id()} has oversize body.")
-                if variant.busy >= variant.concurrency:
-                    raise AwsError("ThrottlingException", "Rate exceeded")
-            variant.busy += 1
+        endpoint, target = unquote(path.split("/")[2]), headers.get("x-amzn-sagemaker-target-variant")
         given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
-        asked_at = time.perf_counter()
-        try:
+        with self.endpoints.request(endpoint, target, len(body)) as (name, variant):
+            asked_at = time.perf_counter()
             answer = await self._ask(variant.model, given)
-        finally:
-            variant.busy -= 1
         self._observe(name, variant, answer, came, asked_at)
         if not answer.good:
             raise self._model_error(name, variant, answer)
@@ -101,42 +88,12 @@ class Invocations:
             },
         )
 
-    async def _ask(self, model: ServedModel, given: tuple) -> Answer:
+    async def _ask(self, model: ServedModel, given: tuple[bytes, str | None, str | None, str | None]) -> Answer:
         if model.waits:
             return await asyncio.get_running_loop().run_in_executor(self._waiting, model.invoke, *given)
         if len(given[0]) > IN_LOOP:
             return await run_in_threadpool(model.invoke, *given)
         return model.invoke(*given)
-
-    def _choose(self, name: str, variants: list[Variant], wanted: str | None) -> Variant:
-        if wanted:
-            for variant in variants:
-                if variant.name == wanted:
-                    return variant
-            raise AwsError("ValidationError", f"Variant {wanted} of endpoint {name} not found.")
-        if len(variants) == 1:
-            return variants[0]
-        return random.choices(variants, [max(variant.weight, 0.0) or 1e-12 for variant in variants])[0]
-
-    def _serving(self, name: str) -> tuple[str, list[Variant]]:
-        """The endpoint's name as it was made with, in whatever case it is asked for, and its variants.
-
-        AwsError if there is none that answers.
-        """
-        variants = self.endpoints.serving.get(name)
-        if variants is not None:
-            return name, variants
-        body = self.endpoints.resources.find(ENDPOINT, name)
-        if body is None:
-            raise AwsError("ValidationError", f"Endpoint {name} of account {self.account.account_id} not found.")
-        variants = self.endpoints.serving.get(body["EndpointName"])
-        if variants is None:
-            raise AwsError(
-                "ValidationError",
-                f"Endpoint {name} of account {self.account.account_id} is in status {body['EndpointStatus']}: "
-                "it answers when it is InService.",
-            )
-        return body["EndpointName"], variants
 
     def _model_error(self, name: str, variant: Variant, answer: Answer) -> AwsError:
         region, account = self.account.region, self.account.account_id

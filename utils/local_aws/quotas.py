@@ -20,6 +20,7 @@ from .state import Account
 from .store import open_database
 
 GRANTED = 1000.0  # instances of each kind, of an account that is not new
+INSTANCES_OF_A_TRAINING_JOB = 20  # AWS's quota of a new account
 SERVICE, SERVICE_NAME = "sagemaker", "Amazon SageMaker"
 SCHEMA = """
 create table if not exists granted (code text primary key, value real not null);
@@ -44,6 +45,17 @@ QUOTAS = (
 )
 
 
+def limit_exceeded(quota: str, limit: float, in_use: int, count: int) -> AwsError:
+    """The refusal of ``count`` more instances where ``in_use`` run, and the quota allows ``limit``."""
+    return AwsError(
+        "ResourceLimitExceeded",
+        f"The account-level service limit '{quota}' is {limit:.0f} Instances, with current utilization of {in_use} "
+        f"Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an increase "
+        "for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this "
+        "quota.",
+    )
+
+
 class Quotas:
     """The account's quotas for SageMaker.  Of machines that none of them names there are as many as one asks for."""
 
@@ -65,13 +77,7 @@ class Quotas:
         quota = next((each for each in QUOTAS if each.name == f"{machine} for {use} usage"), None)
         if quota is None or in_use + count <= self.value(quota):
             return
-        raise AwsError(
-            "ResourceLimitExceeded",
-            f"The account-level service limit '{quota.name}' is {self.value(quota):.0f} Instances, with current "
-            f"utilization of {in_use} Instances and a request delta of {count} Instances. Please use AWS Service "
-            "Quotas to request an increase for this quota. If AWS Service Quotas is not available, contact AWS support "
-            "to request an increase for this quota.",
-        )
+        raise limit_exceeded(quota.name, self.value(quota), in_use, count)
 
     @operation("GetServiceQuota")
     def get(self, params: dict) -> dict:

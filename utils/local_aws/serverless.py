@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from .job_failure import JobFailure
-from .serving import STOP_GRACE, Answer, ServedModel, broken_off
+from .served_model import STOP_GRACE, Answer, ServedModel, broken_off
 
 IDLE_SECONDS = 300  # without a request, after which a model is let go; AWS does not say how long it waits
 MEMORY_SIZES = range(1024, 6145, 1024)  # MB

@@ -18,6 +18,7 @@ from .job_inputs import KINDS, find_objects
 from .jobs import DEFAULT_MAX_RUNTIME, Jobs
 from .logs import Logs
 from .metrics import Metrics
+from .quotas import INSTANCES_OF_A_TRAINING_JOB, limit_exceeded
 from .refusals import not_implemented, refuse
 from .resources import TRAINING_JOB, Record, Resources, now
 from .s3 import ObjectStore, S3Object
@@ -26,8 +27,6 @@ from .state import Account
 from .training_metrics import OBJECTIVE
 from .training_run import PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
 from .uris import split_uri
-
-MOST_INSTANCES = 20  # in one training job: AWS's quota of a new account
 
 # What CreateTrainingJob takes and this account cannot do.
 REFUSED = (
@@ -125,15 +124,9 @@ class TrainingJobs(Jobs):
             raise not_implemented(
                 f"A training job of {spec['TrainingImage']} on more than one instance (ResourceConfig.InstanceCount)"
             )
-        if cluster["InstanceCount"] > MOST_INSTANCES:
-            raise AwsError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{cluster['InstanceType']} for training job usage' is "
-                f"{MOST_INSTANCES} Instances, with current utilization of 0 Instances and a request delta of "
-                f"{cluster['InstanceCount']} Instances. Please use AWS Service Quotas to request an increase for "
-                "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
-                "for this quota.",
-            )
+        if cluster["InstanceCount"] > INSTANCES_OF_A_TRAINING_JOB:
+            quota = f"{cluster['InstanceType']} for training job usage"
+            raise limit_exceeded(quota, INSTANCES_OF_A_TRAINING_JOB, 0, cluster["InstanceCount"])
         self.resources.need_free(TRAINING_JOB, name)
         _check_spot(params)
         self.check_quota(cluster)

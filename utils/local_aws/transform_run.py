@@ -14,15 +14,16 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import clock, inference_pipeline, serving
+from . import clock, inference_pipeline
 from .errors import AwsError
 from .images import find_image
 from .inference_pipeline import containers_of
 from .job_failure import JobFailure
 from .jobs import JobRun, Jobs
+from .model_source import Source
 from .resources import TRANSFORM_JOB, now
 from .s3 import S3Object
-from .serving import BatchModel, Lines
+from .served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
 from .transform_data import DataError, Processing, batches, split
 from .uris import split_uri
 
@@ -71,7 +72,7 @@ class TransformRun(JobRun):
     def stopping(self, body: dict, at: float) -> dict:
         if self.model:
             # Not awaited here: the account answers no other request while a stop is asked for.
-            threading.Thread(target=self.model.stop, args=(serving.STOP_GRACE,), daemon=True).start()
+            threading.Thread(target=self.model.stop, args=(STOP_GRACE,), daemon=True).start()
         return {}
 
     def abandon(self) -> None:
@@ -92,7 +93,7 @@ class TransformRun(JobRun):
                 status, reason = "Stopped", None
             finally:
                 if self.model:
-                    self.model.stop(serving.STOP_GRACE)
+                    self.model.stop(STOP_GRACE)
             if not self.abandoned:
                 self.end(status, reason)
 
@@ -134,7 +135,7 @@ class TransformRun(JobRun):
                 known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
                 place = self.root / "model" / name
-                source = serving.Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
+                source = Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
@@ -143,7 +144,7 @@ class TransformRun(JobRun):
             self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
-        except serving.Unhealthy:
+        except Unhealthy:
             self._check_stop()
             raise JobFailure(f"AlgorithmError: {SEE_LOGS}") from None
         except JobFailure as failure:

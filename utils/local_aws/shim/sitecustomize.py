@@ -83,7 +83,7 @@ class _Finder:
         return spec
 
 
-def install():
+def install() -> None:
     """Change the modules of CHANGES: those that are loaded now, the others when they are."""
     if any(isinstance(finder, _Finder) or type(finder).__name__ == "_Finder" for finder in sys.meta_path):
         return
