@@ -156,7 +156,7 @@ class ModelRegistry:
         return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
 
     @operation("ListModelPackages")
-    def list(self, params: dict) -> dict:
+    def list_packages(self, params: dict) -> dict:
         kind = params.get("ModelPackageType", "Unversioned")
         if "ModelPackageGroupName" in params:
             bodies = self._versions(self._group(params["ModelPackageGroupName"])["ModelPackageGroupName"])

@@ -122,7 +122,7 @@ class Pipelines(Jobs):
         return self._pipeline(params["PipelineName"])
 
     @operation("ListPipelines")
-    def list(self, params: dict) -> dict:
+    def list_pipelines(self, params: dict) -> dict:
         if params.get("ManagedBy") == "AWS":
             raise not_implemented("ListPipelines' ManagedBy AWS")
         shown = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn",

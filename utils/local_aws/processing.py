@@ -97,7 +97,7 @@ class ProcessingJobs(Jobs):
         await super().delete(params)
 
     @operation("ListProcessingJobs")
-    def list(self, params: dict) -> dict:
+    def list_jobs(self, params: dict) -> dict:
         shown = (
             "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",
             "ProcessingJobStatus", "FailureReason", "ExitMessage",

@@ -203,7 +203,7 @@ class TrainingJobs(Jobs):
         await super().delete(params)
 
     @operation("ListTrainingJobs")
-    def list(self, params: dict) -> dict:
+    def list_jobs(self, params: dict) -> dict:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
             raise not_implemented("ListTrainingJobs' warm pools and training plans")
         shown = (

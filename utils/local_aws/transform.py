@@ -87,7 +87,7 @@ class TransformJobs(Jobs):
         super().stop(params)
 
     @operation("ListTransformJobs")
-    def list(self, params: dict) -> dict:
+    def list_jobs(self, params: dict) -> dict:
         shown = (
             "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",
             "TransformJobStatus", "FailureReason",

@@ -115,7 +115,7 @@ class TuningJobs(Jobs):
         await super().delete(params)
 
     @operation("ListHyperParameterTuningJobs")
-    def list(self, params: dict) -> dict:
+    def list_jobs(self, params: dict) -> dict:
         def summary(body: dict) -> dict:
             body = self.described(body)
             config = body["HyperParameterTuningJobConfig"]

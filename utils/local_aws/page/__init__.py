@@ -77,7 +77,7 @@ class Page:
 
         views: dict[str, Callable[[], dict]] = {
             "overview": self.data.overview,
-            "list": lambda: self.data.list(text("kind"), MANY, number("skipped")),
+            "list": lambda: self.data.list_resources(text("kind"), MANY, number("skipped")),
             "resource": lambda: self.data.resource(text("kind"), text("name")),
             "log": lambda: self.data.log(text("kind"), text("name"), number("after")),
             "buckets": self.data.buckets,

@@ -61,7 +61,7 @@ class PageData:
             "account": self.account.account_id,
             "region": self.account.region,
             "prices": {"date": prices.PRICED, "source": prices.SOURCE},
-            "kinds": [self.list(name, FEW, 0) for name in SHOWN],
+            "kinds": [self.list_resources(name, FEW, 0) for name in SHOWN],
             "storage": {
                 "buckets": len(self.objects.buckets()),
                 "objects": sum(count for count, _ in usage),
@@ -69,7 +69,7 @@ class PageData:
             },
         }
 
-    def list(self, kind: str, most: int, skipped: int) -> dict:
+    def list_resources(self, kind: str, most: int, skipped: int) -> dict:
         """Resources of a kind, the newest first."""
         found = _kind(kind)
         return {
