@@ -242,9 +242,12 @@ def test_two_lessons_run_at_a_time_and_are_told_about_in_their_order(
     assert paths[0].stat().st_mtime <= paths[2].stat().st_mtime
 
 
-def test_on_aws_one_lesson_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_aws_and_with_version_3_one_lesson_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert at_once() == 2
+    with monkeypatch.context() as version_3:
+        version_3.setattr("utils.lessons.in_order.installed_edition", lambda: "3")
+        assert at_once() == 1
     monkeypatch.setenv("COURSE_AWS", "aws")
     assert at_once() == 1
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from utils.lessons.play import Stop, Stopped
+from utils.preflight.sdk import installed_edition
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -19,9 +20,11 @@ CLEAN_UP = "9"  # begins the name of what ends whatever other lessons have runni
 def at_once() -> int:
     """How many lessons run at a time: two where there are two processors.
 
-    On AWS it is one, for an account may have the quota of a single instance.
+    On AWS it is one, for an account may have the quota of a single instance. With version 3 of the SDK, too: the names
+    that it makes for jobs end with the second, and two lessons of a series would ask for the same one.
     """
-    return 1 if os.environ.get("COURSE_AWS") == "aws" else min(2, os.cpu_count() or 1)
+    alone = os.environ.get("COURSE_AWS") == "aws" or installed_edition() == "3"
+    return 1 if alone else min(2, os.cpu_count() or 1)
 
 
 def in_order(paths: list[Path], root: Path, do: Callable[[Path, Say, Stop], tuple[str, T]]) -> list[T]:
