@@ -1,7 +1,5 @@
 """The first cell of a lesson: where its SageMaker calls go, in whose name, and what that costs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What a lesson needs of an AWS account, looked at one after the other; each look costs nothing."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
