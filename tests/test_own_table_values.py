@@ -2,8 +2,13 @@
 
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 from test_own_table import ROWS, mend, refusal, table
+
+from utils.own_table import check
+from utils.own_table.reading import read
 
 NUMBERS = [row * 37 % 101 + 3 for row in range(ROWS)]
 
@@ -76,3 +81,82 @@ def test_a_space_for_the_thousands_goes_with_a_decimal_comma(space, forms):
 def test_dots_are_thousands_beside_a_decimal_comma():
     own = table(x=["1.026", "350,5", "12.500"] * 20)
     assert mend(refusal(own, "x", ["size"]), own)["x"].tolist() == [1026, 350.5, 12500] * 20
+
+
+def test_thousands_that_were_read_as_decimals_are_pointed_out(tmp_path):
+    true = [row * 53 % 60 * 31 + 14 for row in range(ROWS)]  # to 1,843
+    texts = [f"{number:,}".replace(",", ".") for number in true]
+    pd.DataFrame({"pay": texts, "age": NUMBERS}).to_csv(tmp_path / "german.csv", index=False)
+    for lines in (("pay", ["age"]), ("age", ["pay"])):
+        (note,) = check(read(tmp_path / "german.csv"), *lines).notes
+        assert note.startswith("'pay' has whole numbers below 1000 beside others with three decimals, such as 1.")
+    options = re.search(r"write (.+) in pd\.read_csv\.$", note)[1]
+    own = eval(f"pd.read_csv(path, {options})", {"pd": pd, "path": tmp_path / "german.csv"})
+    assert own["pay"].tolist() == true and check(own, *lines).notes == []
+
+
+@pytest.mark.parametrize("values", [
+    [row * 37 % 101 / 1000 + 1 for row in range(ROWS)], [row / 8 for row in range(ROWS)], NUMBERS,
+    [row % 7 if row % 3 else row * 37 % 101 / 1000 for row in range(ROWS)],
+    [350.0 if row % 3 else 1026.512 + row for row in range(ROWS)],
+])  # fmt: skip
+def test_decimals_that_are_decimals_are_left_alone(values):
+    assert check(table(x=values), "price", ["x"]).notes == []
+
+
+# ---- rows that end in a separator
+
+
+@pytest.mark.filterwarnings("ignore:Length of header")
+@pytest.mark.parametrize("end", [",", ",,"])
+@pytest.mark.parametrize("first", ["{}", "town {}"])
+def test_columns_that_have_moved_are_told(tmp_path, first, end):
+    rows = [f"{first.format(row + 1)},{number},{number * row % 7}{end}" for row, number in enumerate(NUMBERS)]
+    (tmp_path / "my.csv").write_text("\n".join(["a,b,c", *rows]))
+    said = refusal(tmp_path / "my.csv", "c", ["b"])
+    assert said.startswith(f"table has rows named {read(tmp_path / 'my.csv').index[0]}, … and nothing in its last ")
+    assert "Write pd.read_csv(…, index_col=False); or, if 'c' really is empty, " in said
+    own = pd.read_csv(tmp_path / "my.csv", index_col=False)
+    assert check(own, "b", ["a", "c"]).rows["b"].tolist() == NUMBERS
+
+
+def test_rows_that_were_chosen_have_not_moved():
+    own = table(gap=np.nan)[lambda each: each["town"] != "b"]
+    again = {"table": own}
+    exec(re.search(r"really is empty, (.+)\.$", refusal(own, "price", ["size"]))[1], again)
+    assert check(again["table"], "price", ["size"]).rows["price"].tolist() == own["price"].tolist()
+    assert check(own.drop(columns="gap"), "price", ["size"]).rows["price"].tolist() == own["price"].tolist()
+
+
+# ---- dates as numbers
+
+DAYS = (
+    pd.Series(pd.date_range("2020", periods=ROWS, freq="13D")[::-1])
+    .sample(frac=1, random_state=0)
+    .reset_index(drop=True)
+)
+STAMPS = {"%Y%m%d": DAYS.dt.strftime("%Y%m%d").astype(int), "%Y%m": DAYS.dt.strftime("%Y%m").astype(int)} | {
+    unit: DAYS.astype("datetime64[ns]").astype("int64") // 10**power
+    for unit, power in {"s": 9, "ms": 6, "us": 3, "ns": 0}.items()
+}
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+def test_dates_as_numbers_are_dates(kind):
+    for values in (STAMPS[kind], STAMPS[kind].astype(float).mask(DAYS.index == 3), STAMPS[kind].astype(str)):
+        own = table(x=values)
+        said = refusal(own, "x", ["size"])
+        assert said.startswith(f"target = 'x' holds dates as numbers, such as {STAMPS[kind][0]}, and a regression")
+        for pattern in (r"as in (.+)\.$", r"nevertheless, write (.+); else"):
+            scope = {"pd": pd, "table": own.copy()}
+            exec(re.search(pattern, said)[1], scope)
+            assert check(scope["table"], "x", ["size"]).target == "x"
+    checked = check(table(x=STAMPS[kind]), "price", ["x"])
+    assert checked.numbers == ["x"] and checked.notes[0].startswith("'x' holds dates as numbers; pd.to_datetime(")
+    months = eval(re.search(r"; (pd.+) makes", checked.notes[0])[1], {"pd": pd, "table": table(x=STAMPS[kind])})
+    assert months.tolist() == DAYS.dt.month.tolist()
+
+
+@pytest.mark.parametrize("scale", [1, 200, 1e6, 1e9, 1e12])
+def test_amounts_are_no_dates(scale):
+    assert check(table(x=[number * scale for number in NUMBERS]), "x", ["size"]).notes == []

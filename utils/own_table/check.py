@@ -52,6 +52,8 @@ def check(table: object, target: object, features: object) -> Checked:
     }
     rows = pd.DataFrame(columns | {name: answer}).reset_index(drop=True)
     amounts = [text for text in rows if rows[text].dtype == "float64"]
+    seeming = {text: number for text in amounts if (number := numbers.dotted(rows[text]))}
+    notes += [say("note_dotted", key=text, example=number) for text, number in seeming.items()]
     about = _about(rows, amounts)
     without = int(rows[name].isna().sum())
     rows = rows.dropna(subset=[name]).reset_index(drop=True)
@@ -67,17 +69,10 @@ def check(table: object, target: object, features: object) -> Checked:
 
 def _about(rows: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
     """What each column holds; ``amounts`` are those of numbers."""
-    return pd.DataFrame(
-        {
-            "kind": ["number" if text in amounts else "word" for text in rows],
-            "missing": rows.isna().sum(),
-            "different": rows.nunique(),
-            "least": rows[amounts].min().map(_short),
-            "median": rows[amounts].median().map(_short),
-            "most": rows[amounts].max().map(_short),
-        },
-        index=list(rows),
-    ).fillna("")
+    kinds = ["number" if text in amounts else "word" for text in rows]
+    about = pd.DataFrame({"kind": kinds, "missing": rows.isna().sum(), "different": rows.nunique()}, index=list(rows))
+    figures = rows[amounts].agg(["min", "median", "max"]).T.map(_short).set_axis(["least", "median", "most"], axis=1)
+    return about.join(figures).fillna("")
 
 
 def _short(value: float) -> str:
@@ -126,6 +121,8 @@ def _refuse_what_is_no_amount(refuse: partial, answer: pd.Series) -> None:
     if least == most:
         raise refuse("target_constant", count=len(present), least=least)
     largest = max(-least, most)
+    if how := numbers.stamps(present):
+        raise refuse("target_stamps", how=how, example=present.iloc[0], power=int(np.log10(largest)))
     if largest > SQUARES or present.std() < 1 / SQUARES:
         raise refuse("target_beyond", least=least, most=most, power=int(np.floor(np.log10(largest))))
     if present.astype("float32").nunique() < min(present.nunique(), 1000) / 2:
@@ -163,6 +160,8 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
     column = column.mask(infinite)
     if column.abs().max() > FLOAT32:
         raise refusal("feature_beyond", key=key, most=column.abs().max())
+    if how := numbers.stamps(column):
+        notes.append(say("note_stamps", key=key, how=how))
     steps = column.diff().dropna()
     if len(column) >= FEWEST_ROWS and (steps == 1).all() and len(steps) == len(column) - 1:
         notes.append(say("note_counts", key=key))

@@ -18,6 +18,9 @@ def table_of(table: Any) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         if table.empty:
             raise refusal("table_is_empty", rows=len(table), columns=table.shape[1])
+        own = set(table.index.names) == {None} and not table.index.equals(pd.RangeIndex(len(table)))
+        if own and table.iloc[:, -1].isna().all():
+            raise refusal("table_is_shifted", first=table.index[0], name=table.columns[-1])
         return table
     if isinstance(table, dict) and table and all(isinstance(each, pd.DataFrame) for each in table.values()):
         write = say("write_sheet", name=next(iter(table)))

@@ -48,6 +48,27 @@ def are_numbers(values: pd.Series) -> bool:
     return bool(kinds) and all(allowed)
 
 
+def dotted(column: pd.Series) -> float | None:
+    """One of the numbers with three decimals that seem to be thousands, as 1.026 beside 350; None if they do not."""
+    present = column.dropna().abs()
+    others = present[present % 1 != 0]
+    three = others[(others.round(3) == others) & (others.round(2) != others)]
+    alike = len(three) > 0.8 * len(others) and others.min() >= 1 and present.max() < 1000
+    return three.iloc[0] if alike and len(others) < 0.95 * len(present) else None
+
+
+def stamps(column: pd.Series) -> str | None:
+    """What makes dates of numbers, 20200131 or milliseconds since 1970, in to_datetime; None if one is no date."""
+    present = column.dropna()
+    whole = len(present) > 9 and (present % 1 == 0).all() and present.max() < 2**62
+    for since, until, cast, name, value in FORMATS["stamps"] if whole else ():
+        given = present.astype("Int64").astype("string") if cast else present
+        dates = pd.to_datetime(given, errors="coerce", **{name: value})
+        if dates.between(since, until).all() and (not cast or (dates.dt.strftime(value) == given).all()):
+            return f"{cast}, {name}={value!r}"
+    return None
+
+
 def seen(values: pd.Series) -> tuple[int, int, int]:
     """Of a column of texts: how many values are numbers, how many more are nearly, how many there are."""
     texts, strays = _texts_and_strays(values)
