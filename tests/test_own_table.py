@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from utils.own_table import check
-from utils.own_table.reading import encoding_of, read
+from utils.own_table.reading import encodings_of, read
 from utils.tables import TableError
 
 ROWS = 60
@@ -349,7 +349,7 @@ def test_the_encoding_that_fits_is_named(tmp_path, text, encoding):
 
 
 def test_nothing_is_told_of_no_bytes():
-    assert encoding_of(b"") is None
+    assert encodings_of(b"") == {}
 
 
 def test_files_are_read_by_their_names(tmp_path):

@@ -160,3 +160,48 @@ def test_dates_as_numbers_are_dates(kind):
 @pytest.mark.parametrize("scale", [1, 200, 1e6, 1e9, 1e12])
 def test_amounts_are_no_dates(scale):
     assert check(table(x=[number * scale for number in NUMBERS]), "x", ["size"]).notes == []
+
+
+# ---- encodings
+
+
+def encodings(text: str, encoding: str, tmp_path) -> dict[str, str]:
+    """What is said of a file: each encoding, and the word that it reads in it."""
+    path = tmp_path / "my.csv"
+    path.write_bytes(("name,price\n" + "house,52000\n" * 50 + text).encode(encoding))
+    said = refusal(path, "price", ["name"])
+    return dict(re.findall(r"encoding=\"(.+?)\"(?: \(which reads '(.+?)'\))?", said))
+
+
+@pytest.mark.parametrize("text", ["20 °C,1", "85 m²,1", "85 m³,1", "€,1", "£5,1", "5 µm,1", "café,1", "Größe,1",
+                                  "Año á,1", "“so”,1", "Œuvre là,1", "São João à,1", "Århus,1"])  # fmt: skip
+def test_few_western_letters_are_cp1252(tmp_path, text):
+    found = encodings(text, "cp1252", tmp_path)
+    assert next(iter(found)) == "cp1252" and len(found) == 1
+
+
+@pytest.mark.parametrize(("text", "encoding"), [
+    ("Łódź,1\nGdańsk,2\nWrocław,3\n", "cp1250"), ("powierzchnia użytkowa,1\nciągły,2\n", "cp1250"),
+    ("příliš,1\nžluťoučký kůň,2\n", "cp1250"), ("İstanbul,1\nEskişehir,2\nMuğla,3\nÇankırı,4\n", "cp1254"),
+])  # fmt: skip
+def test_polish_and_turkish_are_not_taken_for_french(tmp_path, text, encoding):
+    assert list(encodings(text, encoding, tmp_path)) == [encoding]
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("très,1", {"cp1252": "très", "cp1250": "trčs"}), ("Año,1", {"cp1252": "Año", "cp1250": "Ańo"}),
+    ("ýmis,1", {"cp1252": "ýmis", "cp1250": "ýmis", "cp1254": "ımis"}),
+])  # fmt: skip
+def test_encodings_that_all_fit_are_shown_with_what_they_read(tmp_path, text, words):
+    found = encodings(text, "cp1252", tmp_path)
+    assert found == {each: word for each, word in words.items() if each == "cp1252" or word != words["cp1252"]}
+
+
+@pytest.mark.parametrize(("text", "encoding"), [
+    ("서울,1\n부산,2\n", "cp949"), ("東京,1\n大阪,2\n", "cp932"), ("Москва,1\nТула,2\n", "cp1251"), ("원,1", "cp949"),
+    ("データ,1\n", "cp932"), ("北京,1\n", "gb18030"),
+])  # fmt: skip
+def test_few_letters_of_other_scripts_have_theirs_among_the_encodings(tmp_path, text, encoding):
+    found = encodings(text, encoding, tmp_path)
+    raw = (tmp_path / "my.csv").read_bytes()
+    assert any(text in raw.decode(each, "replace") for each in found), found

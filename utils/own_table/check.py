@@ -44,12 +44,10 @@ def check(table: object, target: object, features: object) -> Checked:
     wanted = target_of(target, given)
     asked = features_of(features, given, wanted)
     *names, name = texts_of(given, [*asked, wanted])
-    answer = _answer(given.columns[wanted], given.iloc[:, wanted])
+    keys = list(given.columns)  # Python's own numbers where they are numbers
+    answer = _answer(keys[wanted], given.iloc[:, wanted])
     notes = [say("note_two_values", key=name)] if answer.nunique() == 2 else []
-    columns = {
-        text: _feature(given.columns[position], given.iloc[:, position], notes)
-        for text, position in zip(names, asked, strict=True)
-    }
+    columns = {text: _feature(keys[at], given.iloc[:, at], notes) for text, at in zip(names, asked, strict=True)}
     rows = pd.DataFrame(columns | {name: answer}).reset_index(drop=True)
     amounts = [text for text in rows if rows[text].dtype == "float64"]
     seeming = {text: number for text in amounts if (number := numbers.dotted(rows[text]))}

@@ -22,9 +22,8 @@ PLACEHOLDERS = 5  # different texts at most that na_values is offered for
 def is_text(values: pd.Series) -> bool:
     """Whether a column holds texts, or objects of several kinds, and has not been declared a category."""
     kind = values.dtype
-    return not isinstance(kind, pd.CategoricalDtype) and (
-        pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)
-    )
+    text = pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)
+    return text and not isinstance(kind, pd.CategoricalDtype)
 
 
 def texts_in(values: pd.Series) -> pd.Series:
