@@ -180,6 +180,14 @@ def test_what_is_no_table_is_refused(folder, content, said):
         load("salary")
 
 
+@pytest.mark.parametrize(("mark", "decimal"), [(";", ","), (";", "."), ("\t", "."), ("|", ",")])
+def test_another_separator_is_named(folder, mark, decimal):
+    (folder / "salary.csv").write_text(SALARY.replace(",", mark).replace(".", decimal), "utf-8")
+    said = f"{folder / 'salary.csv'} separates its columns by {mark!r}; save it with commas, and dots in its decimals."
+    with pytest.raises(TableError, match=f"^{re.escape(said)}$"):
+        load("salary")
+
+
 def test_an_unreadable_file_is_refused(folder, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
