@@ -8,7 +8,7 @@ import pytest
 from test_own_table import ROWS, mend, refusal, table
 
 from utils.own_table import check
-from utils.own_table.reading import read
+from utils.own_table.reading import advice, read
 
 NUMBERS = [row * 37 % 101 + 3 for row in range(ROWS)]
 
@@ -205,3 +205,85 @@ def test_few_letters_of_other_scripts_have_theirs_among_the_encodings(tmp_path, 
     found = encodings(text, encoding, tmp_path)
     raw = (tmp_path / "my.csv").read_bytes()
     assert any(text in raw.decode(each, "replace") for each in found), found
+
+
+# ---- words that begin like numbers
+
+
+@pytest.mark.parametrize("words", [["10-20", "20-30", "30-40"] * 20, [f"{row} of {row + 1}" for row in range(ROWS)],
+                                   [">5", "<3", "~4"] * 20, ["36 months", "60 months"] * 30])  # fmt: skip
+def test_a_feature_whose_words_begin_like_numbers_is_pointed_out(words):
+    note = check(table(x=words), "price", ["x"]).notes[0]
+    assert note.startswith(f"'x' holds texts that begin like numbers, such as {words[0]!r}, and which are words here: ")
+
+
+def test_words_that_begin_with_letters_need_no_note():
+    assert check(table(x=["a1", "b2", "3c"] * 20), "price", ["x"]).notes == []
+
+
+def test_numbers_that_end_in_plus_are_read():
+    own = table(x=[f"{number * 1000:,}+" for number in NUMBERS])
+    assert mend(refusal(own, "x", ["size"]), own)["x"].tolist() == [number * 1000 for number in NUMBERS]
+
+
+# ---- what is to be written
+
+
+@pytest.mark.parametrize("digits", ["０１２３４５６７８９", "٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९"])
+@pytest.mark.parametrize("form", ["{}", "{},5", "{} kg"])
+def test_digits_of_other_scripts_are_read(digits, form):
+    own = table(x=[text.translate(str.maketrans("0123456789", digits)) for text in written(form)])
+    mended = mend(refusal(own, "x", ["size"]), own)
+    assert mended["x"].tolist() == [number + 0.5 * ("," in form) for number in NUMBERS]
+
+
+def test_a_second_row_of_names_is_left_out(tmp_path):
+    own = table(x=NUMBERS)
+    (tmp_path / "my.csv").write_text(own.to_csv(index=False).replace("\n", "\n(m),(name),(k€),(kg)\n", 1))
+    for lines in (("price", ["size"]), ("price", ["x"]), ("x", ["size"])):
+        options = re.search(r"write (\S+) in pd\.read_csv", refusal(tmp_path / "my.csv", *lines))[1]
+        assert eval(f"pd.read_csv(path, {options})", {"pd": pd, "path": tmp_path / "my.csv"})["x"].tolist() == NUMBERS
+
+
+def test_a_row_of_names_below_numbers_is_the_header(tmp_path):
+    table(x=NUMBERS).to_csv(tmp_path / "my.csv", index=False)
+    said = refusal(pd.read_csv(tmp_path / "my.csv", header=None), 2, [0])
+    assert "write header=0 in pd.read_csv" in said and "np." not in said and said.startswith("target = 2: ")
+
+
+def test_numpys_own_numbers_are_written_as_numbers():
+    own = table(x=NUMBERS).set_axis([0, 2, 4, 6], axis=1)
+    for lines in ((np.int64(9), [0]), (4, np.array([9])), (2, [0])):
+        assert "np." not in refusal(own, *lines)
+
+
+@pytest.mark.parametrize("form", ["%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%y", "%a, %d %b %Y", "%b %d %Y 12:30"])
+def test_dates_with_names_of_months_are_dates(form):
+    own = table(x=DAYS.dt.strftime(form))
+    said = refusal(own, "x", ["size"])
+    assert said.startswith(f"target = 'x' holds dates, such as {own['x'][0]}, and a regression")
+    scope = {"pd": pd, "table": own}
+    exec(re.search(r"as in (.+)\.$", said)[1], scope)
+    assert scope["table"]["x"].tolist() == (DAYS - DAYS.min()).dt.days.tolist()
+
+
+@pytest.mark.parametrize(("method", "name", "said"), [
+    ("to_pickle", "a.pkl", "a pickle; write pd.read_pickle("), ("to_stata", "a.csv", "a file of Stata; write pd.read_"),
+])  # fmt: skip
+def test_a_file_of_another_program_is_named(tmp_path, method, name, said):
+    getattr(table(), method)(tmp_path / name)
+    assert said in refusal(tmp_path / name, "price", ["size"])
+
+
+def test_a_file_of_stata_is_read_by_its_name(tmp_path):
+    table().to_stata(tmp_path / "a.dta", write_index=False)
+    assert check(tmp_path / "a.dta", "price", ["size"]).rows["price"].tolist() == table()["price"].tolist()
+
+
+def test_a_sheet_that_is_not_there_names_the_others(tmp_path):
+    pytest.importorskip("openpyxl")
+    table().to_excel(tmp_path / "a.xlsx", sheet_name="Prices", index=False)
+    for name in ("Nope", 7):
+        with pytest.raises(ValueError) as caught:
+            pd.read_excel(tmp_path / "a.xlsx", sheet_name=name)
+        assert "has no such sheet; it has 'Prices': write sheet_name='Prices', or another." in advice(caught.value)

@@ -1,5 +1,6 @@
 """The check of a reader's own table: what can be a regression comes out, what cannot is refused in one sentence."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -149,6 +150,8 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
                 return numbers.floats(values)
             if plain == count > 0:
                 notes.append(say("note_texts", key=key))
+            elif (texts := numbers.texts_in(values).dropna()).str.match(r"[^\w\s]*\d").sum() > len(texts) / 2:
+                notes.append(say("note_digits", key=key, example=texts.iloc[0]))
             return _words(key, values, notes)
     elif not pd.api.types.is_numeric_dtype(kind):  # that of True and False is one
         return _words(key, values, notes)
@@ -176,7 +179,8 @@ def _words(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
 def _as_time(key: object, values: pd.Series, time: str) -> str:
     """An expression for the column as pandas' own dates or durations."""
     if numbers.is_text(values):
-        return f"pd.to_{'datetime' if time == 'dates' else 'timedelta'}(table[{key!r}])"
+        mixed = ", format='mixed'" * bool(re.search("[A-Za-z]{3}", values.dropna().iloc[0]))  # May is May in full, too
+        return f"pd.to_datetime(table[{key!r}]{mixed})" if time == "dates" else f"pd.to_timedelta(table[{key!r}])"
     return f"table[{key!r}].dt.to_timestamp()" if isinstance(values.dtype, pd.PeriodDtype) else f"table[{key!r}]"
 
 

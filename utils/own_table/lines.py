@@ -91,6 +91,7 @@ def _position(line: str, name: object, table: pd.DataFrame) -> int:
     if same:
         raise refusal("names_are_equal", line=line, count=len(same), name=name)
     meant = name[0] if isinstance(name, list | tuple) and len(name) == 1 else name
+    name = name.item() if getattr(name, "ndim", 1) == 0 else name
     raise refusal("no_column", line=line, name=name, suggestion=suggestion(meant, table))
 
 

@@ -16,7 +16,6 @@ DECORATED = re.compile(
     rf"(?P<open>\()?\s*(?P<minus>[+−–-])?\s*(?P<before>{CURRENCY})?\s*(?P<sign>[+−–-])?(?P<number>{BODY})\s*(?P<tail>"
     rf"(?P<multiple>{'|'.join(MULTIPLES)})\.?\s*(?P<coin>{CURRENCY})?|{CURRENCY}|{FORMATS['unit']})?\s*\)?"
 )
-PLACEHOLDERS = 5  # different texts at most that na_values is offered for
 
 
 def is_text(values: pd.Series) -> bool:
@@ -94,28 +93,25 @@ def sentence(line: str, key: object, values: pd.Series) -> str:
     plain, stray, row = len(texts) - len(strays), strays.iloc[0], strays.index[0]
     told = say("nearly", line=line, plain=plain, count=len(texts), key=key, stray=stray, row=row,
                index=values.index.name or "row")  # fmt: skip
-    if len(strays) == 1 and len(texts) > 2 and texts.index[0] == row == 0:
-        return f"{told}; {say('nearly_header')}"
     column = f"table[{key!r}]"
     coerce = say("nearly_coerce", column=column)
-    nearly, placeholders = _nearly(strays), [text for text in dict.fromkeys(strays) if not DECORATED.fullmatch(text)]
-    few = len(placeholders) <= PLACEHOLDERS
+    if len(strays) == 1 and len(texts) > 2 and texts.index[0] == row == 0:
+        return f"{told}; {say('nearly_header' if isinstance(key, int) else 'nearly_second_header')}; {coerce}"
+    nearly = _nearly(strays)
+    placeholders = list(dict.fromkeys(strays[~strays.isin([match[0] for match in nearly])]))
+    few = len(placeholders) <= 5  # for na_values
     if not nearly:
         return "; ".join([told, *([say("nearly_na_values", placeholders=placeholders)] if few else []), coerce])
     marks = _marks([*(match["number"] for match in nearly), *texts.drop(strays.index)])
     powers, named = zip(*_units(nearly), strict=True)
-    same = ""
-    if units := set(named) - {""}:
-        counts = Counter([*named, *[""] * plain])
-        money = all(re.fullmatch(CURRENCY, unit) for unit in units)
-        if len(units) > 1 or (any(powers) and not money) or ("%" in units and counts[""]):
-            said = [f"{repr(unit) if unit else 'none'} {count:,} times" for unit, count in counts.most_common()]
-            return f"{told}; {say('nearly_units', units=', '.join(said))}"
-        same = say("nearly_same", unit=min(units)) if counts[""] else ""
+    units, counts = set(named) - {""}, Counter([*named, *[""] * plain])
+    money = all(re.fullmatch(CURRENCY, unit) for unit in units)
+    if len(units) > 1 or (any(powers) and not money) or ("%" in units and counts[""]):
+        said = [f"{repr(unit) if unit else 'none'} {count:,} times" for unit, count in counts.most_common() if count]
+        return f"{told}; {say('nearly_units', units=', '.join(said))}"
+    same = say("nearly_same", unit=min(units)) if units and counts[""] else ""
     # read_csv takes no mark beyond ASCII for its thousands
-    if not "".join(marks.values()).isascii() or any(
-        match["before"] or match["tail"] or match["open"] or "−" in match[0] or "–" in match[0] for match in nearly
-    ):
+    if any(match["before"] or match["tail"] or match["open"] or not match[0].isascii() for match in nearly):
         others = say("nearly_others", count=len(strays) - len(nearly), other=placeholders[0]) if placeholders else ""
         return f"{told}; {others}{same}{say('nearly_replace', column=column, steps=_steps(nearly, powers, marks))}"
     options = [f"{name}={mark!r}" for name, mark in marks.items()]
@@ -131,8 +127,10 @@ def _texts_and_strays(values: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _nearly(texts: pd.Series) -> list[re.Match]:
-    """Those of these texts that are nearly numbers, in their parts."""
-    return [match for text in texts if (match := DECORATED.fullmatch(text))]
+    """Those of these texts that are nearly numbers, in their parts; 5+ is a gap, unless three and more end so."""
+    matches = [match for text in texts if (match := DECORATED.fullmatch(text))]
+    bounds = {match[0] for match in matches if match["tail"] == "+"}
+    return [match for match in matches if match[0] not in bounds or len(bounds) > 2]
 
 
 def _units(matches: list[re.Match]) -> list[tuple[str, str]]:
@@ -170,6 +168,7 @@ def _steps(matches: list[re.Match], powers: tuple[str, ...], marks: dict[str, st
     if any(mark in match[0] for match in matches for mark in "−–"):
         steps["[−–]"] = "-"
     steps |= {re.escape(mark): "." if name == "decimal" else "" for name, mark in marks.items()}
+    steps |= {digit: str(int(digit)) for match in matches for digit in re.findall(r"[^\D0-9]", match[0])}
     steps |= {re.escape(match["before"]): "" for match in matches if match["before"]}
     tails = {match["tail"]: power for match, power in zip(matches, powers, strict=True) if match["tail"]}
     for tail in sorted(tails, key=len, reverse=True):  # 만원 before 원

@@ -25,10 +25,7 @@ NOT_PACKED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a file by the reader that its name asks for: a CSV file, unless it ends like another kind.
-
-    Raises TableError with what ``advice`` says.
-    """
+    """Read a file by the reader that its name asks for, else as CSV. Raises TableError with what ``advice`` says."""
     stem = re.sub(r"\.(zip|gz|bz2|xz|zst)$", "", str(path).lower())
     how = FORMATS["readers"].get(os.path.splitext(stem)[1], {"reader": "read_csv"})
     options = {name: value for name, value in how.items() if name != "reader"}
@@ -39,10 +36,7 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def explain_errors() -> None:
-    """Let this notebook show one sentence, and no traceback, where pandas cannot read a file.
-
-    The same for a name in the three lines that the table or the notebook does not have.
-    """
+    """Let this notebook show one sentence, and no traceback, where a file cannot be read or a name is not there."""
     shell = get_ipython()
     if shell is None:
         return
@@ -88,6 +82,9 @@ def _not_read(error: BaseException, path: str | None) -> str:
         names = zipfile.ZipFile(path).namelist()
         first, few = names[0], ", ".join(names[:5])
         return say("file_many", where=where, count=len(names), path=path, first=first, names=few)
+    if path and "Worksheet" in said:
+        names = pd.ExcelFile(path).sheet_names
+        return say("file_sheets", where=where, names=", ".join(map(repr, names)), first=names[0])
     if isinstance(error, NOT_PACKED):
         return say("file_not_packed", where=where, said=said)
     data = _bytes(path)
@@ -111,14 +108,15 @@ def encodings_of(data: bytes) -> dict[str, str]:
         return {"utf-16-be" if data[::2].count(b"\0") > nulls / 2 else "utf-16-le": ""}
     data = data[:100_000]
     likely = ["cp1252"] if _bare(data.decode("cp1252", "replace")).isascii() else FORMATS["letters"]
-    texts = {text: each for each in reversed([*likely]) if (text := _spelled(data, each))} if data else {}
-    texts = dict(reversed(texts.items()))
+    texts = {text: each for each in likely if (text := _spelled(data, each))} if data else {}
     if data and not texts:  # of few letters none can be sure
         few = 6 if sum(byte > 127 for byte in data) < 12 else 1
-        texts = {str(each): each.encoding for each in list(from_bytes(data, cp_isolation=FORMATS["encodings"]))[:few]}
+        texts = {
+            str(each): each.encoding for each in list(from_bytes(data, cp_isolation=FORMATS["encodings"]))[:few][::-1]
+        }
     words = [re.findall(r"\w*[^\W\x00-\x7f]\w*", text) for text in texts]
     shown = next((each for each in zip(*words, strict=False) if len(set(each)) > 1), [""] * len(texts))
-    return dict(zip(texts.values(), shown, strict=True))
+    return dict(reversed(list(zip(texts.values(), shown, strict=True))))
 
 
 def _bare(text: str) -> str:
