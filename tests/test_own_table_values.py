@@ -104,6 +104,14 @@ def test_decimals_that_are_decimals_are_left_alone(values):
     assert check(table(x=values), "price", ["x"]).notes == []
 
 
+@pytest.mark.parametrize(("form", "factor"), [("{} kg", 1), ("{}M", 1e6), ("−{}", -1), ("{} €", 1000)])
+def test_three_decimals_of_a_unit_are_decimals_and_of_money_thousands(form, factor):
+    true = [1.026 + number / 1000 for number in NUMBERS]
+    own = table(x=[form.format(f"{number:.3f}") for number in true])
+    mended = mend(refusal(own, "x", ["size"]), own)
+    assert mended["x"].tolist() == pytest.approx([number * factor for number in true])
+
+
 # ---- rows that end in a separator
 
 
@@ -265,6 +273,11 @@ def test_dates_with_names_of_months_are_dates(form):
     scope = {"pd": pd, "table": own}
     exec(re.search(r"as in (.+)\.$", said)[1], scope)
     assert scope["table"]["x"].tolist() == (DAYS - DAYS.min()).dt.days.tolist()
+
+
+def test_dates_of_python_are_dates():
+    own = table(x=list(DAYS.dt.date))
+    assert "pd.to_datetime(table['x']) - " in refusal(own, "x", ["size"])
 
 
 @pytest.mark.parametrize(("method", "name", "said"), [

@@ -179,7 +179,7 @@ def _words(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
 def _as_time(key: object, values: pd.Series, time: str) -> str:
     """An expression for the column as pandas' own dates or durations."""
     if numbers.is_text(values):
-        mixed = ", format='mixed'" * bool(re.search("[A-Za-z]{3}", values.dropna().iloc[0]))  # May is May in full, too
+        mixed = ", format='mixed'" * bool(re.search("[A-Za-z]{3}", str(values.dropna().iloc[0])))
         return f"pd.to_datetime(table[{key!r}]{mixed})" if time == "dates" else f"pd.to_timedelta(table[{key!r}])"
     return f"table[{key!r}].dt.to_timestamp()" if isinstance(values.dtype, pd.PeriodDtype) else f"table[{key!r}]"
 

@@ -57,7 +57,7 @@ def dotted(column: pd.Series) -> float | None:
 
 def stamps(column: pd.Series) -> str | None:
     """What makes dates of numbers, 20200131 or milliseconds since 1970, in to_datetime; None if one is no date."""
-    present = column.dropna()
+    present = column.dropna().head(1000)
     whole = len(present) > 9 and (present % 1 == 0).all() and present.max() < 2**62
     for since, until, cast, name, value in FORMATS["stamps"] if whole else ():
         given = present.astype("Int64").astype("string") if cast else present
@@ -102,14 +102,14 @@ def sentence(line: str, key: object, values: pd.Series) -> str:
     few = len(placeholders) <= 5  # for na_values
     if not nearly:
         return "; ".join([told, *([say("nearly_na_values", placeholders=placeholders)] if few else []), coerce])
-    marks = _marks([*(match["number"] for match in nearly), *texts.drop(strays.index)])
     powers, named = zip(*_units(nearly), strict=True)
     units, counts = set(named) - {""}, Counter([*named, *[""] * plain])
-    money = all(re.fullmatch(CURRENCY, unit) for unit in units)
-    if len(units) > 1 or (any(powers) and not money) or ("%" in units and counts[""]):
+    money = bool(units) and all(re.fullmatch(CURRENCY, unit) for unit in units)
+    if len(units) > 1 or (units and any(powers) and not money) or ("%" in units and counts[""]):
         said = [f"{repr(unit) if unit else 'none'} {count:,} times" for unit, count in counts.most_common() if count]
         return f"{told}; {say('nearly_units', units=', '.join(said))}"
     same = say("nearly_same", unit=min(units)) if units and counts[""] else ""
+    marks = _marks([*(match["number"] for match in nearly), *texts.drop(strays.index)], money and not any(powers))
     # read_csv takes no mark beyond ASCII for its thousands
     if any(match["before"] or match["tail"] or match["open"] or not match[0].isascii() for match in nearly):
         others = say("nearly_others", count=len(strays) - len(nearly), other=placeholders[0]) if placeholders else ""
@@ -148,13 +148,13 @@ def _units(matches: list[re.Match]) -> list[tuple[str, str]]:
     return units
 
 
-def _marks(bodies: list[str]) -> dict[str, str]:
+def _marks(bodies: list[str], money: bool) -> dict[str, str]:
     """The arguments of read_csv that read these numbers, of which some may be plain."""
     odd = [body for body in bodies if not re.fullmatch(PLAIN, body)]
     if odd and all(re.fullmatch(THOUSANDS, body) for body in odd):
         return {"thousands": ","}
-    # Three digits after each dot are thousands, as in 39.343 €; so is what stands before a decimal comma.
-    dotted = {body for body in bodies if "." in body and re.fullmatch(PLAIN, body)}
+    # Three digits after each dot are thousands in 39.343 €, not in 39.343 kg; so is what stands before a decimal comma.
+    dotted = {body for body in bodies if (odd or money) and "." in body and re.fullmatch(PLAIN, body)}
     dots = "." * (len(dotted) > (not odd) and all(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", body) for body in dotted))
     mark = max((mark for body in odd for mark in re.sub(r"\d|,.*|\.\d+$", "", body)), default=dots)
     return ({"thousands": mark} if mark else {}) | ({"decimal": ","} if any("," in body for body in odd) else {})
