@@ -120,7 +120,7 @@ def test_harmless_differences_are_read(folder, text):
     ("salary", SALARY.replace("Salary", "Pay"),
      "salary.csv: the column Salary is missing; the first line has YearsExperience, Pay."),
     ("salary", SALARY.replace(",", ";"),
-     "salary.csv: the column YearsExperience is missing; the first line has YearsExperience;Salary."),
+     "salary.csv separates its columns by ';'; save it with commas, and dots in its decimals."),
     ("salary", SALARY.replace("YearsExperience", "Salary"),
      "salary.csv: the column YearsExperience is missing; the first line has Salary, Salary."),
     ("salary", re.sub(r"^(.*),(.*)$", r"\1,\2,\2", SALARY, flags=re.M),
@@ -177,6 +177,14 @@ def test_what_is_no_table_is_refused(folder, content, said):
     path = folder / "salary.csv"
     path.mkdir() if content == "folder" else path.write_bytes(content)
     with pytest.raises(TableError, match=re.escape(said)):
+        load("salary")
+
+
+@pytest.mark.parametrize(("mark", "decimal"), [(";", ","), (";", "."), ("\t", "."), ("|", ",")])
+def test_another_separator_is_named(folder, mark, decimal):
+    (folder / "salary.csv").write_text(SALARY.replace(",", mark).replace(".", decimal), "utf-8")
+    said = f"{folder / 'salary.csv'} separates its columns by {mark!r}; save it with commas, and dots in its decimals."
+    with pytest.raises(TableError, match=f"^{re.escape(said)}$"):
         load("salary")
 
 

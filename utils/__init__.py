@@ -6,14 +6,8 @@
 
 from importlib import import_module
 
-_PLACES = {
-    "start": "utils.course",
-    "load": "utils.tables",
-    "split": "utils.tables",
-    "scores": "utils.scoring",
-    "plots": "utils.plots",
-    "clean_up": "utils.sweep",
-}
+_PLACES = {"start": "utils.course", "load": "utils.tables", "split": "utils.tables", "scores": "utils.scoring",
+           "plots": "utils.plots", "clean_up": "utils.sweep"}  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -1,7 +1,5 @@
 """The first cell of a lesson: where its SageMaker calls go, in whose name, and what that costs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -70,9 +68,8 @@ class Course:
         wanted = {f"Tags.{tag['Key']}": tag["Value"] for tag in self.tags_for(table, hyperparameters)}
         filters = [{"Name": k, "Operator": "Equals", "Value": v} for k, v in wanted.items() if k != "Tags.course-run"]
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Completed"})
-        found = self.session.sagemaker_client.search(
-            Resource="TrainingJob", SearchExpression={"Filters": filters}, SortBy="CreationTime"
-        )["Results"]
+        search, by = self.session.sagemaker_client.search, {"Filters": filters}
+        found = search(Resource="TrainingJob", SearchExpression=by, SortBy="CreationTime")["Results"]
         return found[0]["TrainingJob"]["TrainingJobName"] if found else None
 
     def show_running(self) -> None:

@@ -22,11 +22,8 @@ def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = T
         raise ValueError(f"There are {len(truth)} rows to score; R² needs at least 2.")
     if not (np.isfinite(truth).all() and np.isfinite(guess).all()):
         raise ValueError("Only finite numbers can be scored; there is a missing or infinite one.")
-    result = {
-        "rmse": float(root_mean_squared_error(truth, guess)),
-        "mae": float(mean_absolute_error(truth, guess)),
-        "r2": float(r2_score(truth, guess)),
-    }
+    measures = {"rmse": root_mean_squared_error, "mae": mean_absolute_error, "r2": r2_score}
+    result = {name: float(measure(truth, guess)) for name, measure in measures.items()}
     if mape:
         if not truth.all():
             raise ValueError("MAPE divides by the true value, and one of them is 0.")

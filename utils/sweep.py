@@ -1,7 +1,5 @@
 """What the course has running in an account, found by its tags; and its end."""
 
-from __future__ import annotations
-
 import time
 
 from botocore import xform_name

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import tomllib
 from collections import Counter
 from itertools import product
@@ -123,6 +124,8 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if not rows:
         raise TableError(f"{path} is empty; its first line must name the columns.")
     header = [field.strip() for field in rows[0][1]]
+    if len(header) == 1 and (mark := re.search("[;\t|]", header[0])):
+        raise TableError(f"{path} separates its columns by {mark[0]!r}; save it with commas, and dots in its decimals.")
     for line, row in rows[1:]:
         if len(row) != len(header):
             count = f"{len(row)} values where the first line names {len(header)} columns"

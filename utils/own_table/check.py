@@ -1,5 +1,6 @@
 """The check of a reader's own table: what can be a regression comes out, what cannot is refused in one sentence."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,14 +45,14 @@ def check(table: object, target: object, features: object) -> Checked:
     wanted = target_of(target, given)
     asked = features_of(features, given, wanted)
     *names, name = texts_of(given, [*asked, wanted])
-    answer = _answer(given.columns[wanted], given.iloc[:, wanted])
+    keys = list(given.columns)  # Python's own numbers where they are numbers
+    answer = _answer(keys[wanted], given.iloc[:, wanted])
     notes = [say("note_two_values", key=name)] if answer.nunique() == 2 else []
-    columns = {
-        text: _feature(given.columns[position], given.iloc[:, position], notes)
-        for text, position in zip(names, asked, strict=True)
-    }
+    columns = {text: _feature(keys[at], given.iloc[:, at], notes) for text, at in zip(names, asked, strict=True)}
     rows = pd.DataFrame(columns | {name: answer}).reset_index(drop=True)
     amounts = [text for text in rows if rows[text].dtype == "float64"]
+    seeming = {text: number for text in amounts if (number := numbers.dotted(rows[text]))}
+    notes += [say("note_dotted", key=text, example=number) for text, number in seeming.items()]
     about = _about(rows, amounts)
     without = int(rows[name].isna().sum())
     rows = rows.dropna(subset=[name]).reset_index(drop=True)
@@ -67,17 +68,10 @@ def check(table: object, target: object, features: object) -> Checked:
 
 def _about(rows: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
     """What each column holds; ``amounts`` are those of numbers."""
-    return pd.DataFrame(
-        {
-            "kind": ["number" if text in amounts else "word" for text in rows],
-            "missing": rows.isna().sum(),
-            "different": rows.nunique(),
-            "least": rows[amounts].min().map(_short),
-            "median": rows[amounts].median().map(_short),
-            "most": rows[amounts].max().map(_short),
-        },
-        index=list(rows),
-    ).fillna("")
+    kinds = ["number" if text in amounts else "word" for text in rows]
+    about = pd.DataFrame({"kind": kinds, "missing": rows.isna().sum(), "different": rows.nunique()}, index=list(rows))
+    figures = rows[amounts].agg(["min", "median", "max"]).T.map(_short).set_axis(["least", "median", "most"], axis=1)
+    return about.join(figures).fillna("")
 
 
 def _short(value: float) -> str:
@@ -126,6 +120,8 @@ def _refuse_what_is_no_amount(refuse: partial, answer: pd.Series) -> None:
     if least == most:
         raise refuse("target_constant", count=len(present), least=least)
     largest = max(-least, most)
+    if how := numbers.stamps(present):
+        raise refuse("target_stamps", how=how, example=present.iloc[0], power=int(np.log10(largest)))
     if largest > SQUARES or present.std() < 1 / SQUARES:
         raise refuse("target_beyond", least=least, most=most, power=int(np.floor(np.log10(largest))))
     if present.astype("float32").nunique() < min(present.nunique(), 1000) / 2:
@@ -154,6 +150,8 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
                 return numbers.floats(values)
             if plain == count > 0:
                 notes.append(say("note_texts", key=key))
+            elif (texts := numbers.texts_in(values).dropna()).str.match(r"[^\w\s]*\d").sum() > len(texts) / 2:
+                notes.append(say("note_digits", key=key, example=texts.iloc[0]))
             return _words(key, values, notes)
     elif not pd.api.types.is_numeric_dtype(kind):  # that of True and False is one
         return _words(key, values, notes)
@@ -163,6 +161,8 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
     column = column.mask(infinite)
     if column.abs().max() > FLOAT32:
         raise refusal("feature_beyond", key=key, most=column.abs().max())
+    if how := numbers.stamps(column):
+        notes.append(say("note_stamps", key=key, how=how))
     steps = column.diff().dropna()
     if len(column) >= FEWEST_ROWS and (steps == 1).all() and len(steps) == len(column) - 1:
         notes.append(say("note_counts", key=key))
@@ -179,7 +179,8 @@ def _words(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
 def _as_time(key: object, values: pd.Series, time: str) -> str:
     """An expression for the column as pandas' own dates or durations."""
     if numbers.is_text(values):
-        return f"pd.to_{'datetime' if time == 'dates' else 'timedelta'}(table[{key!r}])"
+        mixed = ", format='mixed'" * bool(re.search("[A-Za-z]{3}", str(values.dropna().iloc[0])))
+        return f"pd.to_datetime(table[{key!r}]{mixed})" if time == "dates" else f"pd.to_timedelta(table[{key!r}])"
     return f"table[{key!r}].dt.to_timestamp()" if isinstance(values.dtype, pd.PeriodDtype) else f"table[{key!r}]"
 
 

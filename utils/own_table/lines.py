@@ -18,6 +18,9 @@ def table_of(table: Any) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         if table.empty:
             raise refusal("table_is_empty", rows=len(table), columns=table.shape[1])
+        own = set(table.index.names) == {None} and not table.index.equals(pd.RangeIndex(len(table)))
+        if own and table.iloc[:, -1].isna().all():
+            raise refusal("table_is_shifted", first=table.index[0], name=table.columns[-1])
         return table
     if isinstance(table, dict) and table and all(isinstance(each, pd.DataFrame) for each in table.values()):
         write = say("write_sheet", name=next(iter(table)))
@@ -88,6 +91,7 @@ def _position(line: str, name: object, table: pd.DataFrame) -> int:
     if same:
         raise refusal("names_are_equal", line=line, count=len(same), name=name)
     meant = name[0] if isinstance(name, list | tuple) and len(name) == 1 else name
+    name = name.item() if getattr(name, "ndim", 1) == 0 else name
     raise refusal("no_column", line=line, name=name, suggestion=suggestion(meant, table))
 
 

@@ -25,10 +25,7 @@ NOT_PACKED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a file by the reader that its name asks for: a CSV file, unless it ends like another kind.
-
-    Raises TableError with what ``advice`` says.
-    """
+    """Read a file by the reader that its name asks for, else as CSV. Raises TableError with what ``advice`` says."""
     stem = re.sub(r"\.(zip|gz|bz2|xz|zst)$", "", str(path).lower())
     how = FORMATS["readers"].get(os.path.splitext(stem)[1], {"reader": "read_csv"})
     options = {name: value for name, value in how.items() if name != "reader"}
@@ -39,10 +36,7 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def explain_errors() -> None:
-    """Let this notebook show one sentence, and no traceback, where pandas cannot read a file.
-
-    The same for a name in the three lines that the table or the notebook does not have.
-    """
+    """Let this notebook show one sentence, and no traceback, where a file cannot be read or a name is not there."""
     shell = get_ipython()
     if shell is None:
         return
@@ -82,44 +76,61 @@ def _not_read(error: BaseException, path: str | None) -> str:
         return say("file_unreached", where=where, said=said)
     if isinstance(error, IsADirectoryError):
         return say("file_is_folder", where=where, beside=_beside(Path(path or ".")))
-    if isinstance(error, ValueError) and "Excel file format" in said:
-        return say("file_no_workbook", where=where, path=path)
+    if known := next((known for words, known in FORMATS["errors"].items() if words in said), None):
+        return say(known, where=where, path=path)
     if path and isinstance(error, ValueError) and "Multiple files found" in said:
         names = zipfile.ZipFile(path).namelist()
         first, few = names[0], ", ".join(names[:5])
         return say("file_many", where=where, count=len(names), path=path, first=first, names=few)
+    if path and "Worksheet" in said:
+        names = pd.ExcelFile(path).sheet_names
+        return say("file_sheets", where=where, names=", ".join(map(repr, names)), first=names[0])
     if isinstance(error, NOT_PACKED):
         return say("file_not_packed", where=where, said=said)
     data = _bytes(path)
     if kind := _kind(data, path):
         return say("file_is_kind", where=where, kind=kind)
-    if isinstance(error, pd.errors.EmptyDataError):
-        return say("file_is_empty", where=where)
     if isinstance(error, UnicodeError) or (b"\0" in data and isinstance(error, ValueError)):
-        fits = encoding_of(data)
-        return say("file_encoding" if fits else "file_no_encoding", where=where, fits=fits)
+        fits = [say("fits_word" if word else "fits", name=each, word=word) for each, word in encodings_of(data).items()]
+        return say("file_encoding" if fits else "file_no_encoding", where=where, fits=" or ".join(fits))
     if isinstance(error, pd.errors.ParserError):
         return _not_parsed(where, said, data)
-    if isinstance(error, ValueError) and "Trailing data" in said:
-        return say("file_json_lines", where=where, path=path)
     return say("file_unreadable", where=where, error=type(error).__name__, said=said.rstrip("."))
 
 
-def encoding_of(data: bytes) -> str | None:
-    """The encoding that the bytes of a text are in, if it can be told: of those that ``read_csv`` is asked for."""
+def encodings_of(data: bytes) -> dict[str, str]:
+    """The encodings that the bytes of a text may be in, the likeliest first, each with a word that it reads."""
     from charset_normalizer import from_bytes
 
-    if not data:
-        return None
-    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
-        return "utf-32"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    if (nulls := data.count(b"\0")) > len(data) / 4:
-        return "utf-16-be" if data[::2].count(b"\0") > nulls / 2 else "utf-16-le"
-    found = [match.encoding for match in from_bytes(data[:100_000], cp_isolation=FORMATS["encodings"])]
-    # The two agree on most accented letters of Western Europe, where the first is far more common.
-    return "cp1252" if found[:1] == ["cp1250"] and "cp1252" in found else next(iter(found), None)
+    if mark := next((mark for mark in FORMATS["marks"] if data.startswith(mark.encode("latin-1"))), None):
+        return {FORMATS["marks"][mark]: ""}
+    if data and (nulls := data.count(b"\0")) > len(data) / 4:
+        return {"utf-16-be" if data[::2].count(b"\0") > nulls / 2 else "utf-16-le": ""}
+    data = data[:100_000]
+    likely = ["cp1252"] if _bare(data.decode("cp1252", "replace")).isascii() else FORMATS["letters"]
+    texts = {text: each for each in likely if (text := _spelled(data, each))} if data else {}
+    if data and not texts:  # of few letters none can be sure
+        few = 6 if sum(byte > 127 for byte in data) < 12 else 1
+        texts = {
+            str(each): each.encoding for each in list(from_bytes(data, cp_isolation=FORMATS["encodings"]))[:few][::-1]
+        }
+    words = [re.findall(r"\w*[^\W\x00-\x7f]\w*", text) for text in texts]
+    shown = next((each for each in zip(*words, strict=False) if len(set(each)) > 1), [""] * len(texts))
+    return dict(reversed(list(zip(texts.values(), shown, strict=True))))
+
+
+def _bare(text: str) -> str:
+    return re.sub(FORMATS["symbols"], "", text)
+
+
+def _spelled(data: bytes, encoding: str) -> str | None:
+    """The text, if its letters are of one language that is written in this encoding, and most words have Latin ones."""
+    text = data.decode(encoding, "replace")
+    words = re.findall(r"\w+", bare := _bare(text))
+    letters = {letter.lower()[0] for letter in bare} - set(map(chr, range(128)))
+    known = any(letters <= set(language) for language in FORMATS["letters"][encoding])
+    strange = [word for word in words if not word.isascii()]
+    return text if known and sum(bool(re.search("[A-Za-z]", word)) for word in strange) >= len(strange) / 2 else None
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, dict]]:

@@ -1,7 +1,5 @@
 """``python -m utils.preflight``: is the AWS account ready for the lessons?"""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

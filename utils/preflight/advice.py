@@ -3,8 +3,6 @@
 Reference: the errors that tutorials of SageMaker end in, collected from public issues; docs/aws.md lists them too.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What a lesson needs of an AWS account, looked at one after the other; each look costs nothing."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,11 +15,9 @@ from .stack import outputs
 SERVICE = "sagemaker.amazonaws.com"
 # Name and code of each quota, and how many machines the course uses at once (two training jobs while it tunes).
 NEEDED = {
-    ("ml.m5.large for training job usage", "L-611FA074"): 2,
-    ("ml.m5.large for processing job usage", "L-8541302D"): 1,
-    ("ml.m5.large for transform job usage", "L-236AE59F"): 1,
-    ("ml.t2.medium for endpoint usage", "L-29C181D7"): 1,
-}
+    ("ml.m5.large for training job usage", "L-611FA074"): 2, ("ml.m5.large for processing job usage", "L-8541302D"): 1,
+    ("ml.m5.large for transform job usage", "L-236AE59F"): 1, ("ml.t2.medium for endpoint usage", "L-29C181D7"): 1,
+}  # fmt: skip
 
 
 class Finding(NamedTuple):
@@ -77,9 +73,7 @@ def request(lacking: list[Lacking]) -> Iterator[Finding]:
     client = boto3.Session().client("service-quotas")
     for name, code, needed in lacking:
         try:
-            asked = client.request_service_quota_increase(
-                ServiceCode="sagemaker", QuotaCode=code, DesiredValue=float(needed)
-            )
+            asked = client.request_service_quota_increase(ServiceCode="sagemaker", QuotaCode=code, DesiredValue=needed)
         except client.exceptions.ResourceAlreadyExistsException:
             yield Finding(name, None, "has been asked for already; AWS's answer comes by mail")
         except (BotoCoreError, ClientError) as error:

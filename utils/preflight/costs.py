@@ -1,7 +1,5 @@
 """What an endpoint costs on AWS until it is deleted."""
 
-from __future__ import annotations
-
 import time
 
 from botocore.exceptions import ClientError

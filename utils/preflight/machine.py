@@ -1,7 +1,5 @@
 """What the machine that a lesson runs on may have otherwise: a user without a name, figures that go elsewhere."""
 
-from __future__ import annotations
-
 import getpass
 import logging
 import os
@@ -11,12 +9,7 @@ from IPython import get_ipython
 
 INLINE = "module://matplotlib_inline.backend_inline"
 # What Matplotlib says once on a machine: that it looks for fonts, and where it keeps what it found.
-FIRST_USE = (
-    "Matplotlib is building the font cache",
-    "Matplotlib created a temporary",
-    "mkdir -p failed",
-    "generated new",
-)
+FIRST_USE = ("Matplotlib is building the font cache", "Matplotlib created a", "mkdir -p failed", "generated new")
 
 
 def user_name() -> str:

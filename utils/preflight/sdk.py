@@ -1,7 +1,5 @@
 """Which version of the SageMaker SDK this environment has, and where that version keeps what the course needs of it."""
 
-from __future__ import annotations
-
 import logging
 import os
 from importlib import import_module

@@ -3,8 +3,6 @@
 ``docs/course-stack.yaml`` is the stack: a bucket and a role for jobs are among its outputs.
 """
 
-from __future__ import annotations
-
 import os
 
 from botocore.exceptions import ClientError
