@@ -118,7 +118,7 @@ def test_what_a_learner_reads_is_short() -> None:
     paths = [path for path in (ROOT / "utils").rglob("*.py") if "local_aws" not in path.parts]
     lines = {path: len(path.read_text("utf-8").splitlines()) for path in paths}
     assert sum(count for path, count in lines.items() if path.parent == ROOT / "utils") < 600
-    assert sum(lines.values()) <= 2_600
+    assert sum(lines.values()) <= 2_650
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids="-".join)

@@ -6,8 +6,14 @@
 
 from importlib import import_module
 
-_PLACES = {"start": "utils.course", "load": "utils.tables", "split": "utils.tables", "scores": "utils.scoring",
-           "plots": "utils.plots", "clean_up": "utils.sweep"}  # fmt: skip
+_PLACES = {
+    "start": "utils.course",
+    "load": "utils.tables",
+    "split": "utils.tables",
+    "scores": "utils.scoring",
+    "plots": "utils.plots",
+    "clean_up": "utils.sweep",
+}
 
 
 def __getattr__(name: str):

@@ -68,8 +68,9 @@ class Course:
         wanted = {f"Tags.{tag['Key']}": tag["Value"] for tag in self.tags_for(table, hyperparameters)}
         filters = [{"Name": k, "Operator": "Equals", "Value": v} for k, v in wanted.items() if k != "Tags.course-run"]
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": "Completed"})
-        search, by = self.session.sagemaker_client.search, {"Filters": filters}
-        found = search(Resource="TrainingJob", SearchExpression=by, SortBy="CreationTime")["Results"]
+        found = self.session.sagemaker_client.search(
+            Resource="TrainingJob", SearchExpression={"Filters": filters}, SortBy="CreationTime"
+        )["Results"]
         return found[0]["TrainingJob"]["TrainingJobName"] if found else None
 
     def show_running(self) -> None:
