@@ -149,6 +149,13 @@ STAMPS = {"%Y%m%d": DAYS.dt.strftime("%Y%m%d").astype(int), "%Y%m": DAYS.dt.strf
 }
 
 
+@pytest.mark.parametrize("step", [100_000, 500_000, 25_000_000])
+def test_round_amounts_of_a_billion_are_no_dates(step):
+    revenue = [1_000_000_000 + step * number for number in NUMBERS]
+    checked = check(table(x=revenue), "x", ["size"])
+    assert checked.rows["x"].tolist() == revenue and checked.notes == []
+
+
 @pytest.mark.parametrize("kind", STAMPS)
 def test_dates_as_numbers_are_dates(kind):
     for values in (STAMPS[kind], STAMPS[kind].astype(float).mask(DAYS.index == 3), STAMPS[kind].astype(str)):

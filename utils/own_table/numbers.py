@@ -62,6 +62,9 @@ def stamps(column: pd.Series) -> str | None:
     for since, until, cast, name, value in FORMATS["stamps"] if whole else ():
         given = present.astype("Int64").astype("string") if cast else present
         dates = pd.to_datetime(given, errors="coerce", **{name: value})
+        # Amounts are round, in hundreds of thousands; of moments only whole hours are.
+        if not cast and (present % 1e5 == 0).all() and not (dates == dates.dt.floor("h")).all():
+            continue
         if dates.between(since, until).all() and (not cast or (dates.dt.strftime(value) == given).all()):
             return f"{cast}, {name}={value!r}"
     return None
