@@ -11,7 +11,7 @@ endif
 ifeq ($(sdk),3)
 VENV = build/sdk-v3
 LOCK = requirements-sdk-v3.lock
-PACKAGES = --no-deps -r $(LOCK) -e .
+PACKAGES = --no-deps -r $(LOCK) -e ./account -e .
 DISPLAY_NAME = Python 3 (SageMaker course, SDK 3)
 else
 VENV = .venv
@@ -122,7 +122,7 @@ studio:
 	$(PYTHON) -m venv --clear build/studio && build/studio/bin/python -m pip install --quiet setuptools
 	build/studio/bin/python -m pip install --quiet --no-build-isolation -c docs/studio-4.4-constraints.txt \
 		-r requirements.txt pytest pytest-xdist
-	build/studio/bin/python $(PYTEST) tests/test_sanitize.py notebooks
+	build/studio/bin/python $(PYTEST) tests/course/test_sanitize.py notebooks
 
 kernel: $(READY)
 	@if [ "$(origin JUPYTER_DATA_DIR)" = file ]; then \
@@ -146,16 +146,16 @@ parity-aws: $(TESTABLE)
 lock:
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
-		--no-emit-package regression-on-sagemaker --custom-compile-command 'make lock' \
+		--no-emit-package regression-on-sagemaker --no-emit-package embedded-aws-account --custom-compile-command 'make lock' \
 		--output-file requirements.lock requirements.txt requirements-test.txt
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 $(if $(upgrade),--upgrade) \
-		--no-emit-package regression-on-sagemaker --custom-compile-command 'make lock' \
+		--no-emit-package regression-on-sagemaker --no-emit-package embedded-aws-account --custom-compile-command 'make lock' \
 		--override requirements-sdk-v3.txt --output-file requirements-sdk-v3.lock requirements.txt requirements-sdk-v3.txt
 
 clean:
-	-@if [ -x $(ENV) ]; then $(ENV) -m utils.local_aws stop; fi
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
+	-@if [ -x $(ENV) ]; then $(ENV) -m local_aws stop; fi
+	rm -rf .venv build *.egg-info account/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	find account data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
 # .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
 ifneq ($(shell $(PLACE) 2>/dev/null),$(shell cat $(READY) 2>/dev/null || echo none))

@@ -8,18 +8,20 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import accounts
 import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 
+from local_aws import client
+from support import sweep
 from utils.lessons.play import course
-from utils.local_aws import client
 from utils.preflight.sdk import installed_edition
 
 ACCOUNTS = pytest.StashKey[Path]()  # the folder of all accounts of the run, one for each worker
 LEFT = pytest.StashKey[list[str]]()  # what the end of the run found
 AT_WORK = "at-work"  # the file beside an account that names its worker's last test
+# Fixtures of several folders' tests.
+pytest_plugins = ["support.offline", "support.scripts", "support.script_endpoints"]
 for name in ("COURSE_AWS", "COURSE_DATA"):
     os.environ.pop(name, None)
 if installed_edition() != "3":
@@ -76,7 +78,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None):
         return (yield)
     finally:
         last = nextitem is None or nextitem.path != item.path
-        if last and (left := accounts.sweep(_own_account(item.config))):
+        if last and (left := sweep.sweep(_own_account(item.config))):
             name = item.nodeid.partition("::")[0]
             pytest.fail(f"{name} left running, and it was deleted now: {', '.join(left)}", pytrace=False)
 
@@ -90,7 +92,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     folder = session.config.stash[ACCOUNTS]
     for account in [path for path in sorted(folder.iterdir()) if path.is_dir()]:
-        left = accounts.sweep(account, start=True)
+        left = sweep.sweep(account, start=True)
         if left:
             last = account.with_name(f"{account.name}.{AT_WORK}").read_text()
             session.config.stash.setdefault(LEFT, []).append(f"by {last}: {', '.join(left)}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from IPython import get_ipython
 
-from utils.local_aws.prices import HOSTING, JOBS, PRICED
+from local_aws.prices import HOSTING, JOBS, PRICED
 from utils.preflight import machine, sdk
 from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
@@ -144,8 +144,8 @@ def _own_tracebacks():
 
 
 def _local_session():
-    from utils.local_aws.session import open_session
-    from utils.local_aws.state import StateError
+    from local_aws.client.session import open_session
+    from local_aws.core.account import StateError
 
     try:
         return open_session()

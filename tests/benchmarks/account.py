@@ -268,7 +268,7 @@ def waits(seconds: int, folder: str) -> dict:
     from sagemaker import LinearLearner
     from sagemaker.sklearn import SKLearn
 
-    from utils.local_aws.session import open_session
+    from local_aws.client.session import open_session
 
     logging.disable(logging.WARNING)
     session, role = open_session()

@@ -27,7 +27,7 @@ def write_csv(path: str, rows: int) -> None:
 
 def ours(path: str) -> dict:
     """The channel reader, from the file to float32 rows in its scratch file; imports included."""
-    from utils.local_aws.linear_learner.channels import read_channels
+    from local_aws.algorithms.linear_learner.channels import read_channels
 
     start, elapsed = time.process_time(), time.perf_counter()
     read_channels(Path(path), {"train": {"ContentType": "text/csv"}}, 1000)
@@ -71,7 +71,7 @@ def records(count: int, rounds: int) -> dict:
     from sagemaker.amazon.common import read_records as sdk_read
     from sagemaker.amazon.common import write_numpy_to_dense_tensor
 
-    from utils.local_aws.recordio import read_blocks, write_features
+    from local_aws.algorithms.recordio import read_blocks, write_features
 
     random = np.random.default_rng(0)
     x, y = random.normal(size=(count, 30)).astype("f4"), random.normal(size=count).astype("f4")

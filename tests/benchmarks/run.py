@@ -103,5 +103,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT), str(HERE)]
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(HERE)]
     sys.exit(main())

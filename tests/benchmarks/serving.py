@@ -22,10 +22,10 @@ IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 @contextlib.contextmanager
 def account(folder: Path) -> Iterator:
     """An embedded account of its own, in whose environment this process lives meanwhile."""
-    from utils.local_aws import client
+    from local_aws import client
 
     before = dict(os.environ)
-    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "account"), str(ROOT)])
     connection = client.connect(folder / "account")
     client.apply(connection.environment(), os.environ)
     try:

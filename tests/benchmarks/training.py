@@ -45,14 +45,14 @@ def scikit_learn(path: str, features: int, classes: bool) -> dict:
 
 def ours(path: str, features: int, classes: bool, epochs: int, way: str = "") -> dict:
     """The default models; ``way`` forces one through squared loss: ``rows`` or ``grams``."""
-    from utils.local_aws.linear_learner import ensemble
-    from utils.local_aws.linear_learner.batches import Batches, precision
-    from utils.local_aws.linear_learner.grid import Grid
-    from utils.local_aws.linear_learner.hyperparameters import Hyperparameters
-    from utils.local_aws.linear_learner.losses import build_loss
-    from utils.local_aws.linear_learner.peers import Peers
-    from utils.local_aws.linear_learner.rows import DenseRows
-    from utils.local_aws.linear_learner.scaler import Scaler
+    from local_aws.algorithms.linear_learner import ensemble
+    from local_aws.algorithms.linear_learner.batches import Batches, precision
+    from local_aws.algorithms.linear_learner.grid import Grid
+    from local_aws.algorithms.linear_learner.hyperparameters import Hyperparameters
+    from local_aws.algorithms.linear_learner.losses import build_loss
+    from local_aws.algorithms.linear_learner.peers import Peers
+    from local_aws.algorithms.linear_learner.rows import DenseRows
+    from local_aws.algorithms.linear_learner.scaler import Scaler
 
     rows = DenseRows(Path(path).parent)
     with open(path, "rb") as file:

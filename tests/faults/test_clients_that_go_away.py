@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from places import Place, until
-from wire import call, signed
+
+from support.account import Place, until
+from support.wire import call, signed
 
 TIMES = 30
 LARGE = 20_000_000  # bytes: more than sockets hold

@@ -19,12 +19,12 @@ from unittest import mock
 import botocore.auth
 import pytest
 from botocore.exceptions import ClientError
-from jobs import ENDLESS, channel, csv, definition, ended, members, table, wait_until
-from places import Place, until
-from processing_jobs import definition as processing_definition
-from test_script_training import image, packed
 
-from utils.local_aws.state import CHECKOUT
+from support import ROOT
+from support.account import Place, until
+from support.processing import definition as processing_definition
+from support.scripts import image, packed
+from support.training import ENDLESS, channel, csv, definition, ended, members, table, wait_until
 
 BUCKET = "clock"
 LIMIT = 600  # seconds that a job may take: less than the clock is set forward, more than any takes
@@ -61,10 +61,10 @@ class Shifted(Place):
     def __init__(self, folder: Path) -> None:
         self.shift = folder / "shift"
         checkout = folder / "checkout"
-        shutil.copytree(CHECKOUT / "utils", checkout / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "account", checkout / "account", ignore=shutil.ignore_patterns("__pycache__"))
         code = SHIFT.format(file=str(self.shift))
         (checkout / "sitecustomize.py").write_text(code)
-        with (checkout / "utils" / "local_aws" / "rerooted" / "sitecustomize.py").open("a") as file:
+        with (checkout / "account" / "local_aws" / "containers" / "rerooted" / "sitecustomize.py").open("a") as file:
             file.write(code)
         super().__init__(folder / "state", checkout)
         self.set(0)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from jobs import IMAGE, channel, csv, definition, ended, table, wait_until
-from places import Place
+
+from support.account import Place
+from support.training import IMAGE, channel, csv, definition, ended, table, wait_until
 
 BUCKET = "damage"
 MANY = 150  # of each kind: more than a page of SQLite holds

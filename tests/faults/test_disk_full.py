@@ -9,8 +9,9 @@ import tarfile
 
 import pytest
 from botocore.exceptions import ClientError
-from jobs import IMAGE, channel, csv, definition, ended, table, wait_until
-from places import Place
+
+from support.account import Place
+from support.training import IMAGE, channel, csv, definition, ended, table, wait_until
 
 SIZE = 56  # MB of the disk; 34 of these are kept free by the account
 

@@ -16,8 +16,9 @@ from collections import Counter
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from jobs import IMAGE, channel, csv, definition, ended, table, wait_until
-from places import Place
+
+from support.account import Place
+from support.training import IMAGE, channel, csv, definition, ended, table, wait_until
 
 BUCKET = "faults"
 LATEST = 2.5  # seconds after the clients' start until which the process is killed

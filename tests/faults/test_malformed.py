@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire import call, send, signed
 
-from utils.local_aws.protocols import service_model
+from local_aws.wire.protocols import service_model
+from support.wire import call, send, signed
 
 SERVICES = ("sagemaker", "logs", "cloudwatch", "service-quotas")
 NOT_FOR_US = "is not implemented in the embedded AWS account"

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from jobs import IMAGE, channel, csv, definition, ended, table
-from places import Place
+
+from support.account import Place
+from support.training import IMAGE, channel, csv, definition, ended, table
 
 BUCKET = "many"
 GIGABYTE = 1 << 30

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import recordings  # noqa: E402
-from spending import CAP  # noqa: E402
+from parity import recordings  # noqa: E402
+from parity.spending import CAP  # noqa: E402
 
 SUBJECTS = sorted(path.stem.removeprefix("test_parity_") for path in Path(__file__).parent.glob("test_parity_*.py"))
 USER = "parity"  # whose resources the sweep at the end finds

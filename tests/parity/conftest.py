@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import boto3
 import pytest
-import recordings
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from places import Place
-from spending import CAP, Purse
 
+from parity import recordings
+from parity.spending import CAP, Purse
+from support.account import Place
 from utils.sweep import COURSE
 
 # "" holds the embedded account's answers against what is recorded of it; "record" records them; "aws" asks AWS.

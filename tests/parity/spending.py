@@ -6,7 +6,7 @@ import contextlib
 import json
 from dataclasses import dataclass, field
 
-from utils.local_aws.prices import HOSTING, JOBS
+from local_aws.prices import HOSTING, JOBS
 
 MACHINES = {"ml.m5.large": JOBS["ml.m5.large"], "ml.t2.medium": HOSTING["ml.t2.medium"]}  # dollars an hour
 LONGEST_JOB = 300  # seconds

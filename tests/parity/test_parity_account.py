@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 from http.client import HTTPMessage
 
-from asking import REGRESSOR, image, processing, rows, training
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+
+from parity.asking import REGRESSOR, image, processing, rows, training
 
 
 def test_a_quota_that_is_no_more(there, answers):

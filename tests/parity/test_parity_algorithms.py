@@ -7,7 +7,7 @@ import json
 import re
 import zipfile
 
-from asking import (
+from parity.asking import (
     NUMBER,
     ONES,
     REGRESSOR,

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asking import NUMBER, ROWS, image, packed, rows, served_by, served_script, trained, training, xgboost
+
+from parity.asking import NUMBER, ROWS, image, packed, rows, served_by, served_script, trained, training, xgboost
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from asking import finished, rows, served_by, trained, training
+from parity.asking import finished, rows, served_by, trained, training
 
 HYPERPARAMETER = {"Name": "learning_rate", "MinValue": "0.01", "MaxValue": "0.1"}
 

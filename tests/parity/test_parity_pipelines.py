@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from asking import image, processing, rows, training
+
+from parity.asking import image, processing, rows, training
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asking import given, processing, rows, taken
+from parity.asking import given, processing, rows, taken
 
 LISTS = """
 import json, os

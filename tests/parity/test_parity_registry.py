@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import image
+
+from parity.asking import image
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asking import (
+from parity.asking import (
     REGRESSOR,
     ROWS,
     channel,

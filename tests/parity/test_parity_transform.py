@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from asking import NUMBER, ONES, ROWS, image, rows, served_by, served_script, trained, training, xgboost
+
+from parity.asking import NUMBER, ONES, ROWS, image, rows, served_by, served_script, trained, training, xgboost
 
 BATCH = b"1,2\n3,4\n"
 

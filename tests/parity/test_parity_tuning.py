@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import NUMBER, REGRESSOR, channel, image, rows, script
+
+from parity.asking import NUMBER, REGRESSOR, channel, image, rows, script
 
 
 def tuning(there, uri: str, seconds: int = 300, **members: object) -> dict:

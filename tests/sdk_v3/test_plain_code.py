@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_offline import CONTROL, CONTROLLED, attempts, guarded
+
+from support.offline import CONTROL, CONTROLLED, attempts
 
 PLAIN = Path(__file__).with_name("plain.py")
-__all__ = ["guarded"]
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from editions import CONTRACT, LESSONS, told
-from places import Place
+
+from support.account import Place
+from support.editions import CONTRACT, LESSONS, told
 
 # The tag with which a ModelBuilder says where a model comes from.
 SOURCE = "sagemaker.amazonaws.com/model-source"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.core.account import StateError
 from utils.course import CourseError, start
 from utils.lessons.play import ROOT, lessons
-from utils.local_aws.state import StateError
 from utils.preflight.sdk import installed_edition
 from utils.sweep import running, user_tags
 
@@ -44,8 +44,8 @@ def main() -> int:
 
 def run_course(series: str | None) -> int:
     """Run the lessons in the account that COURSE_AWS chooses, and see that nothing is left running."""
+    from local_aws.client import connect
     from utils.lessons.report import run
-    from utils.local_aws.client import connect
 
     try:
         paths = lessons(series, sdk=installed_edition())
@@ -79,8 +79,8 @@ def running_of_user() -> list[str]:
 
 def run_notebooks() -> int:
     """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here."""
+    from local_aws import client
     from utils.lessons.regenerate import regenerate
-    from utils.local_aws import client
 
     for name in ("COURSE_DATA", "MPLBACKEND"):
         os.environ.pop(name, None)

@@ -4,7 +4,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from utils.local_aws.prices import HOSTING
+from local_aws.prices import HOSTING
 
 
 def cost_so_far(client, endpoint: str) -> str:

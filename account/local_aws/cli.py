@@ -1,0 +1,282 @@
+"""The commands of ``python -m local_aws COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import shutil
+import signal
+import sys
+import time
+import webbrowser
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from . import client
+from .client import Connection
+from .client.connection import OVERRIDDEN
+from .core import process_lock
+from .core.account import open_account, replace_file, state_folder
+from .core.store import StateError
+
+PACKAGES = ("sagemaker", "boto3", "numpy", "starlette", "uvicorn", "moto")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that ``arguments`` (by default the command line) name; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws",
+        description="An AWS account on this machine: S3, SageMaker, logs and metrics, without network or bill.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("start", help="start the account's process (others start it when they need it)")
+    commands.add_parser("status", help="say whether it runs, where, and what runs in it")
+    commands.add_parser("stop", help="end its process; its data stays")
+    commands.add_parser("reset", help="end its process and delete all that the account holds")
+    commands.add_parser("env", help='print export lines: eval "$(python -m local_aws env)"')
+    run = commands.add_parser(
+        "run", help="run a command (a script, a notebook, the AWS CLI, a shell) against the account"
+    )
+    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+    logs = commands.add_parser("logs", help="show what a job or an endpoint logged, or the account's process itself")
+    logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
+    page = commands.add_parser("page", help="look at the account in a browser: jobs, endpoints, logs, objects")
+    page.add_argument("--print", action="store_true", help="print the page's link and open nothing")
+    commands.add_parser("operations", help="write the table of what is executed, kept in books and refused")
+    commands.add_parser("doctor", help="look for what is wrong, and say what to do")
+    options = parser.parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except (StateError, OSError) as error:
+        print(f"local_aws: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def start(_: argparse.Namespace) -> int:
+    connection = client.connect()
+    print(f"The embedded account runs at {connection.url} (process {connection.pid}, folder {connection.folder}).")
+    return 0
+
+
+def status(_: argparse.Namespace) -> int:
+    folder = state_folder()
+    connection = client.find(folder, open_account(folder)) if folder.exists() else None
+    if connection is None:
+        print(f"The embedded account does not run. Its folder: {folder}")
+        return 3
+    record = process_lock.read_record(folder / "server.json")
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.get("started", 0)))
+    print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
+    print(f"Its folder: {folder}; processes that use it: {process_lock.living(folder)}")
+    print("To look at it in a browser: python -m local_aws page")
+    from botocore import xform_name  # the other commands need neither
+
+    from .services.sagemaker.resources import KINDS
+
+    sagemaker = _boto3(connection).client("sagemaker")
+    for kind in (kind for kind in KINDS.values() if kind.is_job):
+        pages = sagemaker.get_paginator(f"list_{xform_name(kind.name)}s").paginate(StatusEquals="InProgress")
+        jobs = [job[f"{kind.name}Name"] for page in pages for job in page[f"{kind.name}Summaries"]]
+        print(f"{kind.noun.removeprefix('hyperparameter ').capitalize()}s in progress:", ", ".join(jobs) or "none")
+    executions = [
+        execution["PipelineExecutionArn"].partition("/")[2]
+        for page in sagemaker.get_paginator("list_pipelines").paginate()
+        for pipeline in page["PipelineSummaries"]
+        for page in sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline["PipelineName"])
+        for execution in page["PipelineExecutionSummaries"]
+        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
+    ]
+    print("Pipelines in progress:", ", ".join(executions) or "none")
+    endpoints = [
+        f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
+        for page in sagemaker.get_paginator("list_endpoints").paginate()
+        for endpoint in page["Endpoints"]
+    ]
+    print("Endpoints:", ", ".join(endpoints) or "none")
+    return 0
+
+
+def stop(_: argparse.Namespace) -> int:
+    stopped = client.stop(state_folder())
+    print("The embedded account's process has ended; its data stays." if stopped else "It does not run.")
+    return 0
+
+
+def reset(_: argparse.Namespace) -> int:
+    folder = state_folder()
+    client.reset(folder)
+    print(f"The embedded account is gone: {folder} is empty. Kernels that used it must be restarted.")
+    return 0
+
+
+def env(_: argparse.Namespace) -> int:
+    for name, value in client.connect().environment().items():
+        print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    if not argv or not argv[0]:
+        print("local_aws: run needs a command: python -m local_aws run -- COMMAND …", file=sys.stderr)
+        return 2
+    connection = client.connect()
+    client.apply(connection.environment(), os.environ)
+    client.keep_through_exec(connection)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them; the command need not
+    try:
+        # This process becomes the command: its signals, its exit code and its end are the command's own.
+        os.execvp(argv[0], argv)
+    except OSError as error:
+        print(f"local_aws: {argv[0]}: {error.strerror}", file=sys.stderr)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def logs(options: argparse.Namespace) -> int:
+    folder = state_folder()
+    if options.name is None:
+        print(client.last_log(folder, 200))
+        return 0
+    from .services.sagemaker.resources import KINDS  # its own needs are not those of the other commands
+
+    cloudwatch = _boto3(client.connect()).client("logs")
+    for group, prefix in (kind.log(options.name) for kind in KINDS.values() if kind.log_group):
+        try:
+            pages = cloudwatch.get_paginator("filter_log_events").paginate(
+                logGroupName=group, **({"logStreamNamePrefix": prefix} if prefix else {})
+            )
+            events = [event for page in pages for event in page["events"]]
+        except cloudwatch.exceptions.ResourceNotFoundException:
+            continue
+        for event in events:
+            print(event["message"])
+        if events:
+            return 0
+    print(f"local_aws: no job and no endpoint named {options.name} has logged anything.", file=sys.stderr)
+    return 1
+
+
+def page(options: argparse.Namespace) -> int:
+    """Print the link that opens the page, and open it in a browser if somebody sits at this terminal."""
+    from .page.door import link  # the page's own needs are not those of the other commands
+
+    connection = client.connect()
+    address = link(connection.url, connection.folder)
+    print(address)
+    screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if not options.print and screen and sys.stdout.isatty():
+        # By way of a private file: the command line of a browser can be read by others on this machine.
+        opener = connection.folder / "page.html"
+        replace_file(opener, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n')
+        webbrowser.open(opener.as_uri())
+    return 0
+
+
+def operations(_: argparse.Namespace) -> int:
+    from .coverage import README, readme
+
+    README.write_text(readme(), "utf-8")
+    print(f"The table of operations in {README} is up to date.")
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Look at everything that has been seen to go wrong; 0 if all is well."""
+    well = True
+
+    def say(fine: bool, text: str, advice: str = "") -> None:
+        nonlocal well
+        well = well and fine
+        print(f"{'ok ' if fine else 'BAD'} {text}" + (f"\n    {advice}" if advice and not fine else ""))
+
+    python = platform.python_version()
+    say(
+        (3, 11) <= sys.version_info[:2] <= (3, 13),
+        f"Python {python}",
+        "The course needs Python 3.11, 3.12 or 3.13.",
+    )
+    for name in PACKAGES:
+        try:
+            say(True, f"{name} {version(name)}")
+        except PackageNotFoundError:
+            say(False, f"{name} is not installed", "Run 'make setup', or pip install -r requirements.txt.")
+    try:
+        major = int(version("sagemaker").split(".")[0])
+        say(
+            major in (2, 3),
+            f"the SageMaker SDK is of version {major}",
+            "The lessons need version 2, or 3: run 'make setup'.",
+        )
+    except PackageNotFoundError:
+        pass
+    folder = state_folder()
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    say(
+        free > 500e6,
+        f"{free / 1e9:.1f} GB free below {folder}",
+        "Free some disk: jobs need room for their input.",
+    )
+    named = [
+        name
+        for name in os.environ
+        if name in (*OVERRIDDEN, "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+        or name.startswith("AWS_ENDPOINT_URL_")
+    ]
+    say(
+        True,
+        f"set in this environment, without effect in local mode: {', '.join(sorted(named)) or 'nothing'}",
+    )
+    try:
+        connection = client.connect()
+        say(True, f"the account's process answers at {connection.url}")
+        _round_trip(connection)
+        say(True, "a signed request, an object to S3 and back")
+    except StateError as error:
+        say(False, str(error))
+    except Exception as error:
+        say(False, f"the account does not answer as it should: {error}", f"See {folder / 'server.log'}")
+    return 0 if well else 1
+
+
+def _round_trip(connection: Connection) -> None:
+    s3 = _boto3(connection).client("s3")
+    bucket = f"doctor-{os.getpid()}-{int(time.time())}"
+    s3.create_bucket(Bucket=bucket)
+    try:
+        s3.put_object(Bucket=bucket, Key="a key", Body=b"a body")
+        body = s3.get_object(Bucket=bucket, Key="a key")["Body"].read()
+        if body != b"a body":
+            raise RuntimeError(f"S3 gave back {body!r} for b'a body'")
+        s3.delete_object(Bucket=bucket, Key="a key")
+    finally:
+        s3.delete_bucket(Bucket=bucket)
+
+
+def _boto3(connection: Connection) -> Any:
+    """boto3's default session, led to the account."""
+    client.apply(connection.environment(), os.environ)
+    import boto3  # after the environment is set: boto3 reads it once
+
+    return boto3.Session()
+
+
+COMMANDS = {
+    "start": start,
+    "status": status,
+    "stop": stop,
+    "reset": reset,
+    "env": env,
+    "run": run,
+    "logs": logs,
+    "page": page,
+    "operations": operations,
+    "doctor": doctor,
+}

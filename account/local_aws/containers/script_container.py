@@ -1,0 +1,140 @@
+"""A container that runs a user's script: it finds ``/opt/ml`` where the job's folder is.
+
+Its Python is the one that the account runs in, with ``rerooted/sitecustomize.py``, which exchanges the paths; its
+root is a folder of the job's.  Of the account's keys the script gets those that were drawn for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import site
+import sys
+import sysconfig
+import tempfile
+import venv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+from .container import Container
+from .rerooted import sitecustomize as rerooted
+from .role_sessions import Session
+
+NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Linux says so of a file system; others let the program fail
+SHELLS = ("bash", "dash", "sh", "zsh")
+SUPERVISE = Path(__file__).with_name("supervise.py")
+
+
+class NoSuchProgram(Exception):
+    """A command that cannot be started, in Docker's words."""
+
+
+class _Python(venv.EnvBuilder):
+    """Makes a container's Python: the account's own, with its packages, but in the container's ``/bin``."""
+
+    def __init__(self) -> None:
+        super().__init__(symlinks=True)
+
+    def setup_scripts(self, context: SimpleNamespace) -> None:
+        """In place of the scripts that activate an environment: where the packages are."""
+        folders = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+        packages = sysconfig.get_path("purelib", "venv", {"base": context.env_dir})
+        lines = [f"import site; site.addsitedir({each!r})\n" for each in folders if os.path.isdir(each)]
+        Path(packages, "account.pth").write_text("".join(lines), encoding="utf-8")
+
+
+def root_folder(folder: Path) -> Path:
+    """The folder that can be a container's root: ``folder``, or another one if programs cannot be run in it.
+
+    That is so if a shell would trip over its name, which stands where scripts had written ``/opt/ml`` without quotes,
+    or PATH would be cut by it, and on a file system that is mounted with ``noexec``.
+    """
+    folder = Path(os.path.realpath(folder))
+    safe = shlex.quote(str(folder)) == str(folder) and os.pathsep not in str(folder)
+    if not safe or not _runs_programs(folder):
+        others = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
+        place = next((each for each in others if _runs_programs(Path(each)) and os.access(each, os.W_OK)), None)
+        folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-", dir=place)))
+    return folder
+
+
+def _runs_programs(folder: Path) -> bool:
+    """Whether the file system of ``folder``, which need not exist yet, is mounted without ``noexec``."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
+    return not os.statvfs(there).f_flag & NOEXEC
+
+
+def lay_out(root: Path) -> None:
+    """Make the folders that a script expects of any container, and its ``python`` and ``pip``."""
+    (root / "root").mkdir(parents=True)
+    _Python().create(root)
+    for name in ("pip", "pip3"):
+        program = root / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(root / "bin" / "python"))} -m pip "$@"\n')
+        program.chmod(0o755)
+
+
+def start(
+    command: Sequence[str],
+    root: Path,
+    environment: Mapping[str, str],
+    session: Session,
+    on_lines: Callable[[list[tuple[float, str]]], None],
+    modules: Sequence[str] = (),
+) -> Container:
+    """Start ``command`` in the container whose ``/`` is ``root``, which ``lay_out`` has prepared.
+
+    Paths below ``/opt/ml`` in the command and the environment are exchanged for real ones, and back in the output
+    that ``on_lines`` gets (see Container).  Its clients of AWS have ``session``.  ``modules`` are further folders for
+    PYTHONPATH.
+
+    Raises NoSuchProgram.
+    """
+    base = str(root)
+    command = [rerooted.in_text(each, base) for each in command]
+    asked = {name: rerooted.in_text(value, base) for name, value in environment.items()}
+    search = asked.get("PATH") or os.environ.get("PATH", os.defpath)
+    environment = {
+        **session.environment(asked),
+        "PATH": f"{base}/bin{os.pathsep}{search}",
+        "HOME": f"{base}/root",
+        "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
+        "PIP_NO_INDEX": "1",
+        rerooted.VARIABLE: base,
+    }
+    if shutil.which(command[0], path=environment["PATH"]) is None:
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+    if any("\0" in each for each in [*command, *environment.values()]):
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': invalid argument.")
+    if Path(command[0]).name in SHELLS:
+        _reroot_script(command[1:], root)
+
+    def keep(lines: list[tuple[float, str]]) -> None:
+        # In a container the job's folder is the root of all.
+        on_lines([(at, text.replace(f"{base}/", "/").replace(base, "/")) for at, text in lines])
+
+    search_python = [str(Path(rerooted.__file__).parent), *modules, asked.get("PYTHONPATH", "")]
+    return Container(
+        [sys.executable, "-I", "-S", str(SUPERVISE), *command],
+        root,
+        environment,
+        keep,
+        os.pathsep.join(filter(None, search_python)),
+    )
+
+
+def reroot(file: Path, root: Path) -> None:
+    """Exchange the paths in a file for real ones: a shell reads it, and no Python is there to do it."""
+    text = file.read_bytes().decode(errors="surrogateescape")
+    file.write_bytes(rerooted.in_text(text, str(root)).encode(errors="surrogateescape"))
+
+
+def _reroot_script(arguments: Sequence[str], root: Path) -> None:
+    """Exchange the paths in the script that a shell is to run."""
+    for argument in arguments:
+        script = Path(argument)
+        if root in script.parents and script.is_file():
+            reroot(script, root)
+            return

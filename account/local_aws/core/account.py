@@ -1,0 +1,172 @@
+"""Where the embedded account lies on this machine, and who it is.
+
+An account is a folder: `.local_aws/` in the checkout, or the one that ``LOCAL_AWS_STATE``
+names.  ``account.json`` in it holds what makes it this account and no other: keys drawn
+at random when it was opened.  Nothing outside the folder belongs to it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import process_lock
+from .store import StateError
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PACKAGES = Path(__file__).resolve().parents[2]  # the folder that this package lies in
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+# The SDK knows roles of this prefix as the ones that SageMaker's own console makes.
+ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
+ROLE_PATH = "/service-role/"
+# Who may assume it.
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+SESSION_NAME = "course"
+BUCKETS = "LOCAL_AWS_BUCKETS"
+POLICY = "LOCAL_AWS_POLICY"
+SETTINGS = (BUCKETS, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
+WRITE_SECONDS = 10.0  # that one process waits for another to write a small file
+# A header by which a client says that it will ask again soon.
+ASKS_OFTEN = "X-Local-Aws-Asks-Often"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account's identity: what a caller must know to sign a request to it."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    account_id: str = ACCOUNT_ID
+    region: str = REGION
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{ROLE_NAME}"
+
+    @property
+    def identity_arn(self) -> str:
+        """What STS says of the keys: a session of the role, as in a Studio notebook."""
+        return f"arn:aws:sts::{self.account_id}:assumed-role/{ROLE_NAME}/{SESSION_NAME}"
+
+
+def state_folder() -> Path:
+    """The account's folder, absolute; it need not exist yet.
+
+    A relative ``LOCAL_AWS_STATE`` is relative to the current folder, like any path on a command line.  Who may not
+    write into the checkout, which others share or which is read-only, has an account below the home folder.
+    """
+    named = os.environ.get("LOCAL_AWS_STATE")
+    if named:
+        return Path(named).expanduser().absolute()
+    folder = CHECKOUT / ".local_aws"
+    of_user = Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"))
+    # Not below "~": so it reads where there is no home folder.
+    if os.access(folder if folder.exists() else CHECKOUT, os.W_OK | os.X_OK) or not of_user.is_absolute():
+        return folder
+    return of_user / "local_aws" / f"{CHECKOUT.name}-{hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]}"
+
+
+def settings() -> dict[str, str]:
+    """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
+    found = {name: os.environ.get(name, "") for name in SETTINGS}
+    for name in (BUCKETS, POLICY):
+        if found[name]:
+            found[name] = str(Path(found[name]).expanduser().absolute())
+    return found
+
+
+def open_account(folder: Path) -> Account:
+    """Read the account of ``folder``, or open a new one there.
+
+    Raises StateError if the folder cannot be written, its file system keeps no locks, or its ``account.json`` cannot
+    be read.
+    """
+    path = folder / "account.json"
+    try:
+        made = not folder.exists()
+        folder.mkdir(0o700, parents=True, exist_ok=True)  # the keys that the account gives out lie in it
+        if not path.exists():
+            if holds_other_things(folder):
+                raise StateError(
+                    folder, "this folder holds other things. Name a new or an empty one in LOCAL_AWS_STATE."
+                )
+            try:
+                process_lock.need_locks(folder)
+            except StateError:
+                if made:
+                    folder.rmdir()
+                raise
+            write_once(path, json.dumps(asdict(_new_account())))
+        (folder / ".gitignore").write_text("*\n")
+        return Account(**json.loads(path.read_text()))
+    except OSError as error:
+        raise StateError(
+            folder,
+            f"the embedded account cannot use this folder ({error.strerror or error}). "
+            "Make it writable, or name another one in LOCAL_AWS_STATE.",
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise StateError(
+            path,
+            f"cannot be read ({error}). Restore it from a copy, or open a new account with "
+            "'python -m local_aws reset' (this deletes the old one's data).",
+        ) from error
+
+
+def holds_other_things(folder: Path) -> bool:
+    """Whether there is anything in ``folder`` but what an account begins with.
+
+    An account lies in a folder of its own, since ``reset`` deletes all that is in it.
+    """
+    return any(not entry.name.startswith((".gitignore", "account.json")) for entry in folder.iterdir())
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a private file whole, leaving an existing one as it is: of two writers the first wins."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        lock = process_lock.hold(path.with_name(f"{path.name}.lock"), patience=WRITE_SECONDS)
+        if not path.exists():
+            os.replace(temporary, path)
+        if lock is not None:
+            os.close(lock)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a private file whole, in place of what was there: a reader sees the old or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def _new_account() -> Account:
+    return Account(
+        # The form of temporary credentials: SDKs tell kinds of keys apart by the prefix.
+        access_key_id="ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
+        secret_access_key=secrets.token_urlsafe(30),
+        session_token=base64.b64encode(secrets.token_bytes(96)).decode(),
+    )

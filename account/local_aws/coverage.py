@@ -1,0 +1,80 @@
+"""The table of SageMaker's operations in the account's README: which are executed, which keep books, which are refused.
+
+Made from botocore's models and the operations that the account's services answer with, so that it cannot say
+more than the code does: ``python -m local_aws operations`` writes it, and a test holds it to the code.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import botocore
+
+from .core.account import open_account
+from .door.server import Application
+from .wire.operation import Operation, operations_of
+from .wire.protocols import service_model
+
+README = Path(__file__).parents[1] / "README.md"
+COMMAND = "python -m local_aws operations"
+BEGIN, END = f"<!-- made by {COMMAND} -->\n", "<!-- end of what is made -->\n"
+# An operation's name is a verb and what it is about; the rest, from For or With on, says of what or how.
+NAME = re.compile(r"((?:Batch)?[A-Z][a-z]+)(\w*?)(?:(?:For|With|By)[A-Z]\w*)?")
+
+
+def readme() -> str:
+    """The account's README with the table for the account as it is in this environment."""
+    text = README.read_text("utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    return f"{before}{BEGIN}{table()}{END}{after}"
+
+
+def table() -> str:
+    """The table of operations, in Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        application = Application(Path(folder), open_account(Path(folder)), 0)
+        services = [
+            ("SageMaker", "sagemaker", application.services["sagemaker"].operations),
+            ("The SageMaker runtime", "sagemaker-runtime", operations_of(application.invocations)),
+        ]
+        parts = [_part(title, service_model(model).operation_names, done) for title, model, done in services]
+    return f"From the code, and the models of botocore {botocore.__version__}.\n\n" + "\n".join(parts)
+
+
+def _part(title: str, names: Iterable[str], done: Mapping[str, Operation]) -> str:
+    names = sorted(names)
+    running = sorted(name for name, operation in done.items() if operation.executes)
+    books = sorted(done.keys() - set(running))
+    refused = [name for name in names if name not in done]
+    lines = [
+        f"### {title}",
+        "",
+        f"{len(names)} operations: {len(running)} executed, {len(books)} books, {len(refused)} refused.",
+        "",
+        "| about | executed | books |",
+        "|---|---|---|",
+    ]
+    both = _by_subject(done)
+    for subject, members in both.items():
+        cells = [" ".join(f"`{name}`" for name in members if name in which) for which in (running, books)]
+        lines.append(f"| {subject} | {' | '.join(cells)} |")
+    lines += ["", "<details><summary>Refused</summary>", "", "| about | refused |", "|---|---|"]
+    for subject, members in _by_subject(refused).items():
+        lines.append(f"| {subject} | {' '.join(f'`{name}`' for name in members)} |")
+    return "\n".join([*lines, "", "</details>", ""])
+
+
+def _by_subject(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by what they are about, in the alphabet's order: ``ListTrainingJobs`` is about a ``TrainingJob``."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        parts = NAME.fullmatch(name)
+        if parts is None:
+            raise ValueError(f"the name {name} does not begin with a verb")
+        verb, subject = parts.groups()
+        subject = re.sub(r"(?<=as|us)es$|(?<=[^su])s$", "", re.sub(r"ies$", "y", subject or verb))
+        found.setdefault(subject, []).append(name)
+    return {subject: sorted(found[subject]) for subject in sorted(found)}

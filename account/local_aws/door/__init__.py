@@ -1,0 +1,1 @@
+"""Where requests come in: the server, who may do what, and which service answers."""

@@ -1,0 +1,210 @@
+"""What the page shows, as JSON: resources with their logs, metrics and costs, buckets and objects.
+
+Read from the account's own tables.  Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from local_aws import prices
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.services.cloudwatch import Metrics
+from local_aws.services.logs import Logs
+from local_aws.services.s3 import ObjectStore
+from local_aws.services.sagemaker.resources import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    KINDS,
+    PIPELINE_EXECUTION,
+    TRAINING_JOB,
+    TUNING_JOB,
+    Kind,
+    Resources,
+)
+from local_aws.services.sagemaker.training.metrics import NAMESPACE
+from local_aws.wire.protocols import pruned
+from local_aws.wire.service import JsonService
+
+# Every kind that the account has; endpoints first, since they are what costs money while nobody looks.
+SHOWN = {ENDPOINT.name: ENDPOINT} | KINDS
+BUSY = ("Pending", "Creating", "InProgress", "Executing", "Stopping", "Updating", "RollingBack", "Deleting")
+FEW, MANY = 5, 100  # resources of a kind on the overview, and on a page of their own
+LINES = 500  # of a log at once
+POINTS = 500  # of a metric in one chart
+KEYS = 200  # of a bucket on one page
+CHARGED = ("InService", "Updating", "RollingBack", "SystemUpdating")
+
+
+class PageData:
+    """What an account holds, as the page shows it."""
+
+    def __init__(
+        self,
+        account: Account,
+        known: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        metrics: Metrics,
+        sagemaker: JsonService,
+    ) -> None:
+        self.account = account
+        self.resources = known
+        self.objects = objects
+        self.logs = logs
+        self.metrics = metrics
+        self.sagemaker = sagemaker
+
+    def overview(self) -> dict:
+        """The newest resources of every kind, and how much S3 holds."""
+        usage = self.objects.usage().values()
+        return {
+            "account": self.account.account_id,
+            "region": self.account.region,
+            "prices": {"date": prices.PRICED, "source": prices.SOURCE},
+            "kinds": [self.list_resources(name, FEW, 0) for name in SHOWN],
+            "storage": {
+                "buckets": len(self.objects.buckets()),
+                "objects": sum(count for count, _ in usage),
+                "bytes": sum(size for _, size in usage),
+            },
+        }
+
+    def list_resources(self, kind: str, most: int, skipped: int) -> dict:
+        """Resources of a kind, the newest first."""
+        found = _kind(kind)
+        return {
+            "kind": found.name,
+            "noun": found.noun,
+            "arn": found.arn,
+            "count": self.resources.count(found),
+            "skipped": skipped,
+            "items": [self._summary(found, *each) for each in self.resources.latest(found, most, skipped)],
+        }
+
+    def resource(self, kind: str, name: str) -> dict:
+        """All that is known of a resource but its log."""
+        found = _kind(kind)
+        record = self.resources.record(found, name)
+        name, body = record.name, record.body  # an ARN has the name in lower case
+        part = next((each for each in KINDS.values() if each.part_of is found), None)
+        parts = self.resources.all(part, f"{name}/") if part else []
+        return self._summary(found, name, body) | {
+            "body": self._describe(found, name, body),
+            "tags": self.resources.tags(body[f"{found.name}Arn"]),
+            "metrics": self._metrics(found, name, body),
+            "jobs": self._tuned(body) if found is TUNING_JOB else [],
+            "steps": self._steps(body) if found is PIPELINE_EXECUTION else [],
+            "parts": [each[f"{part.name}Arn"] for each, _ in reversed(parts)][:MANY],
+        }
+
+    def log(self, kind: str, name: str, after: int) -> dict:
+        """The lines of a resource's log behind the event ``after``, its last ones if they are many."""
+        found = _kind(kind)
+        rows = self.logs.tail(*found.log(name), after, LINES) if found.log_group else []
+        return {
+            "full": len(rows) == LINES,
+            "last": rows[-1]["id"] if rows else after,
+            "lines": [[row["timestamp"] / 1000, row["stream"], row["message"]] for row in rows],
+        }
+
+    def buckets(self) -> dict:
+        """All buckets, with the number and size of their objects."""
+        usage = self.objects.usage()
+        return {
+            "buckets": [
+                {"name": name, "created": created, "objects": usage.get(name, (0, 0))[0]}
+                | {"bytes": usage.get(name, (0, 0))[1]}
+                for name, created in self.objects.buckets()
+            ]
+        }
+
+    def keys(self, bucket: str, prefix: str, start: str) -> dict:
+        """What lies in a bucket below a prefix, from the key ``start`` on; a slash parts folders."""
+        page = self.objects.page(bucket, prefix, "/", start, KEYS)
+        return {
+            "bucket": bucket,
+            "prefix": prefix,
+            "folders": page.prefixes,
+            "objects": [
+                {"key": each.key, "bytes": each.size, "modified": each.modified, "type": each.content_type}
+                for each in page.objects
+            ],
+            "next": page.following,
+        }
+
+    def _summary(self, kind: Kind, name: str, body: dict) -> dict:
+        status = body.get(f"{kind.name}Status")
+        return {
+            "kind": kind.name,
+            "noun": kind.noun,
+            "name": name,
+            "status": status,
+            "phase": body.get("SecondaryStatus"),
+            "busy": status in BUSY,
+            "created": body.get("CreationTime"),
+            "ended": body.get(kind.end_time) if kind.end_time else None,
+            "cost": self._cost(body) if kind is ENDPOINT else None,
+        }
+
+    def _describe(self, kind: Kind, name: str, body: dict) -> dict:
+        """What Describe answers: some members are worked out only when it is asked, and some it keeps to itself.
+
+        Not asked where it wants the request: such a Describe may hold its answer back, and counts who asked last.
+        """
+        operation = f"Describe{kind.name}"
+        describe = self.sagemaker.operations.get(operation)
+        if describe is None or describe.wants_request:
+            return body
+        arn = body[f"{kind.name}Arn"]
+        needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
+        return pruned(describe({each: arn if each.endswith("Arn") or "/" in name else name for each in needed}))
+
+    def _cost(self, endpoint: dict) -> dict | None:
+        """What an endpoint costs on AWS: dollars an hour (None if a price is not known), and since when."""
+        if endpoint["EndpointStatus"] not in CHARGED:
+            return None
+        config = self.resources.find(ENDPOINT_CONFIG, endpoint["EndpointConfigName"])
+        if config is None:
+            return {"hourly": None, "why": "its configuration, which names the instance type, is deleted"}
+        counts = {each["VariantName"]: each.get("CurrentInstanceCount") for each in endpoint["ProductionVariants"]}
+        hourly, terms = 0.0, []
+        for variant in config["ProductionVariants"]:
+            if "InstanceType" not in variant:
+                return {"hourly": None, "why": "it is billed by request, not by the hour"}
+            kind, count = variant["InstanceType"], counts.get(variant["VariantName"]) or variant["InitialInstanceCount"]
+            if kind not in prices.HOSTING:
+                return {"hourly": None, "why": f"no price of {kind} is known here"}
+            hourly += count * prices.HOSTING[kind]
+            terms.append(f"{count} × {kind}")
+        return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
+
+    def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
+        places: list[tuple[str, dict[str, str]]] = []
+        if kind is TRAINING_JOB:
+            places = [(NAMESPACE, {"TrainingJobName": name})]
+        elif kind is ENDPOINT:
+            variants = [each["VariantName"] for each in body.get("ProductionVariants", [])]
+            places = [("AWS/SageMaker", {"EndpointName": name, "VariantName": each}) for each in variants]
+        return [
+            metric | {"of": dimensions.get("VariantName")}
+            for namespace, dimensions in places
+            for metric in self.metrics.series(namespace, dimensions, POINTS)
+        ]
+
+    def _tuned(self, body: dict) -> list[dict]:
+        """The training jobs of a tuning job."""
+        listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
+        asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
+        return listed(asked)["TrainingJobSummaries"]
+
+    def _steps(self, body: dict) -> list[dict]:
+        """The steps of a pipeline's execution, the first one first."""
+        listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
+        asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}
+        return pruned(listed(asked)["PipelineExecutionSteps"])
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise AwsError("ValidationException", f"There is no kind of resource named '{name}'.", 404)
+    return KINDS[name]

@@ -1,0 +1,1 @@
+"""IAM, STS and ECR: identities, roles, policies and what they allow; repositories."""

@@ -1,0 +1,1 @@
+"""SageMaker: its resources, its jobs, its endpoints."""

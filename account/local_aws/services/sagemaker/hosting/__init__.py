@@ -1,0 +1,1 @@
+"""CreateModel, CreateEndpointConfig, CreateEndpoint, InvokeEndpoint and their siblings, and an endpoint at work."""

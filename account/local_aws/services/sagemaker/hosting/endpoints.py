@@ -1,0 +1,395 @@
+"""CreateEndpoint and the other operations on endpoints: their states, and which variants serve.
+
+An update makes a new deployment (``deployment.py``) beside the one that serves, and changes over when it is ready.
+Reference: the API reference of CreateEndpoint, UpdateEndpoint and UpdateEndpointWeightsAndCapacities; the developer
+guide, "Blue/Green Deployments".
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.core.job_failure import JobFailure
+from local_aws.services.logs import Logs
+from local_aws.services.s3 import ObjectStore
+from local_aws.services.sagemaker.long_polling import Patience
+from local_aws.services.sagemaker.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
+from local_aws.wire.operation import operation
+from local_aws.wire.refusals import not_implemented, refuse
+
+from .deployment import Deployments, Plan, Variant, choose
+from .models import shown_capture
+
+DEPLOYMENT = "Deployment"  # what names an endpoint's deployment, in what is internal of it
+LOST = "The embedded account's process ended while this endpoint was created. Delete it and create it again."
+LOST_UPDATE = "The embedded account's process ended while this endpoint was updated. Update it again."
+ROUTING = "BlueGreenUpdatePolicy.TrafficRoutingConfiguration"
+REFUSED_OF_DEPLOYMENT = ("RollingUpdatePolicy", "AutoRollbackConfiguration", f"{ROUTING}.CanarySize",
+                         f"{ROUTING}.LinearStepSize")  # fmt: skip
+Variants = list[Variant]
+BROKEN = "Request to service failed. ('python -m local_aws logs' shows what happened.)"
+
+log = logging.getLogger("local_aws")
+
+
+class Endpoints:
+    """The endpoints of an account."""
+
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+        self.account = account
+        self.resources = resources
+        self.deployments = Deployments(folder / "endpoints", resources, objects, logs)
+        self.patience = Patience()
+        self._serving: dict[str, Variants] = {}
+        self._lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
+
+    def recover(self) -> None:
+        """Let the endpoints of the account serve again after its process was started anew."""
+        known = set()
+        for record in self.resources.records(ENDPOINT):
+            name, body, deployment = record.name, record.body, record.internal.get(DEPLOYMENT)
+            status = body["EndpointStatus"]
+            known.add(name)
+            self.deployments.tidy(name, deployment)
+            if status == "Creating" and not deployment:
+                self._fail(name, LOST)
+            elif status == "Creating":
+                threading.Thread(target=self._finish, args=(name,), daemon=True).start()
+            elif status in ("InService", "Updating"):
+                try:
+                    # Whoever asks a container that is not ready yet waits for it.
+                    described = body["ProductionVariants"]
+                    self._serving[name] = self.deployments.begin(name, record.internal[DEPLOYMENT], described)
+                except Exception as error:  # one endpoint that cannot serve must not keep the account down
+                    log.exception("endpoint %s", name)
+                    self._fail(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+                    continue
+                if status == "Updating":
+                    self._settle(name, LOST_UPDATE if body.get("PendingDeploymentSummary") else None)
+        self.deployments.remove_all_but(known)
+
+    def shut_down(self) -> None:
+        """Kill what runs; ``recover`` lets it serve again."""
+        self.deployments.shut_down()
+
+    @contextmanager
+    def request(self, name: str, target: str | None, size: int) -> Iterator[tuple[str, Variant]]:
+        """Give a request of ``size`` bytes to a variant for as long as the context lasts.
+
+        Gives the endpoint's name as it was made with, in whatever case it is asked for, and the variant: the one
+        called ``target``, else one by the variants' weights.  AwsError if none answers, or takes no such request.
+        """
+        # An update that takes a variant away waits for the requests that have got it.
+        with self._lock:
+            name, variants = self._find(name)
+            variant = choose(name, variants, target)
+            variant.begin_request(size)
+        try:
+            yield name, variant
+        finally:
+            variant.end_request()
+
+    def _find(self, name: str) -> tuple[str, Variants]:
+        """The endpoint's name as it was made with, and its variants; AwsError if there is none that answers."""
+        variants = self._serving.get(name)
+        if variants is not None:
+            return name, variants
+        body = self.resources.find(ENDPOINT, name)
+        if body is None:
+            raise AwsError("ValidationError", f"Endpoint {name} of account {self.account.account_id} not found.")
+        variants = self._serving.get(body["EndpointName"])
+        if variants is None:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {name} of account {self.account.account_id} is in status {body['EndpointStatus']}: "
+                "it answers when it is InService.",
+            )
+        return body["EndpointName"], variants
+
+    @operation("CreateEndpoint", executes=True)
+    def create(self, params: dict) -> dict:
+        name = params["EndpointName"]
+        if params.get("DeploymentConfig"):
+            raise not_implemented("CreateEndpoint's DeploymentConfig")
+        config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
+        self.resources.need_free(ENDPOINT, name)
+        in_use = self._machines()
+        for machine, count in _machines_of(config).items():
+            self.resources.quotas.check(machine, "endpoint", count, in_use[machine])
+        created = now()
+        body = {
+            "EndpointConfigName": config["EndpointConfigName"],
+            "DataCaptureConfig": shown_capture(config),
+            "EndpointStatus": "Creating",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        arn = self.resources.add(ENDPOINT, name, body, params.get("Tags"))
+        self.patience.begin(name)
+        self.deployments.remove(name)
+        threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
+        return {"EndpointArn": arn}
+
+    def _machines(self) -> Counter[str]:
+        """How many machines of each type the endpoints have."""
+        machines: Counter[str] = Counter()
+        for body, _ in self.resources.all(ENDPOINT):
+            if body["EndpointStatus"] != "Failed":
+                machines += _machines_of(self.resources.find(ENDPOINT_CONFIG, body["EndpointConfigName"]) or {})
+        return machines
+
+    @operation("DescribeEndpoint", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        name = self.resources.get(ENDPOINT, params["EndpointName"])["EndpointName"]
+        changing = ("Creating", "Updating")
+        await self.patience.hold(
+            name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
+        )
+        return self.resources.get(ENDPOINT, name)
+
+    @operation("ListEndpoints")
+    def list_endpoints(self, params: dict) -> dict:
+        shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+        # https://github.com/boto/boto3/issues/2973
+        return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
+
+    @operation("UpdateEndpoint", executes=True)
+    def update(self, params: dict) -> dict:
+        body = self._updatable(params["EndpointName"])
+        config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
+        how = params.get("DeploymentConfig")
+        if how is None and params.get("RetainDeploymentConfig"):
+            how = body.get("LastDeploymentConfig")
+        _check_deployment(how or {})
+        plan = self._plan(config)
+        excluded = {each["VariantPropertyType"] for each in params.get("ExcludeRetainedVariantProperties", [])}
+        capture = shown_capture(config)
+        if params.get("RetainAllVariantProperties"):
+            plan = _retaining(plan, body["ProductionVariants"], excluded)
+            capture = capture if "DataCaptureConfig" in excluded else body.get("DataCaptureConfig")
+        elif excluded:
+            sentence = "ExcludeRetainedVariantProperties can be specified only if RetainAllVariantProperties is true."
+            raise AwsError("ValidationException", sentence)
+        if any(each.get("DesiredServerlessConfig") for each in body["ProductionVariants"]) and not all(
+            variant.get("ServerlessConfig") for variant, _ in plan
+        ):
+            sentence = f'Cannot update serverless endpoint "{body["EndpointArn"]}" to an instance-based one.'
+            raise AwsError("ValidationException", sentence)
+        name, began = body["EndpointName"], now()
+        pending = {"EndpointConfigName": config["EndpointConfigName"], "StartTime": began}
+        self.resources.update(
+            ENDPOINT,
+            name,
+            EndpointStatus="Updating",
+            FailureReason=None,
+            LastModifiedTime=began,
+            PendingDeploymentSummary=pending,
+        )
+        threading.Thread(target=self._update, args=(name, pending, plan, how, capture), daemon=True).start()
+        return {"EndpointArn": body["EndpointArn"]}
+
+    @operation("UpdateEndpointWeightsAndCapacities", executes=True)
+    def update_weights_and_capacities(self, params: dict) -> dict:
+        body = self._updatable(params["EndpointName"])
+        for wanted in params["DesiredWeightsAndCapacities"]:
+            refuse("UpdateEndpointWeightsAndCapacities", wanted, ("ServerlessUpdateConfig.ProvisionedConcurrency",))
+            variant = _variant_to_change(body, wanted)
+            for member in ("DesiredWeight", "DesiredInstanceCount"):
+                if member in wanted:
+                    variant[member] = wanted[member]
+            if "ServerlessUpdateConfig" in wanted:
+                variant["DesiredServerlessConfig"] |= wanted["ServerlessUpdateConfig"]
+        self.resources.update(
+            ENDPOINT,
+            body["EndpointName"],
+            EndpointStatus="Updating",
+            FailureReason=None,
+            LastModifiedTime=now(),
+            ProductionVariants=body["ProductionVariants"],
+        )
+        threading.Thread(target=self._settle, args=(body["EndpointName"], None), daemon=True).start()
+        return {"EndpointArn": body["EndpointArn"]}
+
+    @operation("DeleteEndpoint", executes=True)
+    def delete(self, params: dict) -> None:
+        body = self.resources.get(ENDPOINT, params["EndpointName"])
+        _check_not_in_progress(body)
+        name = body["EndpointName"]
+        with self._lock:
+            variants = self._serving.pop(name, [])
+        self.resources.delete(ENDPOINT, name)
+        self.deployments.remove(name)
+        self.deployments.end(variants)
+
+    def _updatable(self, name: str) -> dict[str, Any]:
+        body = self.resources.get(ENDPOINT, name)
+        _check_not_in_progress(body)
+        if body["EndpointStatus"] != "InService":
+            sentence = f'Cannot update endpoint "{body["EndpointArn"]}" in status {body["EndpointStatus"]}.'
+            raise AwsError("ValidationException", sentence)
+        return body
+
+    def _plan(self, config: dict[str, Any]) -> Plan:
+        """The configuration's variants, each with its model as it is now."""
+        return [(each, self.resources.find(MODEL, each["ModelName"])) for each in config["ProductionVariants"]]
+
+    def _create(self, name: str, plan: Plan) -> None:
+        try:
+            deployment = secrets.token_hex(4)
+            described = self.deployments.prepare(name, deployment, plan)
+            self.resources.update(ENDPOINT, name, ProductionVariants=described, internal={DEPLOYMENT: deployment})
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
+        except Exception:  # the endpoint must leave Creating, whatever went wrong
+            log.exception("endpoint %s", name)
+            return self._fail(name, BROKEN)
+        self._finish(name)
+
+    def _finish(self, name: str) -> None:
+        """Let a new endpoint serve what has been prepared."""
+        try:
+            record = self.resources.record(ENDPOINT, name)
+            variants = self.deployments.load(name, record.internal[DEPLOYMENT], record.body["ProductionVariants"])
+        except JobFailure as failure:
+            return self._fail(name, str(failure))
+        except Exception:  # as above
+            log.exception("endpoint %s", name)
+            return self._fail(name, BROKEN)
+        with self._lock:
+            self._serving[name] = variants
+        self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
+
+    def _update(
+        self, name: str, pending: dict[str, Any], plan: Plan, how: dict[str, Any] | None, capture: dict[str, Any] | None
+    ) -> None:
+        """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
+        policy = (how or {}).get("BlueGreenUpdatePolicy", {})
+        before, deployment = self.resources.record(ENDPOINT, name).internal[DEPLOYMENT], secrets.token_hex(4)
+        until = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
+        try:
+            described = self.deployments.prepare(name, deployment, plan)
+            coming = [{**each, "CurrentWeight": 0.0} for each in described]
+            for each in coming:
+                if "CurrentInstanceCount" in each:
+                    each["CurrentInstanceCount"] = 0
+            pending = {**pending, "ProductionVariants": coming}
+            self.resources.update(ENDPOINT, name, PendingDeploymentSummary=pending)
+            variants = self.deployments.load(name, deployment, described)
+            if time.monotonic() > until:
+                self.deployments.end(variants)
+                raise JobFailure("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
+        except Exception as error:  # the endpoint must leave Updating, whatever went wrong
+            if not isinstance(error, JobFailure):
+                log.exception("endpoint %s", name)
+            self.deployments.remove(name, deployment)
+            return self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+        with self._lock:
+            old, self._serving[name] = self._serving[name], variants
+            self.resources.update(
+                ENDPOINT,
+                name,
+                EndpointConfigName=pending["EndpointConfigName"],
+                DataCaptureConfig=capture,
+                ProductionVariants=described,
+                PendingDeploymentSummary=None,
+                **({"LastDeploymentConfig": how} if how else {}),
+                internal={DEPLOYMENT: deployment},
+            )
+        # The old fleet stands by for as long as the caller wants it to.
+        time.sleep(policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0))
+        time.sleep(policy.get("TerminationWaitInSeconds", 0))
+        self._settle(name, None)
+        self.deployments.end(old, self.deployments.folder / name / before)
+
+    def _settle(self, name: str, failure: str | None) -> None:
+        """End an update: what serves is what is described, and ``failure`` is why that is what it was before."""
+        with self._lock:
+            described = self.resources.get(ENDPOINT, name)["ProductionVariants"]
+            for variant, each in zip(self._serving[name], described, strict=True):
+                variant.weight = each["CurrentWeight"] = each["DesiredWeight"]
+                if "DesiredServerlessConfig" in each:
+                    each["CurrentServerlessConfig"] = each["DesiredServerlessConfig"]
+                    variant.concurrency = each["CurrentServerlessConfig"]["MaxConcurrency"]
+                else:
+                    each["CurrentInstanceCount"] = each["DesiredInstanceCount"]
+            self.resources.update(
+                ENDPOINT,
+                name,
+                EndpointStatus="InService",
+                FailureReason=failure[:1024] if failure else None,
+                LastModifiedTime=now(),
+                ProductionVariants=described,
+                PendingDeploymentSummary=None,
+            )
+
+    def _fail(self, name: str, reason: str) -> None:
+        self.resources.update(
+            ENDPOINT, name, EndpointStatus="Failed", FailureReason=reason[:1024], LastModifiedTime=now()
+        )
+
+
+def _check_not_in_progress(body: dict[str, Any]) -> None:
+    if body["EndpointStatus"] in ("Creating", "Updating"):
+        raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
+
+
+def _variant_to_change(body: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint's variant, as it is described, whose weight or capacity is to be as ``wanted``; AwsError if not."""
+    name = wanted["VariantName"]
+    described: dict[str, dict[str, Any]] = {each["VariantName"]: each for each in body["ProductionVariants"]}
+    variant = described.get(name)
+    if variant is None:
+        wrong = f'Could not find production variant "{name}" of endpoint'
+    elif "DesiredInstanceCount" in wanted and "DesiredServerlessConfig" in variant:
+        wrong = f'DesiredInstanceCount cannot be specified for serverless variant "{name}" of'
+    elif "ServerlessUpdateConfig" in wanted and "DesiredServerlessConfig" not in variant:
+        wrong = f'ServerlessUpdateConfig needs a serverless variant, unlike "{name}" of'
+    elif wanted.get("DesiredInstanceCount") == 0:
+        wrong = f'DesiredInstanceCount must be at least 1 for variant "{name}" of'
+    else:
+        return variant
+    raise AwsError("ValidationException", f'{wrong} "{body["EndpointArn"]}".')
+
+
+def _check_deployment(how: dict[str, Any]) -> None:
+    """Refuse a DeploymentConfig other than blue/green with all traffic at once."""
+    refuse("DeploymentConfig", how, REFUSED_OF_DEPLOYMENT)
+    routing = how.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
+        raise not_implemented(f"The traffic routing {routing['Type']}")
+
+
+def _retaining(plan: Plan, described: list[dict[str, Any]], excluded: set[str]) -> Plan:
+    """The plan with the properties that variants of the same name have now, but for ``excluded`` ones."""
+    known = {each["VariantName"]: each for each in described}
+    changed = []
+    for variant, model in plan:
+        old, new = known.get(variant["VariantName"], {}), dict(variant)
+        if "DesiredWeight" in old and "DesiredWeight" not in excluded:
+            new["InitialVariantWeight"] = old["DesiredWeight"]
+        if "DesiredInstanceCount" in old and "InitialInstanceCount" in new and "DesiredInstanceCount" not in excluded:
+            new["InitialInstanceCount"] = old["DesiredInstanceCount"]
+        changed.append((new, model))
+    return changed
+
+
+def _machines_of(config: dict[str, Any]) -> Counter[str]:
+    """How many machines of each type a configuration asks for; serverless variants have none."""
+    machines: Counter[str] = Counter()
+    for variant in config.get("ProductionVariants", []):
+        if variant.get("InstanceType"):
+            machines[variant["InstanceType"]] += variant["InitialInstanceCount"]
+    return machines

@@ -1,0 +1,106 @@
+"""How a model comes to serve: in the account's own process, or in a container (``model_container.py``)."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import lzma
+import shutil
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from local_aws.containers import script_container
+from local_aws.containers.role_sessions import Sessions
+from local_aws.core import clock
+from local_aws.core.disk import has_room
+from local_aws.core.job_failure import JobFailure
+from local_aws.images import LoadedModel, find_image
+from local_aws.services.s3 import copy_file
+
+from .model_source import Source
+from .served_model import Answer, BatchModel, Lines, Unhealthy
+
+log = logging.getLogger("local_aws")
+
+
+class ModelInProcess:
+    """A model that an image's loader made: this project's code, which executes nothing from an artifact."""
+
+    waits = False
+
+    def __init__(self, model: LoadedModel, write: Lines) -> None:
+        self._model = model
+        self._write = write
+
+    def wait_until_ready(self) -> None:
+        pass
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
+        answer = self._model.invoke(body, content_type, accept)
+        if answer.log_line:
+            self._write([(clock.now(), answer.log_line)])
+        return Answer(answer.status, answer.content_type, answer.body)
+
+    def execution_parameters(self) -> dict[str, Any]:
+        return self._model.execution_parameters()
+
+    def stop(self, grace: float) -> None:
+        pass
+
+
+def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> BatchModel:
+    """Let a model serve, in a container whose root is ``root`` (not there yet) if it needs one.
+
+    ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not
+    awaited here: ``wait_until_ready`` does that.
+
+    Raises JobFailure with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
+    """
+    image = find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
+    root = script_container.root_folder(root)
+    folder = root / "opt" / "ml" / "model"
+    try:
+        folder.mkdir(parents=True)
+        if source.url:
+            _unpack(source.artifact, source.url, folder)
+        if image.load is None:
+            script_container.lay_out(root)
+            if source.code.is_file():
+                copy_file(source.code, folder.with_name(source.code.name))
+            from .model_container import ModelContainer  # it needs httpx: the account begins without
+
+            return ModelContainer(image, root, source, sessions, write)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    write([(clock.now(), "loading model...")])
+    try:
+        model = ModelInProcess(image.load(folder, source.environment), write)
+    except Exception as error:  # an artifact may hold anything
+        why = str(error).replace(str(folder), "/opt/ml/model")
+        write([(clock.now(), f"The model cannot be loaded: {why}")])
+        log.warning("the model at %s cannot be loaded", source.url, exc_info=True)
+        raise Unhealthy(why) from None
+    finally:
+        shutil.rmtree(root, ignore_errors=True)  # what has been loaded is in memory
+    write([(clock.now(), "...model loaded.")])
+    return model
+
+
+def _unpack(archive: Path, url: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive) as opened:
+            for member in opened:
+                # An archive of a few kilobytes may hold terabytes.
+                if not has_room(folder, member.size):
+                    raise OSError(errno.ENOSPC, f"there is no room for the {member.size} bytes of {member.name}")
+                opened.extract(member, folder, filter="data")
+    except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        log.warning("%s cannot be unpacked: %s", url, error)
+        raise JobFailure(
+            f'Failed to extract model data archive from URL "{url}". Please ensure that the object located at '
+            "the URL is a valid tar.gz archive."
+        ) from None

@@ -1,0 +1,1 @@
+"""What jobs of all kinds have in common: states, inputs, artifacts."""

@@ -1,0 +1,1 @@
+"""CreatePipeline, StartPipelineExecution and their siblings, and an execution at work."""

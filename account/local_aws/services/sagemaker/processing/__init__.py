@@ -1,0 +1,1 @@
+"""CreateProcessingJob and its siblings, and a processing job at work."""

@@ -1,0 +1,167 @@
+"""Processing jobs: what may be asked for, and what is told of them.
+
+Here is what a caller sees of them; ``run.py`` is a job at work.  Reference: the API reference of
+CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs and StopProcessingJob.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+
+from starlette.requests import Request
+
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.images import check_processing_image
+from local_aws.services.logs import Logs
+from local_aws.services.s3 import ObjectStore, S3Object
+from local_aws.services.s3.uris import split_uri
+from local_aws.services.sagemaker.jobs.inputs import find_objects
+from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
+from local_aws.services.sagemaker.resources import PROCESSING_JOB, Resources, now
+from local_aws.wire.operation import operation
+from local_aws.wire.refusals import not_implemented, refuse
+
+from .run import ProcessingRun
+
+LOCAL_ROOT = "/opt/ml/processing"
+# What CreateProcessingJob takes and this account cannot do.
+REFUSED = (
+    "ExperimentConfig",
+    "NetworkConfig.EnableNetworkIsolation",
+    "NetworkConfig.VpcConfig",
+    "ProcessingResources.ClusterConfig.InstancePreferences",
+)
+
+
+class ProcessingJobs(Jobs):
+    """The processing jobs of an account."""
+
+    kind = PROCESSING_JOB
+
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+        super().__init__(folder / "processing", account, resources, objects, logs)
+
+    def cluster(self, body: dict) -> dict:
+        return body["ProcessingResources"]["ClusterConfig"]
+
+    @operation("CreateProcessingJob", executes=True)
+    def create(self, params: dict) -> dict:
+        name, app = params["ProcessingJobName"], params["AppSpecification"]
+        refuse("CreateProcessingJob", params, REFUSED)
+        check_processing_image(app["ImageUri"])
+        if not app.get("ContainerEntrypoint"):
+            raise not_implemented("A processing job without AppSpecification.ContainerEntrypoint")
+        for member in ("ContainerEntrypoint", "ContainerArguments"):
+            if "" in app.get(member, []):
+                raise AwsError(
+                    "ValidationException",
+                    f"Found null or empty string in {member} at index {app[member].index('')}. "
+                    "ContainerArguments and ContainerEntrypoint may not contain null or empty strings.",
+                )
+        self.resources.check_role(params["RoleArn"], PROCESSING_JOB, name)
+        cluster = params["ProcessingResources"]["ClusterConfig"]
+        for member in ("InstanceType", "InstanceCount"):
+            if member not in cluster:
+                raise AwsError("ValidationException", f"ClusterConfig.{member} is required for a processing job.")
+        if cluster["InstanceCount"] > 1:
+            raise not_implemented("A processing job on more than one instance (ClusterConfig.InstanceCount)")
+        self.resources.need_free(PROCESSING_JOB, name)
+        self.check_quota(cluster)
+        outputs = params.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        _check_outputs(outputs)
+        _check_paths(params.get("ProcessingInputs", []), outputs)
+        inputs = self._inputs(params)
+        created = now()
+        body = {key: value for key, value in params.items() if key not in ("ProcessingJobName", "Tags")}
+        body |= {
+            "StoppingCondition": params.get("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME}),
+            "ProcessingJobStatus": "InProgress",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        arn = self.resources.add(PROCESSING_JOB, name, body, params.get("Tags"))
+        self.begin(ProcessingRun(self, name, inputs))
+        return {"ProcessingJobArn": arn}
+
+    @operation("DescribeProcessingJob", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        return await super().describe(params, request)
+
+    @operation("StopProcessingJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("DeleteProcessingJob")
+    async def delete(self, params: dict) -> None:
+        await super().delete(params)
+
+    @operation("ListProcessingJobs")
+    def list_jobs(self, params: dict) -> dict:
+        shown = (
+            "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",
+            "ProcessingJobStatus", "FailureReason", "ExitMessage",
+        )  # fmt: skip
+        jobs, token = self.resources.page(
+            PROCESSING_JOB, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
+        )
+        return {"ProcessingJobSummaries": jobs, "NextToken": token}
+
+    def _inputs(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
+        """For each input's local path its objects, with the path that each gets below it."""
+        inputs: dict[str, list[tuple[S3Object, str]]] = {}
+        for each in params.get("ProcessingInputs", []):
+            name, source = each["InputName"], each.get("S3Input")
+            if each.get("AppManaged"):
+                raise not_implemented(f"AppManaged (input '{name}')")
+            if each.get("DatasetDefinition"):
+                raise not_implemented(f"A DatasetDefinition, of Athena or Redshift (input '{name}')")
+            if source is None:
+                raise AwsError("ValidationException", f"The input '{name}' has neither S3Input nor DatasetDefinition.")
+            if source.get("S3InputMode", "File") != "File":
+                raise not_implemented(f"The S3InputMode {source['S3InputMode']} (input '{name}')")
+            if source.get("S3CompressionType", "None") != "None":
+                raise not_implemented(f"The S3CompressionType {source['S3CompressionType']} (input '{name}')")
+            inputs[source["LocalPath"]] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
+        return inputs
+
+
+def _check_outputs(outputs: list[dict]) -> None:
+    for each in outputs:
+        name, target = each["OutputName"], each.get("S3Output")
+        for member in ("AppManaged", "FeatureStoreOutput"):
+            if each.get(member):
+                raise not_implemented(f"{member} (output '{name}')")
+        if target is None:
+            raise AwsError("ValidationException", f"The output '{name}' has no S3Output.")
+        if target["S3UploadMode"] != "EndOfJob":
+            raise not_implemented(f"The S3UploadMode {target['S3UploadMode']} (output '{name}')")
+        split_uri(target["S3Uri"])
+
+
+def _check_paths(inputs: list[dict], outputs: list[dict]) -> None:
+    """Names are given once, and each local path is a folder below ``/opt/ml/processing`` of its own."""
+    seen: set[str] = set()
+    for kind, sources in (("Input", inputs), ("Output", outputs)):
+        names = [each[f"{kind}Name"] for each in sources]
+        for each in sources:
+            name = each[f"{kind}Name"]
+            if names.count(name) > 1:
+                raise AwsError("ValidationException", f"Duplicate {kind}Name '{name}'.")
+            if f"S3{kind}" not in each:
+                continue
+            path = each[f"S3{kind}"].get("LocalPath", "")
+            place = posixpath.normpath(path)
+            if not place.startswith(LOCAL_ROOT + "/"):
+                raise AwsError(
+                    "ValidationException",
+                    f"LocalPath '{path}' of {kind.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
+                )
+            if place in seen:
+                raise AwsError(
+                    "ValidationException",
+                    f"LocalPath '{path}' of {kind.lower()} '{name}' is used more than once: inputs and outputs need "
+                    "folders of their own.",
+                )
+            seen.add(place)

@@ -1,0 +1,496 @@
+"""SageMaker's resources: what Create makes, Describe shows, List pages through and tags hang on."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from local_aws.core import clock
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.core.store import Database, open_database
+from local_aws.services.iam.roles import Roles
+from local_aws.services.quotas import Quotas
+from local_aws.wire.operation import operation
+
+SCHEMA = """
+create table if not exists resources (
+    kind text not null, name text not null, arn text not null unique,
+    body text not null, tags text not null, internal text not null default '{}', primary key (kind, name));
+"""
+# For each kind the members that a folder of an earlier version has in the bodies of its resources.
+ONCE_IN_THE_BODY = {
+    "Endpoint": ("Deployment",),
+    "ModelPackageGroup": ("LastVersion",),
+    "PipelineExecution": (
+        "PipelineExecutionName", "PipelineDefinition", "Parameters", "Steps", "StepSignatures", "ClientRequestToken",
+    ),
+}  # fmt: skip
+MAX_TAGS = 50
+SEAL = 12  # bytes of a NextToken by which the account knows it for its own
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A code of an error, and its sentence, in which ``{noun}``, ``{name}`` and ``{arn}`` are those of a resource."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its name in the API, in ARNs, and in sentences, and all else that is particular to it.
+
+    ``missing`` is the answer where there is no resource of a name, ``taken`` where there is one already.  Names of a
+    kind that is ``part_of`` another one begin with the name of what they are part of.  Search finds what is
+    ``searched``.  A job logs in ``log_group``, in streams whose names begin with its own; what has a group of its own,
+    with ``{name}`` in it, has that group's streams for itself.  ``start_time`` and ``end_time`` are the members of a
+    job's description that tell when it began to work, and when it ended; a job that has not begun to work has no end
+    time, unless its kind names no start time.  ``tells_name`` is whether its description has its name in it.
+    """
+
+    name: str
+    arn: str
+    noun: str
+    missing: Refusal = Refusal("ValidationException", 'Could not find {noun} "{arn}".')
+    taken: Refusal = Refusal("ValidationException", 'Cannot create already existing {noun} "{arn}".')
+    part_of: Kind | None = None
+    searched: bool = False
+    log_group: str = ""
+    start_time: str | None = None
+    end_time: str | None = None
+    tells_name: bool = True
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it works by itself to an end of its own, and can be stopped before."""
+        return self.end_time is not None
+
+    def log(self, name: str) -> tuple[str, str]:
+        """The log group of the resource of this name, and what the names of its streams begin with."""
+        group = self.log_group.format(name=name)
+        return group, "" if group != self.log_group else f"{name}/"
+
+
+NOT_FOUND = Refusal("ValidationException", "Could not find requested job with name: {name}")
+JOB_EXISTS = Refusal(
+    "ResourceInUse",
+    "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+)
+
+TRAINING_JOB = Kind(
+    "TrainingJob",
+    "training-job",
+    "training job",
+    missing=Refusal("ValidationException", "Requested resource not found."),
+    taken=Refusal(
+        "ResourceInUse",
+        "Training job names must be unique within an AWS account and region, and a training job with this name "
+        "already exists ({arn})",
+    ),
+    searched=True,
+    log_group="/aws/sagemaker/TrainingJobs",
+    start_time="TrainingStartTime",
+    end_time="TrainingEndTime",
+)
+PROCESSING_JOB = Kind(
+    "ProcessingJob",
+    "processing-job",
+    "processing job",
+    missing=NOT_FOUND,
+    taken=JOB_EXISTS,
+    log_group="/aws/sagemaker/ProcessingJobs",
+    start_time="ProcessingStartTime",
+    end_time="ProcessingEndTime",
+)
+TRANSFORM_JOB = Kind(
+    "TransformJob",
+    "transform-job",
+    "transform job",
+    missing=replace(NOT_FOUND, code="ResourceNotFound"),
+    taken=JOB_EXISTS,
+    log_group="/aws/sagemaker/TransformJobs",
+    end_time="TransformEndTime",
+)
+TUNING_JOB = Kind(
+    "HyperParameterTuningJob",
+    "hyper-parameter-tuning-job",
+    "hyperparameter tuning job",
+    missing=Refusal("ResourceNotFound", "Amazon SageMaker can't find a tuning job called {name}. Type another name."),
+    taken=Refusal(
+        "ResourceInUse",
+        "A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
+    ),
+    searched=True,
+    end_time="HyperParameterTuningEndTime",
+)
+MODEL = Kind("Model", "model", "model", searched=True)
+ENDPOINT_CONFIG = Kind("EndpointConfig", "endpoint-config", "endpoint configuration")
+ENDPOINT = Kind("Endpoint", "endpoint", "endpoint", searched=True, log_group="/aws/sagemaker/Endpoints/{name}")
+MODEL_PACKAGE_GROUP = Kind(
+    "ModelPackageGroup",
+    "model-package-group",
+    "model package group",
+    missing=Refusal("ValidationException", "ModelPackageGroup {arn} does not exist."),
+    taken=Refusal("ValidationException", "Model Package Group already exists: {arn}"),
+    searched=True,
+)
+MODEL_PACKAGE = Kind(
+    "ModelPackage",
+    "model-package",
+    "model package",
+    missing=Refusal("ValidationException", "ModelPackage {arn} does not exist."),
+    taken=Refusal("ValidationException", "Model Package already exists: {arn}"),
+    part_of=MODEL_PACKAGE_GROUP,
+    searched=True,
+)
+PIPELINE = Kind(
+    "Pipeline",
+    "pipeline",
+    "pipeline",
+    missing=Refusal("ResourceNotFound", "Pipeline '{arn}' does not exist."),
+    taken=Refusal(
+        "ValidationException",
+        "Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+    ),
+    searched=True,
+)
+# Named PIPELINE/execution/ID, as its ARN ends.
+PIPELINE_EXECUTION = Kind(
+    "PipelineExecution",
+    "pipeline",
+    "pipeline execution",
+    missing=Refusal("ResourceNotFound", "Pipeline execution '{arn}' does not exist."),
+    part_of=PIPELINE,
+    searched=True,
+    tells_name=False,
+)
+# All of them, by their names in the API.
+KINDS = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
+
+
+def now() -> float:
+    """Seconds since the epoch, to the millisecond, as SageMaker's timestamps are."""
+    return round(clock.now(), 3)
+
+
+def now_after(body: dict[str, Any]) -> float:
+    """As ``now``, but not before any time that a resource's body tells: the machine's clock may have been set back."""
+    times: list[float] = [value for member, value in body.items() if member.endswith("Time")]
+    return max([now(), *times])
+
+
+@dataclass(frozen=True)
+class Record:
+    """A resource as it is kept: its body is what Describe answers, and no caller sees what is ``internal``."""
+
+    name: str
+    body: dict[str, Any]
+    tags: dict[str, str]
+    internal: dict[str, Any]
+
+
+class Resources:
+    """The account's SageMaker resources."""
+
+    def __init__(self, folder: Path, account: Account, roles: Roles) -> None:
+        self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
+        _migrate(self.database)
+        self.account = account
+        self.roles = roles
+        self.quotas = Quotas(folder, account)
+
+    def arn(self, kind: Kind, name: str) -> str:
+        # SageMaker's ARNs are in lower case, whatever the name's case.
+        return f"arn:aws:sagemaker:{self.account.region}:{self.account.account_id}:{kind.arn}/{name.lower()}"
+
+    def check_role(self, arn: str, kind: Kind, name: str) -> None:
+        """Refuse, in AWS's words, a role that SageMaker cannot assume for the resource of this kind and name."""
+        self.roles.check(arn, self.arn(kind, name))
+
+    def add(
+        self,
+        kind: Kind,
+        name: str,
+        body: dict[str, Any],
+        tags: list[dict[str, Any]] | None,
+        internal: dict[str, object] | None = None,
+    ) -> str:
+        """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out.
+
+        Raises AwsError as ``need_free`` if its name has been taken, by another thread just now.
+        """
+        arn = self.arn(kind, name)
+        named = {f"{kind.name}Name": name} if kind.tells_name else {}
+        body = _without_none(named | {f"{kind.name}Arn": arn} | body)
+        row = (kind.name, name, arn, json.dumps(body), json.dumps(_merged({}, tags or [])))
+        try:
+            with self.database.write() as cursor:
+                cursor.execute(
+                    "insert into resources (kind, name, arn, body, tags, internal) values (?, ?, ?, ?, ?, ?)",
+                    (*row, json.dumps(_without_none(internal or {}))),
+                )
+        except sqlite3.IntegrityError:
+            raise self._refused(kind.taken, kind, name) from None
+        return arn
+
+    def find_record(self, kind: Kind, name: str) -> Record | None:
+        """A resource, None if there is none of this name (or of this name in another case)."""
+        rows = self.database.read(
+            "select * from resources where arn = ? and kind = ?", (self.arn(kind, name), kind.name)
+        )
+        return _record(rows[0]) if rows else None
+
+    def find(self, kind: Kind, name: str) -> dict[str, Any] | None:
+        """The body of a resource, None if there is none of this name (or of this name in another case)."""
+        record = self.find_record(kind, name)
+        return record.body if record else None
+
+    def record(self, kind: Kind, name: str) -> Record:
+        """A resource; AwsError, in SageMaker's words for that kind, if there is none."""
+        record = self.find_record(kind, name)
+        if record is None:
+            raise self._refused(kind.missing, kind, name)
+        return record
+
+    def record_named(self, kind: Kind, name_or_arn: str) -> Record:
+        """As ``record``, by a name or an ARN."""
+        if not name_or_arn.startswith("arn:"):
+            return self.record(kind, name_or_arn)
+        name = name_or_arn.partition(f":{kind.arn}/")[2]
+        mine = self.arn(kind, name) == name_or_arn.lower()
+        record = self.find_record(kind, name) if mine else None
+        if record is None:
+            raise self._refused(kind.missing, kind, name, name_or_arn)
+        return record
+
+    def get(self, kind: Kind, name: str) -> dict[str, Any]:
+        """The body of a resource; AwsError as ``record``."""
+        return self.record(kind, name).body
+
+    def get_named(self, kind: Kind, name_or_arn: str) -> dict[str, Any]:
+        """As ``get``, by a name or an ARN."""
+        return self.record_named(kind, name_or_arn).body
+
+    def need_free(self, kind: Kind, name: str) -> None:
+        """Refuse a name that is taken, in SageMaker's words for that kind."""
+        if self.find(kind, name):
+            raise self._refused(kind.taken, kind, name)
+
+    def _refused(self, refusal: Refusal, kind: Kind, name: str, arn: str | None = None) -> AwsError:
+        arn = arn or self.arn(kind, name)
+        return AwsError(refusal.code, refusal.sentence.format(noun=kind.noun, name=name, arn=arn))
+
+    def update(
+        self, kind: Kind, name: str, internal: dict[str, object] | None = None, **changes: object
+    ) -> dict[str, Any]:
+        """Change members of a resource's body, and of what is internal (None takes one away); return the new body."""
+        with self.database.write() as cursor:
+            row = cursor.execute("select * from resources where arn = ?", (self.arn(kind, name),)).fetchone()
+            if row is None:
+                raise self._refused(kind.missing, kind, name)
+            record = _record(row)
+            if "LastModifiedTime" in changes:
+                before = record.body.get("LastModifiedTime", record.body["CreationTime"])
+                changes["LastModifiedTime"] = max(changes["LastModifiedTime"], before)
+            body, kept = _without_none(record.body | changes), _without_none(record.internal | (internal or {}))
+            cursor.execute(
+                "update resources set body = ?, internal = ? where arn = ?",
+                (json.dumps(body), json.dumps(kept), self.arn(kind, name)),
+            )
+        return body
+
+    def delete(self, kind: Kind, name: str) -> None:
+        with self.database.write() as cursor:
+            cursor.execute("delete from resources where arn = ?", (self.arn(kind, name),))
+
+    def records(self, kind: Kind, beginning: str = "") -> list[Record]:
+        """The resources of a kind whose names begin so, the oldest first."""
+        rows = self.database.read(
+            "select * from resources where kind = ? and substr(name, 1, ?) = ? order by rowid",
+            (kind.name, len(beginning), beginning),
+        )
+        return [_record(row) for row in rows]
+
+    def all(self, kind: Kind, beginning: str = "") -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Body and tags of each resource of a kind whose name begins so, the oldest first."""
+        return [(record.body, record.tags) for record in self.records(kind, beginning)]
+
+    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
+        """Names and bodies of a kind's resources, the newest first."""
+        rows = self.database.read(
+            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, most, skipped)
+        )
+        return [(row["name"], json.loads(row["body"])) for row in rows]
+
+    def count(self, kind: Kind) -> int:
+        return int(self.database.read("select count(*) from resources where kind = ?", (kind.name,))[0][0])
+
+    def page(
+        self,
+        kind: Kind,
+        params: dict[str, Any],
+        summary: Callable[[dict[str, Any]], dict[str, Any]],
+        *,
+        order: str = "Descending",
+        sort_by: str = "CreationTime",
+        bodies: list[dict[str, Any]] | None = None,
+        within: str = "",
+        counted_first: bool = False,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of a List operation: the summaries that pass its filters, and its NextToken.
+
+        ``order`` and ``sort_by`` hold where the caller names none; ``bodies`` are those to list, else all, and
+        ``within`` what they are parts of.  Where AWS counts MaxResults before it filters (``counted_first``), a page
+        may have fewer, or none, and a NextToken.
+        """
+        name_of, status_of = f"{kind.name}Name", f"{kind.name}Status"
+        if bodies is None:
+            bodies = [body for body, _ in self.all(kind)]
+
+        def passes(body: dict[str, Any]) -> bool:
+            return _listed(body, params, name_of, status_of)
+
+        found = bodies if counted_first else [body for body in bodies if passes(body)]
+        sort_by, order = params.get("SortBy", sort_by), params.get("SortOrder", order)
+
+        def key(body: dict[str, Any]) -> list[Any]:
+            values = {"Name": body[name_of].lower(), "Status": body.get(status_of, "")}
+            return [values.get(sort_by, body.get(sort_by, body["CreationTime"])), body[name_of]]
+
+        descending, of = order == "Descending", f"{kind.name} {within} {sort_by} {order}"
+        if params.get("NextToken"):
+            # The token is the place of the last one shown, which may have left the list since.
+            after = self.place(of, params["NextToken"])
+            found = [body for body in found if (key(body) < after if descending else key(body) > after)]
+        found = sorted(found, key=key, reverse=descending)
+        size = params.get("MaxResults", 10)
+        page = found[:size]
+        token = self.token(of, key(page[-1])) if len(found) > size else None
+        return [summary(body) for body in page if not counted_first or passes(body)], token
+
+    def token(self, of: str, place: Any) -> str:
+        """A NextToken that leads to a place in a list; ``of`` says which list, and in what order."""
+        text = json.dumps([of, place]).encode()
+        return base64.urlsafe_b64encode(self._seal(text) + text).decode()
+
+    def place(self, of: str, token: str) -> Any:
+        """Where a NextToken leads, as JSON has it; AwsError if it is none, is of another list, or was changed."""
+        try:
+            given = base64.b64decode(token.encode(), b"-_", validate=True)
+        except ValueError:  # of binascii, and of what is not ASCII
+            raise _invalid_token() from None
+        seal, text = given[:SEAL], given[SEAL:]
+        if not hmac.compare_digest(seal, self._seal(text)):
+            raise _invalid_token()
+        said, place = json.loads(text)
+        if said != of:
+            raise _invalid_token()
+        return place
+
+    def _seal(self, text: bytes) -> bytes:
+        return hmac.digest(self.account.secret_access_key.encode(), text, "sha256")[:SEAL]
+
+    def listed(
+        self, kind: Kind, params: dict[str, Any], shown: tuple[str, ...], counted_first: bool = False
+    ) -> dict[str, Any]:
+        """The answer of a List operation whose list is called ``KINDs`` and whose summaries are these members."""
+        found, token = self.page(
+            kind, params, lambda body: {key: body.get(key) for key in shown}, counted_first=counted_first
+        )
+        return {f"{kind.name}s": found, "NextToken": token}
+
+    def tags(self, arn: str) -> dict[str, str]:
+        rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
+        if not rows:
+            raise AwsError("ValidationException", f"Could not find resource with ARN {arn}.")
+        tags: dict[str, str] = json.loads(rows[0]["tags"])
+        return tags
+
+    @operation("AddTags")
+    def add_tags(self, params: dict[str, Any]) -> dict[str, Any]:
+        tags = _merged(self.tags(params["ResourceArn"]), params["Tags"])
+        self._set_tags(params["ResourceArn"], tags)
+        return {"Tags": as_list(tags)}
+
+    @operation("DeleteTags")
+    def delete_tags(self, params: dict[str, Any]) -> None:
+        tags = self.tags(params["ResourceArn"])
+        self._set_tags(
+            params["ResourceArn"], {key: value for key, value in tags.items() if key not in params["TagKeys"]}
+        )
+
+    @operation("ListTags")
+    def list_tags(self, params: dict[str, Any]) -> dict[str, Any]:
+        if params.get("NextToken"):
+            raise _invalid_token()  # none is ever given: a page holds at least as many as a resource can have
+        return {"Tags": as_list(self.tags(params["ResourceArn"]))}
+
+    def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
+        with self.database.write() as cursor:
+            cursor.execute("update resources set tags = ? where arn = ?", (json.dumps(tags), arn.lower()))
+
+
+def _record(row: sqlite3.Row) -> Record:
+    return Record(row["name"], *(json.loads(row[column]) for column in ("body", "tags", "internal")))
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {member: value for member, value in members.items() if value is not None}
+
+
+def _migrate(database: Database) -> None:
+    """Part what is internal from the bodies of resources that an earlier version has kept in one."""
+    if any(column["name"] == "internal" for column in database.read("pragma table_info(resources)")):
+        return
+    with database.write() as cursor:
+        cursor.execute("alter table resources add column internal text not null default '{}'")
+        for kind, members in ONCE_IN_THE_BODY.items():
+            for row in cursor.execute("select arn, body from resources where kind = ?", (kind,)).fetchall():
+                body = json.loads(row["body"])
+                internal = {member: body.pop(member) for member in members if member in body}
+                cursor.execute(
+                    "update resources set body = ?, internal = ? where arn = ?",
+                    (json.dumps(body), json.dumps(internal), row["arn"]),
+                )
+
+
+def as_list(tags: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _merged(tags: dict[str, str], added: list[dict[str, Any]]) -> dict[str, str]:
+    keys = [tag["Key"].lower() for tag in added]
+    if len(set(keys)) < len(keys):
+        raise AwsError(
+            "ValidationException", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        )
+    if reserved := [key for key in keys if key.startswith("aws:")]:
+        raise AwsError("ValidationException", f"The tag key {reserved[0]} is AWS's own: yours cannot begin with aws:.")
+    merged = tags | {tag["Key"]: tag["Value"] for tag in added}
+    if len(merged) > MAX_TAGS:
+        raise AwsError("ResourceLimitExceeded", f"A resource can have at most {MAX_TAGS} tags.")
+    return merged
+
+
+def _listed(body: dict[str, Any], params: dict[str, Any], name_of: str, status_of: str) -> bool:
+    modified = body.get("LastModifiedTime", body["CreationTime"])
+    return (
+        params.get("NameContains", "").lower() in body[name_of].lower()
+        and params.get("StatusEquals", body.get(status_of)) == body.get(status_of)
+        and params.get("CreationTimeAfter", 0) <= body["CreationTime"]
+        and body["CreationTime"] <= params.get("CreationTimeBefore", float("inf"))
+        and params.get("LastModifiedTimeAfter", 0) <= modified
+        and modified <= params.get("LastModifiedTimeBefore", float("inf"))
+    )
+
+
+def _invalid_token() -> AwsError:
+    return AwsError("ValidationException", "Invalid NextToken.")

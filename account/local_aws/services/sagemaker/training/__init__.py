@@ -1,0 +1,1 @@
+"""CreateTrainingJob and its siblings, and a training job at work."""

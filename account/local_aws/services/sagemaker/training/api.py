@@ -1,0 +1,293 @@
+"""Training jobs: what may be asked for, and what is told of them.
+
+Here is what a caller sees of them; ``run.py`` is a job at work.  Reference: the API reference of
+CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import regex
+from starlette.requests import Request
+
+from local_aws.containers.script_mode.environment import user_entry_point
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.images import Image, find_image
+from local_aws.services.cloudwatch import Metrics
+from local_aws.services.logs import Logs
+from local_aws.services.quotas import INSTANCES_OF_A_TRAINING_JOB, limit_exceeded
+from local_aws.services.s3 import ObjectStore, S3Object
+from local_aws.services.s3.uris import split_uri
+from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
+from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
+from local_aws.services.sagemaker.resources import TRAINING_JOB, Record, Resources, now
+from local_aws.wire.operation import operation
+from local_aws.wire.refusals import not_implemented, refuse
+
+from .metrics import OBJECTIVE
+from .run import PIPE, TOO_LONG, TrainingRun, attempts, input_mode, next_phase, start_again
+
+# What CreateTrainingJob takes and this account cannot do.
+REFUSED = (
+    "AlgorithmSpecification.AlgorithmName",
+    "AlgorithmSpecification.TrainingImageConfig",
+    "CheckpointConfig",
+    "DebugRuleConfigurations",
+    "ExperimentConfig",
+    "ModelPackageConfig",
+    "ResourceConfig.InstanceGroups",
+    "ResourceConfig.InstancePlacementConfig",
+    "ResourceConfig.KeepAlivePeriodInSeconds",
+    "ResourceConfig.TrainingPlanArn",
+    "ServerlessJobConfig",
+    "TensorBoardOutputConfig",
+    "VpcConfig",
+)
+
+
+class TrainingJobs(Jobs):
+    """The training jobs of an account."""
+
+    kind = TRAINING_JOB
+
+    def __init__(
+        self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs, metrics: Metrics
+    ) -> None:
+        super().__init__(folder / "jobs", account, resources, objects, logs)
+        self.metrics = metrics
+
+    def cluster(self, body: dict) -> dict:
+        return body["ResourceConfig"]
+
+    def ending(self, record: Record, last: dict) -> dict:
+        """The last phase, and the seconds that AWS bills."""
+        body = record.body
+        secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
+        message = {
+            "Completed": "Training job completed",
+            "Stopped": "Training job stopped",
+            TOO_LONG: "Training job runtime exceeded MaxRuntimeInSeconds provided",
+        }.get(secondary, last["FailureReason"])
+        transitions = next_phase(body, secondary, message, ended)
+        transitions[-1]["EndTime"] = ended
+        changes = {"SecondaryStatus": secondary, "SecondaryStatusTransitions": transitions}
+        if "TrainingStartTime" in body:
+            # Whole seconds, and at least one: no job of AWS's is free.
+            seconds = max(1, round(ended - body["TrainingStartTime"]))
+            changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        return changes
+
+    def retry(self, name: str) -> bool:
+        body = self.resources.get(TRAINING_JOB, name)
+        most = body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        # A tuning job does not outlive the account's process, and neither does what it has launched.
+        if body["TrainingJobStatus"] != self.working or attempts(body) > most or "TuningJobArn" in body:
+            return False
+        try:
+            image = _image(body)
+            channels = self._channels(body, image)
+        except AwsError:  # its input is gone
+            return False
+        start_again(self.resources, name)
+        self.begin(TrainingRun(self, name, image, channels, self.metrics))
+        return True
+
+    @operation("CreateTrainingJob", executes=True)
+    def create(self, params: dict) -> dict:
+        run = self.launch(params)
+        return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
+
+    def check(self, params: dict) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
+        """Refuse what cannot be trained, in AWS's words; else the image and the channels' objects."""
+        name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
+        refuse("CreateTrainingJob", params, REFUSED)
+        if "TrainingImage" not in spec:
+            raise AwsError(
+                "ValidationException",
+                "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
+            )
+        image = _image(params)
+        own = [each for each in ("ContainerEntrypoint", "ContainerArguments") if each in spec]
+        if own and not (image.script_mode and "ContainerEntrypoint" in own):
+            raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
+        if not image.train:
+            raise not_implemented(f"Training with the image {spec['TrainingImage']}")
+        self.resources.check_role(params["RoleArn"], TRAINING_JOB, name)
+        cluster = params.get("ResourceConfig", {})
+        for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
+            if member not in cluster:
+                raise AwsError("ValidationException", f"ResourceConfig.{member} is required for a training job.")
+        if cluster["InstanceCount"] < 1:
+            raise AwsError("ValidationException", "ResourceConfig.InstanceCount must be at least 1.")
+        if cluster["InstanceCount"] > 1 and not image.distributed:
+            raise not_implemented(
+                f"A training job of {spec['TrainingImage']} on more than one instance (ResourceConfig.InstanceCount)"
+            )
+        if cluster["InstanceCount"] > INSTANCES_OF_A_TRAINING_JOB:
+            quota = f"{cluster['InstanceType']} for training job usage"
+            raise limit_exceeded(quota, INSTANCES_OF_A_TRAINING_JOB, 0, cluster["InstanceCount"])
+        self.resources.need_free(TRAINING_JOB, name)
+        _check_spot(params)
+        self.check_quota(cluster)
+        channels = self._channels(params, image)
+        split_uri(params["OutputDataConfig"]["S3OutputPath"])
+        if image.script_mode:
+            _check_metrics(spec.get("MetricDefinitions", []))
+        elif spec.get("MetricDefinitions"):
+            raise AwsError(
+                "ValidationException",
+                "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the "
+                "request without specifying metric definitions.",
+            )
+        return image, channels
+
+    def launch(self, params: dict, tuning_job: str | None = None, objective: str | None = None) -> TrainingRun:
+        """Make a training job known and set it to work.
+
+        One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
+        """
+        image, channels = self.check(params)
+        name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
+        output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
+        artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
+        definitions = metric_definitions(image, spec)
+        tuned = [{**each, "Name": OBJECTIVE} for each in definitions if each["Name"] == objective]
+        created = now()
+        body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
+        body |= {
+            "AlgorithmSpecification": {
+                "EnableSageMakerMetricsTimeSeries": False,
+                **spec,
+                "MetricDefinitions": [*definitions, *tuned],
+            },
+            "OutputDataConfig": output,
+            # Where the artifact will lie; a job that fails has the address too, and nothing is there.
+            "ModelArtifacts": {"S3ModelArtifacts": f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{artifact}"},
+            "StoppingCondition": {
+                "MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME,
+                **params.get("StoppingCondition", {}),
+            },
+            "TrainingJobStatus": "InProgress",
+            "SecondaryStatus": "Starting",
+            "SecondaryStatusTransitions": [
+                {"Status": "Starting", "StartTime": created, "StatusMessage": "Starting the training job"}
+            ],
+            "EnableNetworkIsolation": params.get("EnableNetworkIsolation", False),
+            "EnableInterContainerTrafficEncryption": params.get("EnableInterContainerTrafficEncryption", False),
+            "EnableManagedSpotTraining": params.get("EnableManagedSpotTraining", False),
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        if "ProfilerConfig" in params or "ProfilerRuleConfigurations" in params:
+            body["ProfilingStatus"] = "Disabled"
+        if rules := params.get("ProfilerRuleConfigurations"):
+            body["ProfilerRuleEvaluationStatuses"] = [_not_evaluated(each, created) for each in rules]
+        if tuning_job:
+            body["TuningJobArn"] = tuning_job
+        self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
+        run = TrainingRun(self, name, image, channels, self.metrics)
+        self.begin(run)
+        return run
+
+    @operation("DescribeTrainingJob", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        return await super().describe(params, request)
+
+    @operation("StopTrainingJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("DeleteTrainingJob")
+    async def delete(self, params: dict) -> None:
+        await super().delete(params)
+
+    @operation("ListTrainingJobs")
+    def list_jobs(self, params: dict) -> dict:
+        if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
+            raise not_implemented("ListTrainingJobs' warm pools and training plans")
+        shown = (
+            "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
+            "TrainingJobStatus", "SecondaryStatus",
+        )  # fmt: skip
+        # The API reference says it of StatusEquals; for NameContains see https://github.com/boto/boto3/issues/2838.
+        jobs, token = self.resources.page(
+            TRAINING_JOB,
+            params,
+            lambda body: {key: body.get(key) for key in shown},
+            order="Ascending",
+            counted_first=True,
+        )
+        return {"TrainingJobSummaries": jobs, "NextToken": token}
+
+    def _channels(self, params: dict, image: Image) -> dict[str, list[tuple[S3Object, str]]]:
+        """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
+        channels: dict[str, list[tuple[S3Object, str]]] = {}
+        for channel in params.get("InputDataConfig", []):
+            name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
+            if name in channels:
+                raise AwsError("ValidationException", f"Duplicate channel name '{name}' in InputDataConfig.")
+            mode = input_mode(channel, params)
+            if mode == PIPE and not image.pipes:
+                raise not_implemented(f"The input mode Pipe of {image.name} (channel '{name}')")
+            if source is None:
+                raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
+            if source["S3DataType"] not in KINDS:
+                raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
+            if channel.get("ShuffleConfig"):
+                raise not_implemented(f"A channel's ShuffleConfig (channel '{name}')")
+            if channel.get("RecordWrapperType", "None") != "None" and mode != PIPE:
+                raise AwsError(
+                    "ValidationException",
+                    f"RecordWrapperType is for the input mode Pipe; the channel '{name}' has {mode}.",
+                )
+            channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
+        return channels
+
+
+def _image(params: dict) -> Image:
+    """The image of a CreateTrainingJob, or of a job that one has made."""
+    spec = params["AlgorithmSpecification"]
+    program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
+    return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
+
+
+def metric_definitions(image: Image, spec: dict) -> list[dict]:
+    """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
+    return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
+
+
+def _not_evaluated(rule: dict, at: float) -> dict:
+    """What Describe tells of a profiler's rule: it only looks on, and here nobody profiles."""
+    return {
+        "RuleConfigurationName": rule["RuleConfigurationName"],
+        "RuleEvaluationStatus": "Stopped",
+        "StatusDetails": "The embedded AWS account profiles no job: this rule was not evaluated.",
+        "LastModifiedTime": at,
+    }
+
+
+def _check_spot(params: dict) -> None:
+    condition = params.get("StoppingCondition", {})
+    longest = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+    if params.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < longest:
+        raise AwsError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+        )
+
+
+def _check_metrics(definitions: list[dict]) -> None:
+    for each in definitions:
+        try:
+            groups = regex.compile(each["Regex"]).groups
+        except (regex.error, OverflowError, RecursionError) as error:
+            raise AwsError(
+                "ValidationException", f"The regex of the metric '{each['Name']}' cannot be used: {error}."
+            ) from None
+        if groups < 1:
+            raise AwsError(
+                "ValidationException",
+                f"The regex of the metric '{each['Name']}' must have a capturing group, which holds the value.",
+            )

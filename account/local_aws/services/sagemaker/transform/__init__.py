@@ -1,0 +1,1 @@
+"""CreateTransformJob and its siblings, and a batch transform at work."""

@@ -1,0 +1,136 @@
+"""Batch transform jobs: what may be asked for, and what is told of them.
+
+Here is what a caller sees of them; ``run.py`` is a job at work.  Reference: the API reference of
+CreateTransformJob, DescribeTransformJob, ListTransformJobs and StopTransformJob.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+
+from local_aws.core.account import Account
+from local_aws.core.errors import AwsError
+from local_aws.services.logs import Logs
+from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.uris import split_uri
+from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
+from local_aws.services.sagemaker.jobs.job import Jobs
+from local_aws.services.sagemaker.resources import MODEL, TRANSFORM_JOB, Resources, now
+from local_aws.wire.operation import operation
+from local_aws.wire.refusals import not_implemented, refuse
+
+from .data import CSV, JSON, JSON_LINES, Processing
+from .jsonpath import OPERATORS, JsonPath, unexpected
+from .run import TransformRun
+
+# What CreateTransformJob takes and this account cannot do.
+REFUSED = ("DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion")
+MAX_PAYLOAD = 100  # MB, of one request and of all concurrent ones together
+
+
+class TransformJobs(Jobs):
+    """The batch transform jobs of an account."""
+
+    kind = TRANSFORM_JOB
+
+    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+        super().__init__(folder / "transform", account, resources, objects, logs)
+
+    def cluster(self, body: dict) -> dict:
+        return body["TransformResources"]
+
+    @operation("CreateTransformJob", executes=True)
+    def create(self, params: dict) -> dict:
+        name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
+        refuse("CreateTransformJob", params, REFUSED)
+        if params["TransformResources"]["InstanceCount"] > 1:
+            raise not_implemented("A transform job on more than one instance (TransformResources.InstanceCount)")
+        self._check_payload(params)
+        source = {"CompressionType": "None", "SplitType": "None", **params["TransformInput"]}
+        if source["SplitType"] == "TFRecord":
+            raise not_implemented("The SplitType TFRecord")
+        given = source["DataSource"]["S3DataSource"]
+        if given["S3DataType"] not in KINDS:
+            raise not_implemented(f"The S3DataType {given['S3DataType']}")
+        output = {"AssembleWith": "None", "KmsKeyId": "", **params["TransformOutput"]}
+        split_uri(output["S3OutputPath"])
+        filters = {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None", **params.get("DataProcessing", {})}
+        processing = _processing(filters, source)
+        self.resources.need_free(TRANSFORM_JOB, name)
+        self.check_quota(params["TransformResources"])
+        self.resources.check_role(model["ExecutionRoleArn"], TRANSFORM_JOB, name)
+        inputs = find_objects(self.objects, given, self.account.region, model["ExecutionRoleArn"])
+        created = now()
+        body = {key: value for key, value in params.items() if key not in ("TransformJobName", "Tags")}
+        body |= {
+            "ModelName": model["ModelName"],
+            "TransformInput": source,
+            "TransformOutput": output,
+            "DataProcessing": filters,
+            "TransformJobStatus": "InProgress",
+            "CreationTime": created,
+            "LastModifiedTime": created,
+        }
+        arn = self.resources.add(TRANSFORM_JOB, name, body, params.get("Tags"))
+        self.begin(TransformRun(self, name, model, inputs, processing))
+        return {"TransformJobArn": arn}
+
+    @operation("DescribeTransformJob", wants_request=True)
+    async def describe(self, params: dict, request: Request) -> dict:
+        body = await super().describe(params, request)
+        del body["LastModifiedTime"]  # this List shows it and this Describe does not
+        return body
+
+    @operation("StopTransformJob", executes=True)
+    def stop(self, params: dict) -> None:
+        super().stop(params)
+
+    @operation("ListTransformJobs")
+    def list_jobs(self, params: dict) -> dict:
+        shown = (
+            "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",
+            "TransformJobStatus", "FailureReason",
+        )  # fmt: skip
+        jobs, token = self.resources.page(TRANSFORM_JOB, params, lambda body: {key: body.get(key) for key in shown})
+        return {"TransformJobSummaries": jobs, "NextToken": token}
+
+    @staticmethod
+    def _check_payload(params: dict) -> None:
+        payload, concurrent = params.get("MaxPayloadInMB"), params.get("MaxConcurrentTransforms") or 1
+        if payload == 0:
+            raise not_implemented("HTTP chunked encoding (MaxPayloadInMB of 0)")
+        if payload and payload * concurrent > MAX_PAYLOAD:
+            raise AwsError(
+                "ValidationException",
+                f"MaxPayloadInMB ({payload}), and MaxPayloadInMB times MaxConcurrentTransforms ({concurrent}), "
+                f"must not exceed {MAX_PAYLOAD} MB.",
+            )
+
+
+def _processing(filters: dict, source: dict) -> Processing:
+    """A job's DataProcessing; AwsError if a filter is no JSONPath or the input is neither CSV nor JSON."""
+    media = source.get("ContentType", "").partition(";")[0].strip().lower()
+    texts = {member: filters[member] or "$" for member in ("InputFilter", "OutputFilter")}
+    join = filters["JoinSource"] == "Input"
+    if (join or {*texts.values()} != {"$"}) and media not in (CSV, JSON, JSON_LINES):
+        raise AwsError(
+            "ValidationException",
+            f"DataProcessing needs an input of the content type {CSV}, {JSON} or {JSON_LINES}, "
+            f"not '{source.get('ContentType', '')}'.",
+        )
+    paths = [_path(member, text, media) for member, text in texts.items()]
+    return Processing(media, *paths, join)
+
+
+def _path(member: str, text: str, media: str) -> JsonPath:
+    """A filter of a job; AwsError if it is no JSONPath."""
+    if found := unexpected(text):
+        operators = ", ".join(f"'{each}'" for each in OPERATORS)
+        sentence = f'Unexpected "{found}" in JsonPath. Supported operators for "{media}" are [{operators}].'
+        raise AwsError("ValidationException", f'Invalid {member}: "{text}". {sentence}')
+    try:
+        return JsonPath(text)
+    except ValueError as error:
+        raise AwsError("ValidationException", f'Invalid {member}: "{text}". {error}') from None

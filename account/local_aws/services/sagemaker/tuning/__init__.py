@@ -1,0 +1,1 @@
+"""CreateHyperParameterTuningJob and its siblings, and a tuning job at work."""

@@ -1,0 +1,1 @@
+"""How AWS speaks, whatever the service: signatures, protocols, validation, and refusals in AWS's words."""

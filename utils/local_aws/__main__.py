@@ -1,8 +1,0 @@
-"""The embedded account from a command line: ``python -m utils.local_aws COMMAND``; ``cli.py`` has the commands."""
-
-import sys
-
-from .cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())
