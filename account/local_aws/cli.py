@@ -18,7 +18,8 @@ from . import client
 from .client import Connection
 from .client.connection import OVERRIDDEN
 from .core import process_lock
-from .core.account import open_account, replace_file, state_folder
+from .core.account import open_account, replace_file
+from .core.settings import state_folder
 from .core.store import StateError
 
 PACKAGES = ("sagemaker", "boto3", "numpy", "starlette", "uvicorn", "moto")

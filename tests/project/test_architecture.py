@@ -28,7 +28,7 @@ PARTS: list[tuple[str, tuple[str, ...]]] = [
         tuple(f"{SAGEMAKER}.{name}" for name in ("training", "processing", "pipelines", "registry")),
     ),
     ("jobs", (f"{SAGEMAKER}.jobs",)),
-    ("resources", (f"{SAGEMAKER}.resources", f"{SAGEMAKER}.long_polling")),
+    ("resources", (f"{SAGEMAKER}.kinds", f"{SAGEMAKER}.resources", f"{SAGEMAKER}.long_polling")),
     ("S3", ("services.s3",)),
     ("IAM", ("services.iam",)),
     ("CloudWatch", ("services.logs", "services.cloudwatch")),

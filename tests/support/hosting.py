@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from botocore.exceptions import ClientError
 
 from support.training import (
     IMAGE,
-    channel,
-    csv,
-    definition,
-    ended,
     name,
     table,
     wait_until,
@@ -20,18 +15,6 @@ X, Y = table(40, 3)
 
 
 RECORDIO, CSV = "application/x-recordio-protobuf", "text/csv"
-
-
-@pytest.fixture(scope="module")
-def artifact(account, sagemaker, s3, bucket) -> str:
-    """The address of a trained model of three features."""
-    s3.put_object(Bucket=bucket, Key="hosted/train.csv", Body=csv(X, Y))
-    job = name("hosted")
-    place = channel(f"s3://{bucket}/hosted/train.csv")
-    sagemaker.create_training_job(**definition(account, job, place, bucket=bucket))
-    body = ended(sagemaker, job)
-    assert body["TrainingJobStatus"] == "Completed", body
-    return body["ModelArtifacts"]["S3ModelArtifacts"]
 
 
 class Hosts:
@@ -93,24 +76,6 @@ class Hosts:
 def variant(model: str, variant_name: str = "AllTraffic", **members) -> dict:
     found = {"ModelName": model, "VariantName": variant_name}
     return found | {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1} | members
-
-
-@pytest.fixture(scope="module")
-def hosts(account, sagemaker):
-    hosts = Hosts(account, sagemaker)
-    yield hosts
-    hosts.delete_all()
-
-
-@pytest.fixture(scope="module")
-def endpoint(hosts, artifact, sagemaker) -> str:
-    """An endpoint in service."""
-    config = hosts.config(hosts.model(artifact))
-    endpoint = hosts.create(config)
-    sagemaker.get_waiter("endpoint_in_service").wait(
-        EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-    return endpoint
 
 
 def as_csv(x) -> bytes:

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 
 from local_aws import images
+from local_aws.containers.image import Image
 from local_aws.door import server
 from local_aws.services.sagemaker.hosting import serverless
 from support import ROOT, TESTS_PATH
@@ -101,6 +102,6 @@ class Account(Place):
 
 
 if __name__ == "__main__":
-    images.IMAGES["programs"] = images.Image("programs", (), None, (), {}, PROGRAM)
+    images.IMAGES["programs"] = Image("programs", (), None, (), {}, PROGRAM)
     serverless.IDLE_SECONDS = 3
     sys.exit(server.main())

@@ -18,7 +18,9 @@ from starlette.requests import Request
 
 from local_aws.core.errors import AwsError
 from local_aws.door.expect_continue import close_refused
-from local_aws.services.s3 import ObjectStore, S3Service, error_response
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.s3.protocol import error_response
+from local_aws.services.s3.service import S3Service
 
 MIB = 1 << 20
 

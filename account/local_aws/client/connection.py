@@ -15,15 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_aws.core import process_lock
-from local_aws.core.account import (
-    PACKAGES,
-    Account,
-    StateError,
-    holds_other_things,
-    open_account,
-    settings,
-    state_folder,
-)
+from local_aws.core.account import Account, holds_other_things, open_account
+from local_aws.core.settings import PACKAGES, settings, state_folder
+from local_aws.core.store import StateError
 
 SHIM = Path(__file__).resolve().parent / "shim"
 START_SECONDS = 60

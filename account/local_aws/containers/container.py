@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from local_aws.core import clock
-from local_aws.core.account import PACKAGES
+from local_aws.core.settings import PACKAGES
 
 from .lifeline import PEERS
 

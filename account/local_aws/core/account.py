@@ -1,15 +1,9 @@
-"""Where the embedded account lies on this machine, and who it is.
-
-An account is a folder: `.local_aws/` in the checkout, or the one that ``LOCAL_AWS_STATE``
-names.  ``account.json`` in it holds what makes it this account and no other: keys drawn
-at random when it was opened.  Nothing outside the folder belongs to it.
-"""
+"""Who the account is: ``account.json`` in its folder holds the keys that were drawn at random when it was opened."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import secrets
@@ -20,8 +14,6 @@ from pathlib import Path
 from . import process_lock
 from .store import StateError
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-PACKAGES = Path(__file__).resolve().parents[2]  # the folder that this package lies in
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 # The SDK knows roles of this prefix as the ones that SageMaker's own console makes.
@@ -33,9 +25,6 @@ TRUST = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 SESSION_NAME = "course"
-BUCKETS = "LOCAL_AWS_BUCKETS"
-POLICY = "LOCAL_AWS_POLICY"
-SETTINGS = (BUCKETS, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
 WRITE_SECONDS = 10.0  # that one process waits for another to write a small file
 # A header by which a client says that it will ask again soon.
 ASKS_OFTEN = "X-Local-Aws-Asks-Often"
@@ -59,32 +48,6 @@ class Account:
     def identity_arn(self) -> str:
         """What STS says of the keys: a session of the role, as in a Studio notebook."""
         return f"arn:aws:sts::{self.account_id}:assumed-role/{ROLE_NAME}/{SESSION_NAME}"
-
-
-def state_folder() -> Path:
-    """The account's folder, absolute; it need not exist yet.
-
-    A relative ``LOCAL_AWS_STATE`` is relative to the current folder, like any path on a command line.  Who may not
-    write into the checkout, which others share or which is read-only, has an account below the home folder.
-    """
-    named = os.environ.get("LOCAL_AWS_STATE")
-    if named:
-        return Path(named).expanduser().absolute()
-    folder = CHECKOUT / ".local_aws"
-    of_user = Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"))
-    # Not below "~": so it reads where there is no home folder.
-    if os.access(folder if folder.exists() else CHECKOUT, os.W_OK | os.X_OK) or not of_user.is_absolute():
-        return folder
-    return of_user / "local_aws" / f"{CHECKOUT.name}-{hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]}"
-
-
-def settings() -> dict[str, str]:
-    """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
-    found = {name: os.environ.get(name, "") for name in SETTINGS}
-    for name in (BUCKETS, POLICY):
-        if found[name]:
-            found[name] = str(Path(found[name]).expanduser().absolute())
-    return found
 
 
 def open_account(folder: Path) -> Account:

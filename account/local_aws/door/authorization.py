@@ -18,7 +18,7 @@ from local_aws.core.account import ROLE_NAME
 from local_aws.core.errors import AwsError
 from local_aws.services.iam.policy import Context, Policy
 from local_aws.services.iam.service import user_id
-from local_aws.services.sagemaker import resources
+from local_aws.services.sagemaker import kinds
 from local_aws.services.sagemaker.resources import Resources
 from local_aws.wire.service import ApiCall, JsonService
 from local_aws.wire.signature import Key
@@ -117,7 +117,7 @@ class Authorization:
 
     def _sagemaker(self, operation: str, params: dict[str, Any]) -> Iterator[Asked]:
         if operation == "InvokeEndpoint":
-            yield Asked("sagemaker:InvokeEndpoint", self.resources.arn(resources.ENDPOINT, params["EndpointName"]), {})
+            yield Asked("sagemaker:InvokeEndpoint", self.resources.arn(kinds.ENDPOINT, params["EndpointName"]), {})
             return
         arns = self._about(operation, params)
         context: dict[str, str | list[str]] = {}
@@ -144,7 +144,7 @@ class Authorization:
         if operation == "CreateModelPackage" and params.get("ModelPackageGroupName"):
             group = _named(params, "ModelPackageGroupName").rpartition("model-package-group/")[2]
             # Its number is not known yet.
-            return [self.resources.arn(resources.MODEL_PACKAGE, f"{group}/*")]
+            return [self.resources.arn(kinds.MODEL_PACKAGE, f"{group}/*")]
         noun = re.sub("^[A-Z][a-z]+", "", operation)
         member = ABOUT.get(operation) or LISTS_OF_ONE.get(operation) or f"{noun}Name"
         if member not in params and f"{noun}Arn" in params:
@@ -152,13 +152,13 @@ class Authorization:
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
             kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
             return [self._arn("sagemaker", f"{kind}/*")]
-        known = resources.KINDS.get(re.sub("(Name|Arn)$", "", member))
+        known = kinds.KINDS.get(re.sub("(Name|Arn)$", "", member))
         if known is None:
             return [self._arn("sagemaker", "*/*")]
         name = _named(params, member)
         arns = [name.lower() if name.startswith("arn:") else self.resources.arn(known, name)]
         if operation in ("CreateEndpoint", "UpdateEndpoint"):
-            arns.append(self.resources.arn(resources.ENDPOINT_CONFIG, _named(params, "EndpointConfigName")))
+            arns.append(self.resources.arn(kinds.ENDPOINT_CONFIG, _named(params, "EndpointConfigName")))
         return arns
 
     def _tags(self, arn: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore, blocks
+from local_aws.services.s3.objects import ObjectStore, blocks
 from local_aws.services.sagemaker.resources import Resources
 from local_aws.wire.service import JsonService
 

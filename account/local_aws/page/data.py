@@ -10,8 +10,8 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
-from local_aws.services.sagemaker.resources import (
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.sagemaker.kinds import (
     ENDPOINT,
     ENDPOINT_CONFIG,
     KINDS,
@@ -19,8 +19,8 @@ from local_aws.services.sagemaker.resources import (
     TRAINING_JOB,
     TUNING_JOB,
     Kind,
-    Resources,
 )
+from local_aws.services.sagemaker.resources import Resources
 from local_aws.services.sagemaker.training.metrics import NAMESPACE
 from local_aws.wire.protocols import pruned
 from local_aws.wire.service import JsonService

@@ -22,7 +22,8 @@ from nbclient import NotebookClient
 
 from local_aws.containers import script_container
 from local_aws.core import process_lock
-from local_aws.core.account import open_account, state_folder, write_once
+from local_aws.core.account import open_account, write_once
+from local_aws.core.settings import state_folder
 from local_aws.services.sagemaker.hosting import model_container
 from local_aws.services.sagemaker.hosting.served_model import Unhealthy
 from support import PYTHON_PATH, ROOT

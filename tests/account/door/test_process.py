@@ -396,7 +396,8 @@ LESSON = """
 import os, signal, socket, sys, time
 from local_aws import client
 from local_aws.core import process_lock
-from local_aws.core.account import open_account, state_folder
+from local_aws.core.settings import state_folder
+from local_aws.core.account import open_account
 from local_aws.client.session import open_session
 
 session, role = open_session()

@@ -7,8 +7,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws.services.s3 import ROUTES
 from local_aws.services.s3.routing import Routes
+from local_aws.services.s3.service import ROUTES
 from support.account import Place
 
 BUCKET, KEY = "actions-of-s3", "folder/rows.csv"

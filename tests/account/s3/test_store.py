@@ -14,7 +14,7 @@ import pytest
 
 from local_aws.core.errors import AwsError
 from local_aws.core.store import StateError, open_database
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from support import ROOT
 from support.account import until
 from support.s3_over_http import MIB, Account, listed, read
@@ -116,7 +116,7 @@ def test_what_was_answered_outlives_kill_9(tmp_path):
     script = """
 import os, signal, sys
 from pathlib import Path
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 store = ObjectStore(Path(sys.argv[1]))
 store.create_bucket("kept")
 for number in range(20):

@@ -9,7 +9,8 @@ import pytest
 
 from local_aws.core.account import open_account
 from local_aws.core.errors import AwsError
-from local_aws.services.sagemaker.resources import KINDS, Resources
+from local_aws.services.sagemaker.kinds import KINDS
+from local_aws.services.sagemaker.resources import Resources
 
 # AWS's own, of its API reference and of what its operations have answered.
 TAKEN = {

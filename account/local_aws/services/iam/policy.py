@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from local_aws.core.account import StateError
+from local_aws.core.store import StateError
 
 Decision = Literal["allowed", "implicitDeny", "explicitDeny"]
 Context = Mapping[str, str | list[str]]

@@ -29,8 +29,8 @@ from typing import BinaryIO, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from local_aws.core import clock
-from local_aws.core.account import BUCKETS
 from local_aws.core.errors import AwsError
+from local_aws.core.settings import BUCKETS
 from local_aws.core.store import StateError, open_database
 
 from .public import PublicBuckets

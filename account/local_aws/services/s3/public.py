@@ -12,7 +12,7 @@ import os
 import stat
 from pathlib import Path
 
-from local_aws.core.account import BUCKETS
+from local_aws.core.settings import BUCKETS
 from local_aws.core.store import StateError
 
 from .records import S3Object

@@ -10,12 +10,13 @@ import threading
 
 from local_aws.core.errors import AwsError
 from local_aws.images import find_image
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 
-from .resources import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind, Resources, as_list, now
+from .kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind
+from .resources import Resources, as_list, now
 
 # What CreateModelPackage takes and this account cannot do.
 REFUSED = ("SourceAlgorithmSpecification", "ValidationSpecification", "CertifyForMarketplace", "SecurityConfig",

@@ -17,17 +17,8 @@ from local_aws.wire.operation import operation
 from local_aws.wire.protocols import service_model
 from local_aws.wire.refusals import not_implemented
 
-from .resources import (
-    ENDPOINT,
-    ENDPOINT_CONFIG,
-    KINDS,
-    MODEL,
-    PIPELINE_EXECUTION,
-    TRANSFORM_JOB,
-    Kind,
-    Resources,
-    as_list,
-)
+from .kinds import ENDPOINT, ENDPOINT_CONFIG, KINDS, MODEL, PIPELINE_EXECUTION, TRANSFORM_JOB, Kind
+from .resources import Resources, as_list
 
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 

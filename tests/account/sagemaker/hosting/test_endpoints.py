@@ -13,15 +13,50 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 from sagemaker.amazon.common import read_records, write_numpy_to_dense_tensor
 
-from support.hosting import CSV, RECORDIO, X, as_csv, variant
+from support.hosting import CSV, RECORDIO, Hosts, X, Y, as_csv, variant
 from support.training import (
     IMAGE,
+    channel,
     checked,
     coefficients,
+    csv,
+    definition,
+    ended,
     name,
     refusal,
     wait_until,
 )
+
+
+@pytest.fixture(scope="module")
+def artifact(account, sagemaker, s3, bucket) -> str:
+    """The address of a trained model of three features."""
+    s3.put_object(Bucket=bucket, Key="hosted/train.csv", Body=csv(X, Y))
+    job = name("hosted")
+    place = channel(f"s3://{bucket}/hosted/train.csv")
+    sagemaker.create_training_job(**definition(account, job, place, bucket=bucket))
+    body = ended(sagemaker, job)
+    assert body["TrainingJobStatus"] == "Completed", body
+    return body["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+@pytest.fixture(scope="module")
+def hosts(account, sagemaker):
+    hosts = Hosts(account, sagemaker)
+    yield hosts
+    hosts.delete_all()
+
+
+@pytest.fixture(scope="module")
+def endpoint(hosts, artifact, sagemaker) -> str:
+    """An endpoint in service."""
+    config = hosts.config(hosts.model(artifact))
+    endpoint = hosts.create(config)
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    return endpoint
+
 
 JSON, LINES = "application/json", "application/jsonlines"
 

@@ -21,8 +21,9 @@ from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.services.iam import roles
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
-from local_aws.services.sagemaker.resources import ENDPOINT, Resources, now
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.sagemaker.kinds import ENDPOINT
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.protocols import request_id
 
 from . import inference_pipeline, serverless

@@ -24,9 +24,10 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
 from local_aws.services.sagemaker.long_polling import Patience
-from local_aws.services.sagemaker.resources import ENDPOINT, ENDPOINT_CONFIG, MODEL, Resources, now
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 

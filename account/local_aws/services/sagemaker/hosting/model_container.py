@@ -24,10 +24,10 @@ import httpx
 
 from local_aws.containers import script_container
 from local_aws.containers.container import Container
+from local_aws.containers.image import Image
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
-from local_aws.core.account import PACKAGES
-from local_aws.images import Image
+from local_aws.core.settings import PACKAGES
 
 from .model_source import Source
 from .served_model import ATTRIBUTES, Answer, Lines, Unhealthy, broken_off, no_answer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.inputs import fetch_code
 

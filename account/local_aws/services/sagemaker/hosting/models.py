@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from local_aws.core.errors import AwsError
 from local_aws.images import find_image
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.sagemaker.kinds import ENDPOINT_CONFIG, MODEL
 from local_aws.services.sagemaker.registry import ModelRegistry, check_model_data
-from local_aws.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL, Resources, now
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 

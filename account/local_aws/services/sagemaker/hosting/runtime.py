@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from local_aws.core.errors import AwsError
 from local_aws.services.cloudwatch import Metrics
-from local_aws.services.sagemaker.resources import ENDPOINT
+from local_aws.services.sagemaker.kinds import ENDPOINT
 from local_aws.wire.operation import operation
 from local_aws.wire.protocols import request_id
 from local_aws.wire.refusals import not_implemented

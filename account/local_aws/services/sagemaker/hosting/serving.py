@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.containers import script_container
+from local_aws.containers.image import LoadedModel
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.disk import has_room
 from local_aws.core.job_failure import JobFailure
-from local_aws.images import LoadedModel, find_image
-from local_aws.services.s3 import copy_file
+from local_aws.images import find_image
+from local_aws.services.s3.objects import copy_file
 
 from .model_source import Source
 from .served_model import Answer, BatchModel, Lines, Unhealthy

@@ -11,7 +11,7 @@ from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
 
 from .inputs import as_key

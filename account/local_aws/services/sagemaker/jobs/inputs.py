@@ -13,7 +13,8 @@ from typing import Any
 from local_aws.containers.script_mode.user_code import place_in_s3
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.services.s3 import ObjectStore, S3Object
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 
 KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for

@@ -27,9 +27,10 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.iam import roles
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.sagemaker.kinds import Kind
 from local_aws.services.sagemaker.long_polling import Patience
-from local_aws.services.sagemaker.resources import Kind, Record, Resources, now, now_after
+from local_aws.services.sagemaker.resources import Record, Resources, now, now_after
 
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86_400  # seconds

@@ -15,9 +15,10 @@ from pathlib import Path
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.jobs.job import Jobs
-from local_aws.services.sagemaker.resources import PIPELINE, PIPELINE_EXECUTION, Kind, Record, Resources, now
+from local_aws.services.sagemaker.kinds import PIPELINE, PIPELINE_EXECUTION, Kind
+from local_aws.services.sagemaker.resources import Record, Resources, now
 from local_aws.wire.operation import Operation, operation
 from local_aws.wire.protocols import service_model
 from local_aws.wire.refusals import not_implemented, refuse

@@ -19,7 +19,7 @@ from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.job import ENDED, MAX_REASON, JobRun, Jobs
-from local_aws.services.sagemaker.resources import (
+from local_aws.services.sagemaker.kinds import (
     MODEL,
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
@@ -28,9 +28,8 @@ from local_aws.services.sagemaker.resources import (
     TRAINING_JOB,
     TRANSFORM_JOB,
     TUNING_JOB,
-    Record,
-    now,
 )
+from local_aws.services.sagemaker.resources import Record, now
 
 from .arguments import CALLS
 from .cache import longest_age, signature

@@ -15,11 +15,13 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.images import check_processing_image
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore, S3Object
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.inputs import find_objects
 from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
-from local_aws.services.sagemaker.resources import PROCESSING_JOB, Resources, now
+from local_aws.services.sagemaker.kinds import PROCESSING_JOB
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 

@@ -17,11 +17,13 @@ from local_aws.containers.role_sessions import Session
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.services.s3 import S3Object, copy_file
+from local_aws.services.s3.objects import copy_file
+from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.inputs import as_key, place_below
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
-from local_aws.services.sagemaker.resources import PROCESSING_JOB, now
+from local_aws.services.sagemaker.kinds import PROCESSING_JOB
+from local_aws.services.sagemaker.resources import now
 
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
 

@@ -11,18 +11,21 @@ from pathlib import Path
 import regex
 from starlette.requests import Request
 
+from local_aws.containers.image import Image
 from local_aws.containers.script_mode.environment import user_entry_point
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
-from local_aws.images import Image, find_image
+from local_aws.images import find_image
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.logs import Logs
 from local_aws.services.quotas import INSTANCES_OF_A_TRAINING_JOB, limit_exceeded
-from local_aws.services.s3 import ObjectStore, S3Object
+from local_aws.services.s3.objects import ObjectStore
+from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
 from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
-from local_aws.services.sagemaker.resources import TRAINING_JOB, Record, Resources, now
+from local_aws.services.sagemaker.kinds import TRAINING_JOB
+from local_aws.services.sagemaker.resources import Record, Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 

@@ -19,19 +19,20 @@ from typing import IO
 
 from local_aws.containers import script_container
 from local_aws.containers.container import Container
+from local_aws.containers.image import Image
 from local_aws.containers.lifeline import PEER_LOST
 from local_aws.containers.role_sessions import Session
 from local_aws.containers.script_mode.environment import module_dir
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.images import Image
 from local_aws.services.cloudwatch import Metrics
-from local_aws.services.s3 import S3Object
+from local_aws.services.s3.records import S3Object
 from local_aws.services.sagemaker.jobs import artifacts
 from local_aws.services.sagemaker.jobs.inputs import fetch_code, place_below, shard
 from local_aws.services.sagemaker.jobs.job import MAX_REASON, JobRun, Jobs
-from local_aws.services.sagemaker.resources import TRAINING_JOB, Resources, now, now_after
+from local_aws.services.sagemaker.kinds import TRAINING_JOB
+from local_aws.services.sagemaker.resources import Resources, now, now_after
 
 from .metrics import TrainingMetrics
 from .pipe_mode import Pipe

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
 from local_aws.services.sagemaker.jobs.job import Jobs
-from local_aws.services.sagemaker.resources import MODEL, TRANSFORM_JOB, Resources, now
+from local_aws.services.sagemaker.kinds import MODEL, TRANSFORM_JOB
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 

@@ -18,14 +18,15 @@ from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.images import find_image
-from local_aws.services.s3 import S3Object
+from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.hosting.inference_pipeline import containers_of
 from local_aws.services.sagemaker.hosting.model_source import Source
 from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
-from local_aws.services.sagemaker.resources import TRANSFORM_JOB, now
+from local_aws.services.sagemaker.kinds import TRANSFORM_JOB
+from local_aws.services.sagemaker.resources import now
 
 from .data import DataError, Processing, batches, split
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from local_aws.containers.image import Image
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
-from local_aws.images import Image
 from local_aws.services.logs import Logs
-from local_aws.services.s3 import ObjectStore
+from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.jobs.job import ENDED, Jobs
-from local_aws.services.sagemaker.resources import TRAINING_JOB, TUNING_JOB, Resources, now
+from local_aws.services.sagemaker.kinds import TRAINING_JOB, TUNING_JOB
+from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.services.sagemaker.training.api import TrainingJobs, metric_definitions
 from local_aws.services.sagemaker.training.metrics import OBJECTIVE
 from local_aws.wire.operation import operation

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
-from local_aws.services.sagemaker.resources import TRAINING_JOB, TUNING_JOB
+from local_aws.services.sagemaker.kinds import TRAINING_JOB, TUNING_JOB
 from local_aws.services.sagemaker.training.metrics import OBJECTIVE
 from local_aws.services.sagemaker.training.run import TrainingRun
 

@@ -1,0 +1,56 @@
+"""A container image: the commands that train and serve, and what the account has to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class Answer(Protocol):
+    """What a model's container answers to one request."""
+
+    status: int
+    content_type: str
+    body: bytes
+    log_line: str | None
+
+
+class LoadedModel(Protocol):
+    """A model that the account's own process holds, as its container would serve it behind ``/invocations``."""
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer: ...
+
+    def execution_parameters(self) -> dict:
+        """What it says of itself to batch transform: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image: the command that trains, and what serves a model that it trained.
+
+    A model either is loaded into the account's own process, by ``load``, or serves in a container of its own, by
+    the command ``serve``.  ``load`` takes the folder of an unpacked ``model.tar.gz`` and its container's
+    environment, raises ValueError if the folder holds no model, and must execute nothing from it.  ``serve`` is
+    an HTTP server by AWS's container contract, see ``model_container.py``: it finds the artifact in
+    ``$SAGEMAKER_BASE_DIR/model`` and listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    load: Callable[[Path, Mapping[str, str]], LoadedModel] | None
+    metric_definitions: tuple[dict, ...]
+    # Hyperparameters that a tuning job may search, by the kind of their ranges.
+    tunable: Mapping[str, str]
+    serve: tuple[str, ...] = ()
+    # Metrics that a tuning job may optimize: Maximize or Minimize, or None if both make sense.  Of an image with
+    # releases each has its own.
+    objectives: Mapping[str, str | None] = field(default_factory=dict)
+    # The tags that run here, and the release of the image that each is: the last argument of its commands.
+    releases: Mapping[str, str] = field(default_factory=dict)
+    # Whether it runs a program of the user's, whose metrics and hyperparameters are the user's own.
+    script_mode: bool = False
+    # Whether it reads channels from FIFOs (Pipe mode), and trains on several instances.
+    pipes: bool = False
+    distributed: bool = False
