@@ -86,7 +86,7 @@ setup: $(READY)
 course: $(READY)
 	@mkdir -p build 2>/dev/null && [ -w build ] || { echo 'This folder is read-only, and make course writes to build:' \
 		'copy the course to a folder of your own. make lab works here, too.' >&2; exit 2; }
-	@$(ENV) -m utils.lessons run $(if $(series),--series "$(series)")
+	@$(ENV) -m tools.lessons run $(if $(series),--series "$(series)")
 
 lab: $(READY)
 	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
@@ -112,7 +112,7 @@ bench: $(BENCHABLE)
 	@$(ENV) tests/benchmarks/run.py $(only) $(if $(scale),--scale $(scale))
 
 notebooks: $(READY)
-	@$(ENV) -m utils.lessons regenerate
+	@$(ENV) -m tools.lessons regenerate
 ifneq ($(sdk),3)
 	@$(MAKE) --no-print-directory notebooks sdk=3
 endif
@@ -155,7 +155,7 @@ lock:
 clean:
 	-@if [ -x $(ENV) ]; then $(ENV) -m local_aws stop; fi
 	rm -rf .venv build *.egg-info account/*.egg-info .pytest_cache .ruff_cache .hypothesis
-	find account data notebooks tests utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
+	find account data notebooks tests tools utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
 # .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
 ifneq ($(shell $(PLACE) 2>/dev/null),$(shell cat $(READY) 2>/dev/null || echo none))

@@ -14,7 +14,7 @@ from botocore.loaders import JSONFileLoader
 
 from local_aws import client
 from support import sweep
-from utils.lessons.play import course
+from tools.lessons.play import course
 from utils.preflight.sdk import installed_edition
 
 ACCOUNTS = pytest.StashKey[Path]()  # the folder of all accounts of the run, one for each worker

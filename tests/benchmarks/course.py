@@ -21,7 +21,7 @@ WORKERS = 2
 
 def lessons() -> list[Path]:
     """The notebooks that run here: those of the installed edition of the SDK, and whose libraries are there."""
-    from utils.lessons.play import course
+    from tools.lessons.play import course
     from utils.preflight.sdk import installed_edition
 
     found = course().values()

@@ -9,8 +9,8 @@ import re
 
 import nbformat
 
-from utils.lessons.play import ROOT, lessons, play
-from utils.lessons.regenerate import settle
+from tools.lessons.play import ROOT, lessons, play
+from tools.lessons.regenerate import settle
 
 # It trains, deploys and predicts, and waits as long as the SDK does on AWS: 5 s for a job, 30 s for an endpoint.
 PLAYED = "salary/04_deploy_predict_delete"

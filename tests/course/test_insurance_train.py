@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
+from tools.lessons.play import ROOT, play
+from tools.lessons.report import scores_in
 from utils import load, start
-from utils.lessons.play import ROOT, play
-from utils.lessons.report import scores_in
 
 PATH = ROOT / "notebooks" / "insurance" / "04_train.ipynb"
 HYPERPARAMETERS = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 100, "epochs": 100}

@@ -14,10 +14,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from utils.lessons.in_order import Lines, at_once
-from utils.lessons.play import ROOT, Failure, lessons, play
-from utils.lessons.regenerate import regenerate
-from utils.lessons.report import run, scores_in
+from tools.lessons.in_order import Lines, at_once
+from tools.lessons.play import ROOT, Failure, lessons, play
+from tools.lessons.regenerate import regenerate
+from tools.lessons.report import run, scores_in
 
 MASKS = "regex: \\d+ s\nreplace: SECONDS\n"
 FIGURE = "import matplotlib.pyplot as plt\n_ = plt.figure(figsize=(1, 1)).add_subplot().plot([1, {}])\nplt.show()"
@@ -80,7 +80,7 @@ def test_order(course: Path) -> None:
 
 
 def test_unknown_series_names_the_known_ones() -> None:
-    command = [sys.executable, "-m", "utils.lessons", "run", "--series", "wages"]
+    command = [sys.executable, "-m", "tools.lessons", "run", "--series", "wages"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "wages" in done.stderr and "salary" in done.stderr and "Traceback" not in done.stderr
@@ -246,7 +246,7 @@ def test_on_aws_and_with_version_3_one_lesson_runs_at_a_time(monkeypatch: pytest
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert at_once() == 2
     with monkeypatch.context() as version_3:
-        version_3.setattr("utils.lessons.in_order.installed_edition", lambda: "3")
+        version_3.setattr("tools.lessons.in_order.installed_edition", lambda: "3")
         assert at_once() == 1
     monkeypatch.setenv("COURSE_AWS", "aws")
     assert at_once() == 1
@@ -269,7 +269,7 @@ def test_a_terminal_shows_which_lessons_are_at_work(
 
 PLAY = """
 import pathlib, sys
-from utils.lessons.regenerate import regenerate
+from tools.lessons.regenerate import regenerate
 paths = [pathlib.Path(path) for path in sys.argv[1:]]
 try:
     regenerate(paths, "", paths[0].parents[1])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from utils.lessons.play import ROOT, play
+from tools.lessons.play import ROOT, play
 
 FOLDER = ROOT / "notebooks" / "insurance" / "neural_network"
 NOTEBOOK = ROOT / "notebooks" / "insurance" / "07_neural_network.ipynb"

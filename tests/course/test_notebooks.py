@@ -12,8 +12,8 @@ import pytest
 from nbformat import NotebookNode
 
 from support.notebook_rules import KERNELSPEC, PHASES, problems
-from utils.lessons.play import Lesson, course, lessons
-from utils.lessons.tables import COMMAND, table, with_tables
+from tools.lessons.play import Lesson, course, lessons
+from tools.lessons.tables import COMMAND, table, with_tables
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = course()

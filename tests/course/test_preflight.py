@@ -26,8 +26,8 @@ from botocore.exceptions import (
 from local_aws import client
 from support.account import Place
 from support.training import IMAGE, channel, csv, definition, refusal, table
+from tools.lessons.play import Failure, play
 from utils.course import CourseError, start
-from utils.lessons.play import Failure, play
 from utils.preflight.advice import SENTENCES, advice
 from utils.preflight.checks import look
 

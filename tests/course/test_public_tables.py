@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
-from utils.lessons.play import lessons, play
-from utils.lessons.report import scores_in
+from tools.lessons.play import lessons, play
+from tools.lessons.report import scores_in
 
 # scikit-learn's numbers for these tables and this split are published many times over.
 PUBLISHED = {

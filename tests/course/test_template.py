@@ -17,7 +17,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from utils.lessons.play import ROOT, Failure, play
+from tools.lessons.play import ROOT, Failure, play
 
 PATH = ROOT / "notebooks" / "your_own_regression.ipynb"
 BIKES = ["season", "yr", "mnth", "holiday", "weekday", "workingday", "weathersit", "temp", "hum", "windspeed"]

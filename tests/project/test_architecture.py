@@ -116,6 +116,7 @@ def test_each_part_imports_only_what_stands_below_it(account) -> None:
 
 def test_nothing_imports_in_a_circle() -> None:
     assert circles(graph(ROOT / "utils", "utils")) == []
+    assert circles(graph(ROOT / "tools", "tools")) == []
     assert circles(graph(ACCOUNT, "local_aws")) == []
 
 
@@ -124,9 +125,14 @@ def test_the_account_does_not_know_the_course() -> None:
         (str(path.relative_to(ACCOUNT)), name)
         for path in ACCOUNT.rglob("*.py")
         for name in imports(path, "local_aws")
-        if name.partition(".")[0] in ("utils", "tests")
+        if name.partition(".")[0] in ("utils", "tools", "tests")
     }
     assert known == set()
+
+
+def test_what_a_lesson_imports_does_not_know_the_tools_and_the_tests() -> None:
+    names = {name.partition(".")[0] for path in (ROOT / "utils").rglob("*.py") for name in imports(path, "utils")}
+    assert not names & {"tools", "tests", "support"} and "local_aws" in names
 
 
 def test_each_part_is_named_once_and_is_there(account) -> None:

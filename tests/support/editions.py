@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from support.account import Place
-from utils.lessons.play import lessons
+from tools.lessons.play import lessons
 
 CONTRACT = Path(__file__).with_suffix(".json")
 OPERATIONS = ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint")

@@ -17,7 +17,7 @@ from nbclient.util import run_sync
 
 from support.account import Place
 from support.training import IMAGE
-from utils.lessons.play import ROOT
+from tools.lessons.play import ROOT
 from utils.sweep import COURSE
 
 SWEEP = re.search(r'\n\t@\$\(ENV\) -c "(from utils import clean_up.+)"', (ROOT / "Makefile").read_text())[1]

@@ -21,7 +21,7 @@ from support import course_stack
 from support.account import Place
 from support.training import channel, csv, definition, ended, table
 from support.wire import send, signed
-from utils.lessons.play import ROOT, lessons, play
+from tools.lessons.play import ROOT, lessons, play
 
 ME = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/AmazonSageMaker-ExecutionRole-Course/course"
 SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}"

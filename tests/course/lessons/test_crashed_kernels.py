@@ -18,7 +18,7 @@ from nbclient.exceptions import DeadKernelError
 
 from support.account import until
 from support.kernels import ME, NOTHING_OF_MINE, OTHERS, playing
-from utils.lessons.play import ROOT, course, lessons
+from tools.lessons.play import ROOT, course, lessons
 from utils.preflight.sdk import installed_edition
 from utils.sweep import COURSE
 

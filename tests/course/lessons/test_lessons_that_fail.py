@@ -13,7 +13,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 
 from support.kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing
-from utils.lessons.play import ROOT
+from tools.lessons.play import ROOT
 from utils.preflight.advice import NOT_ASKED
 
 LESSON = ROOT / "notebooks" / "salary" / "04_deploy_predict_delete.ipynb"

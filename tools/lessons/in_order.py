@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from utils.lessons.play import Stop, Stopped
+from tools.lessons.play import Stop, Stopped
 from utils.preflight.sdk import installed_edition
 
 T = TypeVar("T")

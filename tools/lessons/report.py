@@ -11,9 +11,9 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from utils.lessons.differences import differences
-from utils.lessons.in_order import Say, in_order
-from utils.lessons.play import ROOT, Failure, Stop, play
+from tools.lessons.differences import differences
+from tools.lessons.in_order import Say, in_order
+from tools.lessons.play import ROOT, Failure, Stop, play
 
 # JupyterLab's page, without the scripts that it would fetch from the network
 PAGE = '{% extends "lab/index.html.j2" %}' + "".join(

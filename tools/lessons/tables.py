@@ -5,9 +5,9 @@ from pathlib import Path
 
 import nbformat
 
-from utils.lessons.play import ROOT, Lesson, course
+from tools.lessons.play import ROOT, Lesson, course
 
-COMMAND = "python -m utils.lessons tables"
+COMMAND = "python -m tools.lessons tables"
 HEAD = "| lesson | steps | minutes |\n|---|---|---|\n"
 TABLE = re.compile(rf"(?m)^{re.escape(HEAD)}(?:\|.*\|(?:\n|\Z))*")
 

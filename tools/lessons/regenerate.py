@@ -11,9 +11,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
-from utils.lessons.in_order import Say, in_order
-from utils.lessons.outputs import comparable
-from utils.lessons.play import ROOT, Failure, Stop, course, play
+from tools.lessons.in_order import Say, in_order
+from tools.lessons.outputs import comparable
+from tools.lessons.play import ROOT, Failure, Stop, course, play
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {  # without the version of Python, which would differ from one machine to the next

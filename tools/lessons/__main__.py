@@ -1,4 +1,4 @@
-"""python -m utils.lessons run [--series NAME] | regenerate | tables"""
+"""python -m tools.lessons run [--series NAME] | regenerate | tables"""
 
 import argparse
 import io
@@ -11,8 +11,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.account import StateError
+from tools.lessons.play import ROOT, lessons
 from utils.course import CourseError, start
-from utils.lessons.play import ROOT, lessons
 from utils.preflight.sdk import installed_edition
 from utils.sweep import running, user_tags
 
@@ -21,7 +21,7 @@ MASKS = ROOT / "tests" / "nbval_sanitize.cfg"  # what changes from run to run
 
 def main() -> int:
     """Do what the command line asks for: 0 all went well, 1 something failed or runs, 2 it cannot be done."""
-    parser = argparse.ArgumentParser(prog="python -m utils.lessons")
+    parser = argparse.ArgumentParser(prog="python -m tools.lessons")
     commands = parser.add_subparsers(dest="command", required=True)
     course = commands.add_parser("run", help="run the lessons, write build/, show the scores")
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
@@ -45,7 +45,7 @@ def main() -> int:
 def run_course(series: str | None) -> int:
     """Run the lessons in the account that COURSE_AWS chooses, and see that nothing is left running."""
     from local_aws.client import connect
-    from utils.lessons.report import run
+    from tools.lessons.report import run
 
     try:
         paths = lessons(series, sdk=installed_edition())
@@ -80,7 +80,7 @@ def running_of_user() -> list[str]:
 def run_notebooks() -> int:
     """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here."""
     from local_aws import client
-    from utils.lessons.regenerate import regenerate
+    from tools.lessons.regenerate import regenerate
 
     for name in ("COURSE_DATA", "MPLBACKEND"):
         os.environ.pop(name, None)
@@ -95,7 +95,7 @@ def run_notebooks() -> int:
 
 def write_tables() -> int:
     """Write the tables of lessons anew."""
-    from utils.lessons.tables import with_tables
+    from tools.lessons.tables import with_tables
 
     for path, text in with_tables().items():
         path.write_text(text, "utf-8", newline="\n")

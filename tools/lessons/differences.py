@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
-from utils.lessons.outputs import comparable, masked
+from tools.lessons.outputs import comparable, masked
 
 
 def differences(played: NotebookNode, stored: NotebookNode, masks: str) -> Iterator[list[str]]:

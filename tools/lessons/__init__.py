@@ -1,0 +1,1 @@
+"""Run the lessons without opening them: `python -m tools.lessons run | regenerate | tables`."""

@@ -1,1 +1,0 @@
-"""Run the lessons without opening them: `python -m utils.lessons run | regenerate | tables`."""
