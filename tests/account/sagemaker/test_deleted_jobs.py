@@ -7,7 +7,8 @@ import pytest
 
 from support import processing
 from support.account import Place
-from support.training import ENDLESS, IMAGE, QUICK, channel, csv, definition, ended, name, refusal, table, wait_until
+from support.training import ENDLESS, IMAGE, QUICK, channel, csv, definition, ended, name, refusal, table
+from support.tuning import finished
 
 
 @pytest.fixture(scope="module")
@@ -113,27 +114,20 @@ def test_a_tuning_job(account, sagemaker, bucket, uri):
     }
     mine = {"HyperParameterTuningJobName": job}
 
-    def finished() -> dict:
-        return wait_until(
-            lambda: sagemaker.describe_hyper_parameter_tuning_job(**mine),
-            lambda body: body["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped"),
-            job,
-        )
-
     def children() -> set[str]:
         answer = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**mine)
         return {each["TrainingJobName"] for each in answer["TrainingJobSummaries"]}
 
     sagemaker.create_hyper_parameter_tuning_job(**params)
     assert refusal(sagemaker.delete_hyper_parameter_tuning_job, **mine)[0] == "ResourceInUse"
-    finished()
+    finished(sagemaker, job)
     first = children()
     sagemaker.delete_hyper_parameter_tuning_job(**mine)
     for call in (sagemaker.describe_hyper_parameter_tuning_job, sagemaker.delete_hyper_parameter_tuning_job):
         assert refusal(call, **mine)[0] == "ResourceNotFound"
     assert len(first) == 2 and first <= set(listed(sagemaker))
     sagemaker.create_hyper_parameter_tuning_job(**params)
-    body, second = finished(), children()
+    body, second = finished(sagemaker, job), children()
     assert len(second) == 2 and not first & second and body["TrainingJobStatusCounters"]["Completed"] == 2
     # One of its training jobs less: it is counted no more.
     sagemaker.delete_training_job(TrainingJobName=body["BestTrainingJob"]["TrainingJobName"])

@@ -15,6 +15,7 @@ from local_aws.core.errors import AwsError
 from local_aws.services.sagemaker.tuning.strategies import STRATEGIES, read_ranges
 from support.account import Place
 from support.training import ENDLESS, IMAGE, channel, checked, csv, name, refusal, table, wait_until
+from support.tuning import finished
 
 X, Y = table(40, 2)
 STATIC = {"predictor_type": "regressor", "epochs": "2", "early_stopping_patience": "100"}
@@ -66,14 +67,6 @@ def define(account, bucket, uri):
         }
 
     return define
-
-
-def finished(client, job: str) -> dict:
-    return wait_until(
-        lambda: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job),
-        lambda body: body["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped"),
-        job,
-    )
 
 
 def jobs_of(client, job: str, **params) -> list[dict]:
