@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import boto3
+from botocore.loaders import JSONFileLoader
 
 from local_aws import client
 from local_aws.core.account import ASKS_OFTEN
@@ -30,6 +31,7 @@ def open_session() -> tuple[Any, str]:
     from .shim import sitecustomize
 
     sitecustomize.install()
+    _read_models_once()
     boto3.setup_default_session()
     _keep_alive(boto3.DEFAULT_SESSION, connection)
     if is_version_3():
@@ -46,6 +48,27 @@ def open_session() -> tuple[Any, str]:
 def is_version_3() -> bool:
     """Whether this environment has version 3 of the SageMaker SDK, not version 2."""
     return version("sagemaker").startswith("3.")
+
+
+_load_file = JSONFileLoader().load_file
+_models: dict[str, Any] = {}  # what botocore's files of data hold, by their paths
+
+
+def _read_models_once() -> None:
+    """Parse each file of botocore's data once in this process.
+
+    At nearly every call the SDK makes a loader of its own, which parses a megabyte of endpoints anew.
+    """
+
+    def load_once(file_path: str) -> Any:
+        if file_path not in _models:
+            found = _load_file(file_path)
+            if found is None:  # there is no such file, so far
+                return None
+            _models[file_path] = found
+        return _models[file_path]
+
+    JSONFileLoader.load_file = staticmethod(load_once)
 
 
 def _keep_alive(session: boto3.Session, connection: Connection) -> None:
