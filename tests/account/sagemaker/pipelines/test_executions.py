@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -445,7 +446,9 @@ def test_the_sdk_makes_starts_and_follows_a_pipeline(account, sagemaker, s3, buc
     pipeline = Pipeline(name("Sdk"), [limit], steps=[train, evaluate, better], sagemaker_session=session)
     pipeline.upsert(role_arn=role, tags=TAGS)
     execution = pipeline.start()
-    execution.wait(delay=1)
+    began = time.monotonic()
+    execution.wait()  # it sleeps 30 s between two questions: its first one is answered at the end
+    assert time.monotonic() - began < 30
     assert [step["StepName"] for step in execution.list_steps()] == [
         "Register-RegisterModel", "Better", "Evaluate", "Train"
     ]  # fmt: skip

@@ -12,6 +12,8 @@ import string
 from collections.abc import Mapping
 from pathlib import Path
 
+from starlette.requests import Request
+
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.services.logs import Logs
@@ -195,8 +197,10 @@ class Pipelines(Jobs):
         self.begin(PipelineRun(self, name, definition, values, self.call, self.executions))
         return {"PipelineExecutionArn": arn}
 
-    @operation("DescribePipelineExecution")
-    def describe_execution(self, params: dict) -> dict:
+    @operation("DescribePipelineExecution", wants_request=True)
+    async def describe_execution(self, params: dict, request: Request) -> dict:
+        name = self._execution(params).name
+        await self.patience.hold(name, request, lambda: name in self.running)
         return self._execution(params).body
 
     @operation("ListPipelineExecutions")
