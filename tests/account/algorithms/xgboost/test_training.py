@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import xgboost
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from local_aws.algorithms.recordio import write_features
-from local_aws.algorithms.xgboost_algorithm import METRIC_DEFINITIONS, hyperparameters
+from local_aws.algorithms.xgboost_algorithm import METRIC_DEFINITIONS, custom_metrics, hyperparameters
 from local_aws.algorithms.xgboost_algorithm.errors import UserError
 from support import training
 from support.xgboost import FIRST_IMAGE, IMAGE, Jobs
@@ -164,6 +166,24 @@ def test_the_containers_own_metrics_are_scikit_learns(run, booster):
         },
         abs=1e-5,
     )
+
+
+@given(
+    pairs=st.lists(st.tuples(*[st.floats(-(2**50), 2**50, width=32)] * 2), min_size=1, max_size=40),
+    copies=st.integers(1, 40),
+    name=st.sampled_from(["mae", "mse", "rmse"]),
+)
+def test_means_of_errors_are_scikit_learns_to_the_bit(pairs, copies, name):
+    true, said = np.array(pairs * copies, "float32").T.copy()
+    functions = {"mae": "mean_absolute_error", "mse": "mean_squared_error", "rmse": "root_mean_squared_error"}
+    found = custom_metrics.evaluation([name], "reg:squarederror")(said, xgboost.DMatrix(np.zeros((len(true), 1)), true))
+    assert found == [(name, getattr(metrics, functions[name])(true, said))]
+
+
+def test_a_mean_of_errors_that_are_not_finite_is_refused_as_scikit_learn_refuses_it():
+    data = xgboost.DMatrix(np.zeros((2, 1)), [1, 2])
+    with pytest.raises(ValueError, match="Input contains infinity"):
+        custom_metrics.evaluation(["rmse"], "reg:squarederror")(np.array([1, np.inf], "float32"), data)
 
 
 def test_a_stopped_job_keeps_its_model_if_it_was_asked_to(start, sagemaker, booster):
