@@ -32,7 +32,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 JOB, ENDPOINT, BUCKET = "insurance-trees", "insurance-trees", "insurance"
 WAITED = 120  # seconds that the endpoint serves before the picture is taken
 LARGEST = 200_000  # bytes of the picture
-LEFT, RIGHT, GAP = 776, 580, 16  # widths of the two pages, and what is between them; pixels
+LEFT, RIGHT, GAP = 800, 580, 16  # widths of the two pages, and what is between them; pixels
 
 
 def channels() -> dict[str, str]:
