@@ -72,6 +72,10 @@ def test_every_link_in_a_document_leads_somewhere() -> None:
     assert {str(path.relative_to(ROOT)): dead for path in paths if (dead := dead_links(path))} == {}
 
 
+def test_the_picture_is_quick_to_load() -> None:
+    assert (ROOT / "docs" / "page.png").stat().st_size < 200_000
+
+
 def test_links_that_lead_nowhere_are_found(tmp_path) -> None:
     page = tmp_path / "page.md"
     (tmp_path / "other.md").write_text("# A `name`: with *signs*\n\n```\n# no heading\n```\n")
