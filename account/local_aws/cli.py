@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs.add_argument("name", nargs="?", help="a job's or an endpoint's name")
     page = commands.add_parser("page", help="look at the account in a browser: jobs, endpoints, logs, objects")
     page.add_argument("--print", action="store_true", help="print the page's link and open nothing")
-    commands.add_parser("operations", help="write the table of what is executed, kept in books and refused")
+    commands.add_parser("operations", help="write the table of operations in docs/operations.md anew")
     commands.add_parser("doctor", help="look for what is wrong, and say what to do")
     options = parser.parse_args(arguments)
     try:
@@ -182,10 +182,10 @@ def page(options: argparse.Namespace) -> int:
 
 
 def operations(_: argparse.Namespace) -> int:
-    from .coverage import README, readme
+    from . import coverage
 
-    README.write_text(readme(), "utf-8")
-    print(f"The table of operations in {README} is up to date.")
+    coverage.PAGE.write_text(coverage.page(), "utf-8")
+    print(f"The table of operations in {coverage.PAGE} is up to date.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The table of SageMaker's operations in the account's README: which are executed, which keep books, which are refused.
+"""The table of SageMaker's operations in docs/operations.md: executed, metadata only, or refused.
 
 Made from botocore's models and the operations that the account's services answer with, so that it cannot say
 more than the code does: ``python -m local_aws operations`` writes it, and a test holds it to the code.
@@ -18,16 +18,16 @@ from .door.server import Application
 from .wire.operation import Operation, operations_of
 from .wire.protocols import service_model
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 COMMAND = "python -m local_aws operations"
 BEGIN, END = f"<!-- made by {COMMAND} -->\n", "<!-- end of what is made -->\n"
 # An operation's name is a verb and what it is about; the rest, from For or With on, says of what or how.
 NAME = re.compile(r"((?:Batch)?[A-Z][a-z]+)(\w*?)(?:(?:For|With|By)[A-Z]\w*)?")
 
 
-def readme() -> str:
-    """The account's README with the table for the account as it is in this environment."""
-    text = README.read_text("utf-8")
+def page() -> str:
+    """The page of operations with the table for the account as it is in this environment."""
+    text = PAGE.read_text("utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     return f"{before}{BEGIN}{table()}{END}{after}"
 
@@ -47,21 +47,21 @@ def table() -> str:
 def _part(title: str, names: Iterable[str], done: Mapping[str, Operation]) -> str:
     names = sorted(names)
     running = sorted(name for name, operation in done.items() if operation.executes)
-    books = sorted(done.keys() - set(running))
+    metadata = sorted(done.keys() - set(running))
     refused = [name for name in names if name not in done]
     lines = [
-        f"### {title}",
+        f"## {title}",
         "",
-        f"{len(names)} operations: {len(running)} executed, {len(books)} books, {len(refused)} refused.",
+        f"{len(names)} operations: {len(running)} executed, {len(metadata)} metadata only, {len(refused)} refused.",
         "",
-        "| about | executed | books |",
+        "| resource | executed | metadata only |",
         "|---|---|---|",
     ]
     both = _by_subject(done)
     for subject, members in both.items():
-        cells = [" ".join(f"`{name}`" for name in members if name in which) for which in (running, books)]
+        cells = [" ".join(f"`{name}`" for name in members if name in which) for which in (running, metadata)]
         lines.append(f"| {subject} | {' | '.join(cells)} |")
-    lines += ["", "<details><summary>Refused</summary>", "", "| about | refused |", "|---|---|"]
+    lines += ["", "<details><summary>Refused</summary>", "", "| resource | refused |", "|---|---|"]
     for subject, members in _by_subject(refused).items():
         lines.append(f"| {subject} | {' '.join(f'`{name}`' for name in members)} |")
     return "\n".join([*lines, "", "</details>", ""])

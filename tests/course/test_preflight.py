@@ -218,7 +218,7 @@ def test_quotas_through_boto3(new_account):
 
 
 def test_docs_name_every_failure_that_has_advice():
-    table = (Path(__file__).parents[2] / "docs" / "aws.md").read_text().partition("## What goes wrong")[2]
+    table = (Path(__file__).parents[2] / "docs" / "aws.md").read_text().partition("## Errors, and what to do")[2]
     rows = [row for row in table.splitlines() if row.startswith("| `")]
     for each in SENTENCES:
         assert any(re.search(each["pattern"], row, re.IGNORECASE) for row in rows), each["pattern"]

@@ -19,13 +19,13 @@ from urllib3 import HTTPResponse
 
 HERE = Path(__file__).parent
 ROOT = Path(__file__).parents[2]
-README = ROOT / "account" / "README.md"
+FIDELITY = ROOT / "account" / "docs" / "fidelity.md"
 from parity.spending import Purse, TooMuch  # noqa: E402
 
 
 def guesses() -> list[str]:
     """Every bullet under "What is a guess"."""
-    section = README.read_text().partition("\n## What is a guess\n")[2].partition("\n## ")[0]
+    section = FIDELITY.read_text().partition("\n## What is a guess\n")[2].partition("\n## ")[0]
     return [" ".join(part.split()) for part in re.split(r"(?m)^- ", re.sub(r"(?m)^\*\*.+\*\*$", "", section))[1:]]
 
 
@@ -49,7 +49,7 @@ def test_what_is_said_of_the_price_is_what_was_recorded():
     dollars = float(json.loads((HERE / "recorded" / "embedded" / "bill.json").read_text())["bill"]["dollars at most"])
     guide = (ROOT / "docs" / "aws.md").read_text()
     assert f"{len(questions())} questions" in guide and f"${dollars:.2f} by the list price" in guide
-    for path in (README, ROOT / "Makefile", ROOT / ".github" / "workflows" / "real-aws.yml"):
+    for path in (FIDELITY, ROOT / "Makefile", ROOT / ".github" / "workflows" / "real-aws.yml"):
         (said,) = re.findall(r"about [$]+(\d+\.\d\d)", path.read_text())
         assert float(said) == pytest.approx(dollars, abs=0.05), path.name
 

@@ -1,4 +1,4 @@
-"""The table in the account's README says of SageMaker's operations what the code does."""
+"""The table in account/docs/operations.md says of SageMaker's operations what the code does."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def made() -> str:
 
 
 def test_the_table_is_the_codes_own():
-    stored = coverage.README.read_text("utf-8")
-    assert stored == coverage.readme(), f"it is out of date: run '{coverage.COMMAND}' and commit what it writes"
+    stored = coverage.PAGE.read_text("utf-8")
+    assert stored == coverage.page(), f"it is out of date: run '{coverage.COMMAND}' and commit what it writes"
 
 
 def test_every_operation_of_botocore_stands_in_it_once(made):
@@ -28,14 +28,16 @@ def test_every_operation_of_botocore_stands_in_it_once(made):
 
 
 def test_what_makes_something_run_is_marked_and_what_only_looks_is_not(made):
-    rows = re.findall(r"(?m)^\| [^|]+ \|([^|]*)\|([^|]*)\|$", made.replace("| about | executed | books |", ""))
+    rows = re.findall(
+        r"(?m)^\| [^|]+ \|([^|]*)\|([^|]*)\|$", made.replace("| resource | executed | metadata only |", "")
+    )
     executed = {name for row in rows for name in re.findall(r"\w+", row[0])}
-    books = {name for row in rows for name in re.findall(r"\w+", row[1])}
+    metadata = {name for row in rows for name in re.findall(r"\w+", row[1])}
     assert {"CreateTrainingJob", "StopTrainingJob", "CreateEndpoint", "InvokeEndpoint"} < executed
-    assert {"DescribeTrainingJob", "ListTrainingJobs", "AddTags", "CreateModel", "CreatePipeline"} < books
+    assert {"DescribeTrainingJob", "ListTrainingJobs", "AddTags", "CreateModel", "CreatePipeline"} < metadata
     assert [name for name in executed if re.match("Describe|List|Search|AddTags|DeleteTags|BatchDescribe", name)] == []
     runs = r"Create\w+Job|CreateEndpoint|UpdateEndpoint\w*|Start\w+|Stop\w+|Retry\w+|Invoke\w+"
-    assert [name for name in books if re.fullmatch(runs, name)] == [], "they lack executes=True"
+    assert [name for name in metadata if re.fullmatch(runs, name)] == [], "they lack executes=True"
 
 
 def test_two_methods_that_are_declared_to_do_the_same_are_found_when_the_account_starts():

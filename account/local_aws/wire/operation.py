@@ -2,7 +2,7 @@
 
 ``@operation("StopTrainingJob", executes=True)`` is the one place that says of an operation what it is called, whether
 something runs by it, and whether its function wants the request.  All others ask: the services what they can do, the
-table in the README what is executed, a pipeline's step and the page what they may call.
+table in docs/operations.md what is executed, a pipeline's step and the page what they may call.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Operation:
     """
 
     name: str
-    executes: bool  # something runs, answers or ends by it; one that does not only keeps books
+    executes: bool  # something runs, answers or ends by it; one that does not only changes or shows metadata
     wants_request: bool
     function: Callable[..., Any]
 

@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from local_aws.coverage import README
+from local_aws.coverage import PAGE
 from support.wire import call, send, signed
 
 UNCHECKED = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
@@ -20,9 +20,9 @@ REFUSED = "is not implemented in the embedded AWS account"
 
 
 def test_every_operation_of_sagemaker_is_done_or_refused_by_name(account, sagemaker):
-    """As the table in the account's README has it."""
+    """As the table in docs/operations.md has it."""
     names = sagemaker.meta.service_model.operation_names
-    table = README.read_text("utf-8").partition("\n### SageMaker\n")[2].partition("\n<details>")[0]
+    table = PAGE.read_text("utf-8").partition("\n## SageMaker\n")[2].partition("\n<details>")[0]
     done = set(re.findall(r"`(\w+)`", table))
     assert {"CreateTrainingJob", "Search"} < done < set(names)
     for name in names:
