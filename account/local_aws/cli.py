@@ -79,7 +79,7 @@ def status(_: argparse.Namespace) -> int:
     print("To look at it in a browser: python -m local_aws page")
     from botocore import xform_name  # the other commands need neither
 
-    from .services.sagemaker.resources import KINDS
+    from .services.sagemaker.kinds import KINDS
 
     sagemaker = _boto3(connection).client("sagemaker")
     for kind in (kind for kind in KINDS.values() if kind.is_job):
@@ -146,7 +146,7 @@ def logs(options: argparse.Namespace) -> int:
     if options.name is None:
         print(client.last_log(folder, 200))
         return 0
-    from .services.sagemaker.resources import KINDS  # its own needs are not those of the other commands
+    from .services.sagemaker.kinds import KINDS  # its own needs are not those of the other commands
 
     cloudwatch = _boto3(client.connect()).client("logs")
     for group, prefix in (kind.log(options.name) for kind in KINDS.values() if kind.log_group):

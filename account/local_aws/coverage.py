@@ -14,7 +14,7 @@ from pathlib import Path
 import botocore
 
 from .core.account import open_account
-from .door.server import Application
+from .door.application import Application
 from .wire.operation import Operation, operations_of
 from .wire.protocols import service_model
 
