@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -69,14 +70,14 @@ class Page:
         path = STATIC / name
         return Response(path.read_bytes(), 200, HEADERS, TYPES[path.suffix])
 
-    def _data(self, what: str, asked) -> dict:
+    def _data(self, what: str, asked) -> dict[str, Any]:
         def text(name: str) -> str:
             return asked.get(name, "")
 
         def number(name: str) -> int:
             return int(text(name)) if text(name).isdecimal() and len(text(name)) < 16 else 0
 
-        views: dict[str, Callable[[], dict]] = {
+        views: dict[str, Callable[[], dict[str, Any]]] = {
             "overview": self.data.overview,
             "list": lambda: self.data.list_resources(text("kind"), MANY, number("skipped")),
             "resource": lambda: self.data.resource(text("kind"), text("name")),

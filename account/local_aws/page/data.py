@@ -5,6 +5,8 @@ Read from the account's own tables.  Times are seconds since the epoch.
 
 from __future__ import annotations
 
+from typing import Any
+
 from local_aws import prices
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
@@ -54,7 +56,7 @@ class PageData:
         self.metrics = metrics
         self.sagemaker = sagemaker
 
-    def overview(self) -> dict:
+    def overview(self) -> dict[str, Any]:
         """The newest resources of every kind, and how much S3 holds."""
         usage = self.objects.usage().values()
         return {
@@ -69,7 +71,7 @@ class PageData:
             },
         }
 
-    def list_resources(self, kind: str, most: int, skipped: int) -> dict:
+    def list_resources(self, kind: str, most: int, skipped: int) -> dict[str, Any]:
         """Resources of a kind, the newest first."""
         found = _kind(kind)
         return {
@@ -81,7 +83,7 @@ class PageData:
             "items": [self._summary(found, *each) for each in self.resources.latest(found, most, skipped)],
         }
 
-    def resource(self, kind: str, name: str) -> dict:
+    def resource(self, kind: str, name: str) -> dict[str, Any]:
         """All that is known of a resource but its log."""
         found = _kind(kind)
         record = self.resources.record(found, name)
@@ -97,7 +99,7 @@ class PageData:
             "parts": [each[f"{part.name}Arn"] for each, _ in reversed(parts)][:MANY],
         }
 
-    def log(self, kind: str, name: str, after: int) -> dict:
+    def log(self, kind: str, name: str, after: int) -> dict[str, Any]:
         """The lines of a resource's log behind the event ``after``, its last ones if they are many."""
         found = _kind(kind)
         rows = self.logs.tail(*found.log(name), after, LINES) if found.log_group else []
@@ -107,7 +109,7 @@ class PageData:
             "lines": [[row["timestamp"] / 1000, row["stream"], row["message"]] for row in rows],
         }
 
-    def buckets(self) -> dict:
+    def buckets(self) -> dict[str, Any]:
         """All buckets, with the number and size of their objects."""
         usage = self.objects.usage()
         return {
@@ -118,7 +120,7 @@ class PageData:
             ]
         }
 
-    def keys(self, bucket: str, prefix: str, start: str) -> dict:
+    def keys(self, bucket: str, prefix: str, start: str) -> dict[str, Any]:
         """What lies in a bucket below a prefix, from the key ``start`` on; a slash parts folders."""
         page = self.objects.page(bucket, prefix, "/", start, KEYS)
         return {
@@ -132,7 +134,7 @@ class PageData:
             "next": page.following,
         }
 
-    def _summary(self, kind: Kind, name: str, body: dict) -> dict:
+    def _summary(self, kind: Kind, name: str, body: dict[str, Any]) -> dict:
         status = body.get(f"{kind.name}Status")
         return {
             "kind": kind.name,
@@ -146,7 +148,7 @@ class PageData:
             "cost": self._cost(body) if kind is ENDPOINT else None,
         }
 
-    def _describe(self, kind: Kind, name: str, body: dict) -> dict:
+    def _describe(self, kind: Kind, name: str, body: dict[str, Any]) -> dict:
         """What Describe answers: some members are worked out only when it is asked, and some it keeps to itself.
 
         Not asked where it wants the request: such a Describe may hold its answer back, and counts who asked last.
@@ -159,7 +161,7 @@ class PageData:
         needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
         return pruned(describe({each: arn if each.endswith("Arn") or "/" in name else name for each in needed}))
 
-    def _cost(self, endpoint: dict) -> dict | None:
+    def _cost(self, endpoint: dict[str, Any]) -> dict | None:
         """What an endpoint costs on AWS: dollars an hour (None if a price is not known), and since when."""
         if endpoint["EndpointStatus"] not in CHARGED:
             return None
@@ -178,7 +180,7 @@ class PageData:
             terms.append(f"{count} × {kind}")
         return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
 
-    def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
+    def _metrics(self, kind: Kind, name: str, body: dict[str, Any]) -> list[dict]:
         places: list[tuple[str, dict[str, str]]] = []
         if kind is TRAINING_JOB:
             places = [(NAMESPACE, {"TrainingJobName": name})]
@@ -191,13 +193,13 @@ class PageData:
             for metric in self.metrics.series(namespace, dimensions, POINTS)
         ]
 
-    def _tuned(self, body: dict) -> list[dict]:
+    def _tuned(self, body: dict[str, Any]) -> list[dict]:
         """The training jobs of a tuning job."""
         listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
         asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
         return listed(asked)["TrainingJobSummaries"]
 
-    def _steps(self, body: dict) -> list[dict]:
+    def _steps(self, body: dict[str, Any]) -> list[dict]:
         """The steps of a pipeline's execution, the first one first."""
         listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
         asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}

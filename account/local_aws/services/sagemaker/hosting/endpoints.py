@@ -26,7 +26,7 @@ from local_aws.core.job_failure import JobFailure
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
-from local_aws.services.sagemaker.long_polling import Patience
+from local_aws.services.sagemaker.long_polling import LongPolling
 from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
@@ -53,7 +53,7 @@ class Endpoints:
         self.account = account
         self.resources = resources
         self.deployments = Deployments(folder / "endpoints", resources, objects, logs)
-        self.patience = Patience()
+        self.long_polling = LongPolling()
         self._serving: dict[str, Variants] = {}
         self._lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
 
@@ -121,7 +121,7 @@ class Endpoints:
         return body["EndpointName"], variants
 
     @operation("CreateEndpoint", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         name = params["EndpointName"]
         if params.get("DeploymentConfig"):
             raise not_implemented("CreateEndpoint's DeploymentConfig")
@@ -139,7 +139,7 @@ class Endpoints:
             "LastModifiedTime": created,
         }
         arn = self.resources.add(ENDPOINT, name, body, params.get("Tags"))
-        self.patience.begin(name)
+        self.long_polling.begin(name)
         self.deployments.remove(name)
         threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
         return {"EndpointArn": arn}
@@ -153,22 +153,22 @@ class Endpoints:
         return machines
 
     @operation("DescribeEndpoint", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         name = self.resources.get(ENDPOINT, params["EndpointName"])["EndpointName"]
         changing = ("Creating", "Updating")
-        await self.patience.hold(
+        await self.long_polling.hold(
             name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
         )
         return self.resources.get(ENDPOINT, name)
 
     @operation("ListEndpoints")
-    def list_endpoints(self, params: dict) -> dict:
+    def list_endpoints(self, params: dict[str, Any]) -> dict[str, Any]:
         shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
         # https://github.com/boto/boto3/issues/2973
         return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
 
     @operation("UpdateEndpoint", executes=True)
-    def update(self, params: dict) -> dict:
+    def update(self, params: dict[str, Any]) -> dict[str, Any]:
         body = self._updatable(params["EndpointName"])
         config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         how = params.get("DeploymentConfig")
@@ -203,7 +203,7 @@ class Endpoints:
         return {"EndpointArn": body["EndpointArn"]}
 
     @operation("UpdateEndpointWeightsAndCapacities", executes=True)
-    def update_weights_and_capacities(self, params: dict) -> dict:
+    def update_weights_and_capacities(self, params: dict[str, Any]) -> dict[str, Any]:
         body = self._updatable(params["EndpointName"])
         for wanted in params["DesiredWeightsAndCapacities"]:
             refuse("UpdateEndpointWeightsAndCapacities", wanted, ("ServerlessUpdateConfig.ProvisionedConcurrency",))
@@ -225,7 +225,7 @@ class Endpoints:
         return {"EndpointArn": body["EndpointArn"]}
 
     @operation("DeleteEndpoint", executes=True)
-    def delete(self, params: dict) -> None:
+    def delete(self, params: dict[str, Any]) -> None:
         body = self.resources.get(ENDPOINT, params["EndpointName"])
         _check_not_in_progress(body)
         name = body["EndpointName"]

@@ -5,6 +5,8 @@ Reference: the API reference of CreateModel and CreateEndpointConfig.
 
 from __future__ import annotations
 
+from typing import Any
+
 from local_aws.core.errors import AwsError
 from local_aws.images import find_image
 from local_aws.services.s3.objects import ObjectStore
@@ -37,7 +39,7 @@ class Hosting:
     # Models
 
     @operation("CreateModel")
-    def create_model(self, params: dict) -> dict:
+    def create_model(self, params: dict[str, Any]) -> dict[str, Any]:
         name = params["ModelName"]
         refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
@@ -61,7 +63,7 @@ class Hosting:
         body["CreationTime"] = now()
         return {"ModelArn": self.resources.add(MODEL, name, body, params.get("Tags"))}
 
-    def _check_container(self, container: dict) -> None:
+    def _check_container(self, container: dict[str, Any]) -> None:
         """Refuse a container that cannot be served; a package's becomes one with an image and an artifact."""
         refuse("CreateModel", container, REFUSED_OF_CONTAINER)
         if container.setdefault("Mode", "SingleModel") != "SingleModel":
@@ -77,23 +79,23 @@ class Hosting:
             check_model_data(self.objects, container["ModelDataUrl"])
 
     @operation("DescribeModel")
-    def describe_model(self, params: dict) -> dict:
+    def describe_model(self, params: dict[str, Any]) -> dict[str, Any]:
         return self.resources.get(MODEL, params["ModelName"])
 
     @operation("ListModels")
-    def list_models(self, params: dict) -> dict:
+    def list_models(self, params: dict[str, Any]) -> dict[str, Any]:
         # That the filters count first: https://github.com/boto/boto3/issues/2521
         return self.resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True)
 
     @operation("DeleteModel")
-    def delete_model(self, params: dict) -> None:
+    def delete_model(self, params: dict[str, Any]) -> None:
         self.resources.get(MODEL, params["ModelName"])
         self.resources.delete(MODEL, params["ModelName"])
 
     # Endpoint configurations
 
     @operation("CreateEndpointConfig")
-    def create_endpoint_config(self, params: dict) -> dict:
+    def create_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
@@ -121,22 +123,22 @@ class Hosting:
         return {"EndpointConfigArn": self.resources.add(ENDPOINT_CONFIG, name, body, params.get("Tags"))}
 
     @operation("DescribeEndpointConfig")
-    def describe_endpoint_config(self, params: dict) -> dict:
+    def describe_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
         return self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
     @operation("ListEndpointConfigs")
-    def list_endpoint_configs(self, params: dict) -> dict:
+    def list_endpoint_configs(self, params: dict[str, Any]) -> dict[str, Any]:
         return self.resources.listed(
             ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         )
 
     @operation("DeleteEndpointConfig")
-    def delete_endpoint_config(self, params: dict) -> None:
+    def delete_endpoint_config(self, params: dict[str, Any]) -> None:
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
 
-def shown_capture(config: dict) -> dict | None:
+def shown_capture(config: dict[str, Any]) -> dict[str, Any] | None:
     """What DescribeEndpoint shows of a configuration's data capture, which is switched off; None if it has none."""
     capture = config.get("DataCaptureConfig")
     return capture and {
@@ -148,13 +150,13 @@ def shown_capture(config: dict) -> dict | None:
     }
 
 
-def _require(variant: dict, *members: str) -> None:
+def _require(variant: dict[str, Any], *members: str) -> None:
     for member in members:
         if variant.get(member) is None:
             raise AwsError("ValidationException", f"{member} is required for a production variant.")
 
 
-def _check_serverless(variant: dict, variants: int) -> None:
+def _check_serverless(variant: dict[str, Any], variants: int) -> None:
     """Refuse what a serverless variant cannot be; botocore's model has the limits of its numbers."""
     config, name = variant["ServerlessConfig"], variant["VariantName"]
     wrong = None

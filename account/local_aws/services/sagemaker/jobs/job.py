@@ -29,7 +29,7 @@ from local_aws.services.iam import roles
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import Kind
-from local_aws.services.sagemaker.long_polling import Patience
+from local_aws.services.sagemaker.long_polling import LongPolling
 from local_aws.services.sagemaker.resources import Record, Resources, now, now_after
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -60,7 +60,7 @@ class Jobs:
         self.objects = objects
         self.logs = logs
         self.running: dict[str, JobRun] = {}
-        self.patience = Patience()
+        self.long_polling = LongPolling()
 
     def finish(self, name: str, status: str, reason: str | None = None, **changes: object) -> None:
         """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
@@ -103,14 +103,14 @@ class Jobs:
     def begin(self, run: JobRun) -> None:
         """Set a new job to work."""
         clock.hold()
-        self.patience.begin(run.job)
+        self.long_polling.begin(run.job)
         self.running[run.job] = run
         run.start()
 
     async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
-        await self.patience.hold(name, request, lambda: name in self.running)
+        await self.long_polling.hold(name, request, lambda: name in self.running)
         return self.resources.get(self.kind, name)
 
     def cluster(self, body: dict[str, Any]) -> dict[str, Any]:

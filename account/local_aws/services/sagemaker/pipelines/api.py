@@ -11,6 +11,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
@@ -60,7 +61,7 @@ class Pipelines(Jobs):
         super().__init__(folder / "pipelines", account, resources, objects, logs)
         self.calls = calls
 
-    def ending(self, record: Record, last: dict) -> dict:
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
         """A step that is still at work ends as its execution does."""
         told = {"StepStatus": last["PipelineExecutionStatus"], "EndTime": last["LastModifiedTime"]}
         if last["FailureReason"]:
@@ -68,7 +69,7 @@ class Pipelines(Jobs):
         steps = [step | told if step["StepStatus"] == "Executing" else step for step in record.internal["Steps"]]
         return {"internal": {"Steps": steps}}
 
-    def call(self, name: str, params: dict) -> dict:
+    def call(self, name: str, params: dict[str, Any]) -> dict[str, Any]:
         """Do an operation of the account's, its request checked as one that comes over the wire.
 
         From the thread of an execution: ``JsonService`` says what that asks of operations.
@@ -79,7 +80,7 @@ class Pipelines(Jobs):
     # Pipelines
 
     @operation("CreatePipeline")
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         name = params["PipelineName"]
         refuse("CreatePipeline", params, REFUSED)
         self.resources.check_role(params["RoleArn"], PIPELINE, name)
@@ -105,7 +106,7 @@ class Pipelines(Jobs):
         return {"PipelineArn": self.resources.add(PIPELINE, name, body, params.get("Tags"))}
 
     @operation("UpdatePipeline")
-    def update(self, params: dict) -> dict:
+    def update(self, params: dict[str, Any]) -> dict[str, Any]:
         body = self._pipeline(params["PipelineName"])
         refuse("UpdatePipeline", params, REFUSED)
         if "RoleArn" in params:
@@ -119,12 +120,12 @@ class Pipelines(Jobs):
         return {"PipelineArn": body["PipelineArn"]}
 
     @operation("DescribePipeline")
-    def describe_pipeline(self, params: dict) -> dict:
+    def describe_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
         refuse("DescribePipeline", params, REFUSED_OF_DESCRIBE)
         return self._pipeline(params["PipelineName"])
 
     @operation("ListPipelines")
-    def list_pipelines(self, params: dict) -> dict:
+    def list_pipelines(self, params: dict[str, Any]) -> dict[str, Any]:
         if params.get("ManagedBy") == "AWS":
             raise not_implemented("ListPipelines' ManagedBy AWS")
         shown = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn",
@@ -139,7 +140,7 @@ class Pipelines(Jobs):
         return {"PipelineSummaries": found, "NextToken": token}
 
     @operation("DeletePipeline")
-    def delete(self, params: dict) -> dict:
+    def delete(self, params: dict[str, Any]) -> dict[str, Any]:
         pipeline = self._pipeline(params["PipelineName"])
         executions = self.executions(pipeline["PipelineName"])
         if any(execution.body["PipelineExecutionStatus"] not in self.ended for execution in executions):
@@ -155,7 +156,7 @@ class Pipelines(Jobs):
     # Executions
 
     @operation("StartPipelineExecution", executes=True)
-    def start_execution(self, params: dict) -> dict:
+    def start_execution(self, params: dict[str, Any]) -> dict[str, Any]:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("StartPipelineExecution", params, REFUSED_OF_START)
         role = params.get("RoleArn", pipeline["RoleArn"])
@@ -196,15 +197,15 @@ class Pipelines(Jobs):
         return {"PipelineExecutionArn": arn}
 
     @operation("DescribePipelineExecution")
-    def describe_execution(self, params: dict) -> dict:
+    def describe_execution(self, params: dict[str, Any]) -> dict[str, Any]:
         return self._execution(params).body
 
     @operation("ListPipelineExecutions")
-    def list_executions(self, params: dict) -> dict:
+    def list_executions(self, params: dict[str, Any]) -> dict[str, Any]:
         pipeline = self._pipeline(params["PipelineName"])
         refuse("ListPipelineExecutions", params, ("PipelineVersionAlias",))
 
-        def summary(body: dict) -> dict:
+        def summary(body: dict[str, Any]) -> dict[str, Any]:
             shown = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDescription",
                      "PipelineExecutionDisplayName")  # fmt: skip
             reason = {"PipelineExecutionFailureReason": body.get("FailureReason")}
@@ -218,7 +219,7 @@ class Pipelines(Jobs):
         return {"PipelineExecutionSummaries": found, "NextToken": token}
 
     @operation("ListPipelineExecutionSteps")
-    def list_steps(self, params: dict) -> dict:
+    def list_steps(self, params: dict[str, Any]) -> dict[str, Any]:
         execution = self._execution(params)
         steps, token = self.resources.page(
             STEP,
@@ -231,7 +232,7 @@ class Pipelines(Jobs):
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 
     @operation("ListPipelineParametersForExecution")
-    def list_parameters(self, params: dict) -> dict:
+    def list_parameters(self, params: dict[str, Any]) -> dict[str, Any]:
         execution = self._execution(params)
         found, token = self.resources.page(
             PARAMETER,
@@ -248,28 +249,28 @@ class Pipelines(Jobs):
         return {"PipelineParameters": found, "NextToken": token}
 
     @operation("DescribePipelineDefinitionForExecution")
-    def describe_definition(self, params: dict) -> dict:
+    def describe_definition(self, params: dict[str, Any]) -> dict[str, Any]:
         execution = self._execution(params)
         definition = execution.internal["PipelineDefinition"]
         return {"PipelineDefinition": definition, "CreationTime": execution.body["CreationTime"]}
 
     @operation("StopPipelineExecution", executes=True)
-    def stop_execution(self, params: dict) -> dict:
+    def stop_execution(self, params: dict[str, Any]) -> dict[str, Any]:
         execution = self._execution(params)
         self.stop({"PipelineExecutionName": execution.name})
         return {"PipelineExecutionArn": execution.body["PipelineExecutionArn"]}
 
-    def _pipeline(self, name_or_arn: str) -> dict:
+    def _pipeline(self, name_or_arn: str) -> dict[str, Any]:
         return self.resources.get_named(PIPELINE, name_or_arn)
 
-    def _execution(self, params: dict) -> Record:
+    def _execution(self, params: dict[str, Any]) -> Record:
         return self.resources.record_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
 
     def executions(self, pipeline: str) -> list[Record]:
         """The executions of the pipeline of this name, the oldest first."""
         return self.resources.records(PIPELINE_EXECUTION, f"{pipeline}/execution/")
 
-    def _definition(self, params: dict) -> str | None:
+    def _definition(self, params: dict[str, Any]) -> str | None:
         """The text of the definition that a request brings, checked; None if it brings none."""
         text, place = params.get("PipelineDefinition"), params.get("PipelineDefinitionS3Location")
         if text is not None and place is not None:
@@ -290,7 +291,7 @@ class Pipelines(Jobs):
         return text
 
 
-def _times(params: dict) -> dict:
+def _times(params: dict[str, Any]) -> dict[str, Any]:
     """A List's parameters with its times named as other Lists name them."""
     names = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
     return {names.get(key, key): value for key, value in params.items()}

@@ -9,6 +9,7 @@ CreatePipeline has answered.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from botocore.model import Shape
 
@@ -87,7 +88,7 @@ def _check(value: object, shape: Shape, where: str) -> None:
         )
 
 
-def check_references(step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
+def check_references(step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]) -> None:
     """Refuse what a step refers to where a value of another type belongs; what is there was looked at before."""
     placed = [(step.arguments.get("ErrorMessage"), STRING)] if step.type == "Fail" else []
     if step.type in CALLS:
@@ -107,7 +108,7 @@ def check_references(step: Step, steps: dict[str, Step], parameters: dict[str, d
             )
 
 
-def _placed(value: object, shape: Shape) -> Iterator[tuple[dict, str]]:
+def _placed(value: object, shape: Shape) -> Iterator[tuple[dict[str, Any], str]]:
     """Each expression among the arguments, with the type of the member that it stands for."""
     if is_expression(value):
         yield value, _type(shape)
@@ -122,7 +123,9 @@ def _placed(value: object, shape: Shape) -> Iterator[tuple[dict, str]]:
             yield from _placed(item, shape.member)
 
 
-def _reference(expression: dict, steps: dict[str, Step], parameters: dict[str, dict]) -> tuple[str, str | None]:
+def _reference(
+    expression: dict[str, Any], steps: dict[str, Step], parameters: dict[str, dict]
+) -> tuple[str, str | None]:
     """What an expression is called and which type it has; None if only its value can tell."""
     if "Std:Join" in expression:
         return "Std:Join", STRING

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import Any
 
 from .expressions import need
 
@@ -54,7 +55,7 @@ def check_cache(name: str, kind: str, config: object) -> None:
     )
 
 
-def longest_age(config: dict | None) -> int | None:
+def longest_age(config: dict[str, Any] | None) -> int | None:
     """How many seconds old a run may be for a step to use it again; None if the step is not cached."""
     return _seconds(config["ExpireAfter"]) if config and config.get("Enabled") else None
 
@@ -64,7 +65,7 @@ def _seconds(text: object) -> int | None:
     return sum(int(count or 0) * each for count, each in zip(found.groups(), SECONDS, strict=True)) if found else None
 
 
-def signature(kind: str, arguments: dict) -> str | None:
+def signature(kind: str, arguments: dict[str, Any]) -> str | None:
     """What is the same of two runs of a step that one may stand for the other; None for a step that cannot be cached.
 
     ``arguments`` are those that the step was run with, expressions exchanged for their values.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.wire.refusals import not_implemented
@@ -32,7 +33,7 @@ TYPES = ", ".join(PARAMETER_TYPES)
 class Definition:
     """A pipeline's definition that has been checked: its parameters by name, its steps in their order."""
 
-    parameters: dict[str, dict]
+    parameters: dict[str, dict[str, Any]]
     steps: dict[str, Step]
 
 
@@ -102,7 +103,7 @@ def _add(body: object, branch: tuple[str, bool] | None, steps: dict[str, Step]) 
         check_arguments(steps[name])
 
 
-def _connect(step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
+def _connect(step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]) -> None:
     """Find the steps that ``step`` waits for; refuse what it names and is not there."""
     for name in list_in(step.body.get("DependsOn") or [], f"DependsOn of step '{step.name}'"):
         there = isinstance(name, str) and name in steps
@@ -131,7 +132,9 @@ def _connect(step: Step, steps: dict[str, Step], parameters: dict[str, dict]) ->
                 need(bool(named), f"{where}: the PropertyFile is no Get of Steps.STEP.PropertyFiles.NAME.")
 
 
-def _check_get(path: object, where: str, step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
+def _check_get(
+    path: object, where: str, step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]
+) -> None:
     head, _, rest = path.partition(".") if isinstance(path, str) else ("", "", "")
     if head == "Parameters":
         need(rest in parameters, f"{where}: there is no parameter '{rest}'.")
@@ -156,7 +159,7 @@ def _check_get(path: object, where: str, step: Step, steps: dict[str, Step], par
         raise bad(f"{where}: it must begin with Parameters, Execution or Steps.")
 
 
-def property_file(step: Step, name: str, where: str) -> dict:
+def property_file(step: Step, name: str, where: str) -> dict[str, Any]:
     """A Processing step's property file; AwsError if there is none, or none of the outputs that it names."""
     files = step.body.get("PropertyFiles") or []
     found = next((each for each in files if each.get("PropertyFileName") == name), None)
@@ -186,7 +189,7 @@ def _refuse_cycles(steps: dict[str, Step]) -> None:
         visit(name, [])
 
 
-def parameter_values(definition: Definition, given: list[dict]) -> dict[str, object]:
+def parameter_values(definition: Definition, given: list[dict[str, Any]]) -> dict[str, object]:
     """The parameters' values of an execution, in their types: those given (as text), else the defaults."""
     texts = {each["Name"]: each["Value"] for each in given}
     if len(texts) < len(given):
@@ -216,7 +219,7 @@ def parameter_values(definition: Definition, given: list[dict]) -> dict[str, obj
     return values
 
 
-def _check_value(parameter: dict, value: object) -> None:
+def _check_value(parameter: dict[str, Any], value: object) -> None:
     """Refuse a value that is not of its parameter's type, or not among its EnumValues."""
     wanted = PARAMETER_TYPES[parameter["Type"]]
     if isinstance(value, bool) != (bool in wanted) or not isinstance(value, wanted):

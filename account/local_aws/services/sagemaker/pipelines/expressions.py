@@ -9,6 +9,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from local_aws.core.errors import AwsError
 
@@ -76,7 +77,7 @@ def is_expression(value: object) -> bool:
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("Get", "Std:Join", "Std:JsonGet")
 
 
-def expressions(value: object) -> Iterator[dict]:
+def expressions(value: object) -> Iterator[dict[str, Any]]:
     """Every expression within a value, those within expressions too."""
     if is_expression(value):
         yield value
@@ -84,7 +85,7 @@ def expressions(value: object) -> Iterator[dict]:
         yield from expressions(each)
 
 
-def resolved(value: object, evaluate: Callable[[dict], object]) -> object:
+def resolved(value: object, evaluate: Callable[[dict[str, Any]], object]) -> object:
     """A value with each expression exchanged for what ``evaluate`` says it is worth."""
     if is_expression(value):
         return evaluate(value)
@@ -100,7 +101,7 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def holds(condition: dict, evaluate: Callable[[dict], object]) -> bool:
+def holds(condition: dict[str, Any], evaluate: Callable[[dict], object]) -> bool:
     """What a condition decides; Undefined if its sides cannot be compared."""
     kind = condition["Type"]
     if kind == "Not":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .expressions import list_in, need
 
@@ -55,7 +56,7 @@ class Retries:
     """How often a step has been tried again, by each of its policies; times are those of the steady clock."""
 
     kind: str
-    policies: list[dict]
+    policies: list[dict[str, Any]]
     began: float = field(default_factory=time.monotonic)
     done: dict[int, int] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
@@ -63,7 +64,7 @@ class PipelineRun(JobRun):
         name: str,
         definition: Definition,
         parameters: dict[str, object],
-        call: Callable[[str, dict], dict],
+        call: Callable[[str, dict[str, Any]], dict],
         executions: Callable[[str], list[Record]],
     ) -> None:
         """``call`` does an operation of the account's, ``executions`` are those of the pipeline of a name."""
@@ -82,7 +83,7 @@ class PipelineRun(JobRun):
             "PipelineExecutionArn": body["PipelineExecutionArn"],
         }
         self.parallel = body.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps", math.inf)
-        self.steps: dict[str, dict] = {}  # what is told of each step that has begun, by its name
+        self.steps: dict[str, dict[str, Any]] = {}  # what is told of each step that has begun, by its name
         self.made: dict[str, str] = {}  # the name of what each step has made
         self.signatures: dict[str, str] = {}  # of each step that may be cached, by which its runs are told apart
         self.retries: dict[str, Retries] = {}  # of each step that has begun
@@ -158,7 +159,7 @@ class PipelineRun(JobRun):
         name = self._new_name(step, resolved(step.arguments.get(named), self._evaluate))
         own = {f"{each}JobName": name for each in ("Training", "Processing") if step.type == each}
 
-        def evaluate(expression: dict) -> object:
+        def evaluate(expression: dict[str, Any]) -> object:
             return self._evaluate(expression, own)
 
         params = resolved(step.arguments, evaluate)
@@ -178,7 +179,7 @@ class PipelineRun(JobRun):
         status = "Executing" if step.type in JOBS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
 
-    def _cached(self, step: Step, arguments: dict) -> tuple[str, dict] | None:
+    def _cached(self, step: Step, arguments: dict[str, Any]) -> tuple[str, dict] | None:
         """The newest earlier run of a step that may stand for this one: its execution's ARN, and what is told of it."""
         mine = signature(step.type, arguments)
         if mine is None:
@@ -201,7 +202,7 @@ class PipelineRun(JobRun):
         ]
         return max(found, key=lambda each: each[1]["EndTime"], default=None)
 
-    def _take(self, step: Step, execution: str, told: dict) -> None:
+    def _take(self, step: Step, execution: str, told: dict[str, Any]) -> None:
         """Let what an earlier run of a step has made be what this one makes."""
         self.made[step.name] = _made(step, told)
         source = {"SourcePipelineExecutionArn": execution}
@@ -282,7 +283,7 @@ class PipelineRun(JobRun):
         if not self.abandoned:
             self.end("Stopped")
 
-    def _evaluate(self, expression: dict, own: dict[str, str] | None = None) -> object:
+    def _evaluate(self, expression: dict[str, Any], own: dict[str, str] | None = None) -> object:
         """What an expression is worth now; ``own`` are variables of the step that asks."""
         if "Std:Join" in expression:
             join = expression["Std:Join"]
@@ -310,7 +311,7 @@ class PipelineRun(JobRun):
     def _value(self, value: object, own: dict[str, str] | None) -> object:
         return resolved(value, lambda each: self._evaluate(each, own))
 
-    def _properties(self, name: str) -> dict:
+    def _properties(self, name: str) -> dict[str, Any]:
         """What the Describe of what a step has made answers."""
         step, made = self.definition.steps[name], self.made[name]
         if step.type == "Tuning":
@@ -324,7 +325,7 @@ class PipelineRun(JobRun):
             return self.call("DescribeModelPackage", {"ModelPackageName": made})
         return self.jobs.resources.get(MADE[step.type][0], made)
 
-    def _json_get(self, asked: dict, own: dict[str, str] | None) -> object:
+    def _json_get(self, asked: dict[str, Any], own: dict[str, str] | None) -> object:
         """What lies at a path of a JSON file in S3: a step's property file, or one by its address."""
         if "PropertyFile" in asked:
             named = PROPERTY_FILE.fullmatch(asked["PropertyFile"]["Get"])
@@ -370,7 +371,7 @@ class PipelineRun(JobRun):
             self.jobs.finish(self.job, status, reason, **changes)
 
 
-def _made(step: Step, told: dict) -> str:
+def _made(step: Step, told: dict[str, Any]) -> str:
     """The name of the job that a step has made, by what is told of the step."""
     return told["Metadata"][MADE[step.type][1]]["Arn"].rpartition("/")[2]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -45,11 +46,11 @@ class ProcessingJobs(Jobs):
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
 
-    def cluster(self, body: dict) -> dict:
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         return body["ProcessingResources"]["ClusterConfig"]
 
     @operation("CreateProcessingJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         name, app = params["ProcessingJobName"], params["AppSpecification"]
         refuse("CreateProcessingJob", params, REFUSED)
         check_processing_image(app["ImageUri"])
@@ -88,19 +89,19 @@ class ProcessingJobs(Jobs):
         return {"ProcessingJobArn": arn}
 
     @operation("DescribeProcessingJob", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         return await super().describe(params, request)
 
     @operation("StopProcessingJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
         super().stop(params)
 
     @operation("DeleteProcessingJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
         await super().delete(params)
 
     @operation("ListProcessingJobs")
-    def list_jobs(self, params: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
         shown = (
             "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",
             "ProcessingJobStatus", "FailureReason", "ExitMessage",
@@ -110,7 +111,7 @@ class ProcessingJobs(Jobs):
         )
         return {"ProcessingJobSummaries": jobs, "NextToken": token}
 
-    def _inputs(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
+    def _inputs(self, params: dict[str, Any]) -> dict[str, list[tuple[S3Object, str]]]:
         """For each input's local path its objects, with the path that each gets below it."""
         inputs: dict[str, list[tuple[S3Object, str]]] = {}
         for each in params.get("ProcessingInputs", []):
@@ -129,7 +130,7 @@ class ProcessingJobs(Jobs):
         return inputs
 
 
-def _check_outputs(outputs: list[dict]) -> None:
+def _check_outputs(outputs: list[dict[str, Any]]) -> None:
     for each in outputs:
         name, target = each["OutputName"], each.get("S3Output")
         for member in ("AppManaged", "FeatureStoreOutput"):
@@ -142,7 +143,7 @@ def _check_outputs(outputs: list[dict]) -> None:
         split_uri(target["S3Uri"])
 
 
-def _check_paths(inputs: list[dict], outputs: list[dict]) -> None:
+def _check_paths(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
     """Names are given once, and each local path is a folder below ``/opt/ml/processing`` of its own."""
     seen: set[str] = set()
     for kind, sources in (("Input", inputs), ("Output", outputs)):

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from local_aws.containers import script_container
 from local_aws.containers.rerooted import sitecustomize as rerooted
@@ -68,7 +69,7 @@ class ProcessingRun(JobRun):
         """Where a path of the container lies."""
         return Path(os.path.normpath(f"{self.root}/{path}"))
 
-    def _lay_out(self, body: dict) -> None:
+    def _lay_out(self, body: dict[str, Any]) -> None:
         script_container.lay_out(self.root)
         for folder in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
             self._path(folder).mkdir(parents=True)
@@ -109,7 +110,7 @@ class ProcessingRun(JobRun):
         except (OSError, AwsError) as error:
             raise JobFailure(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
 
-    def _process(self, body: dict, session: Session) -> tuple[str, str | None]:
+    def _process(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
         app = body["AppSpecification"]
         stream = f"{self.job}/algo-1-{int(clock.now())}"
@@ -144,7 +145,7 @@ class ProcessingRun(JobRun):
             raise JobFailure("The file /opt/ml/output/message is not UTF-8 encoded.") from None
         return rerooted.as_seen(text, str(self.root)) or None
 
-    def _upload(self, body: dict) -> str | None:
+    def _upload(self, body: dict[str, Any]) -> str | None:
         """Put the files of the output folders into S3; a FailureReason if that cannot be done."""
         handed_over = self.root / "uploaded"
         for output in _outputs(body):
@@ -162,7 +163,7 @@ class ProcessingRun(JobRun):
         return None
 
 
-def _outputs(body: dict) -> list[dict]:
+def _outputs(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [each["S3Output"] for each in body.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 

@@ -7,6 +7,7 @@ CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import regex
 from starlette.requests import Request
@@ -61,10 +62,10 @@ class TrainingJobs(Jobs):
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
 
-    def cluster(self, body: dict) -> dict:
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         return body["ResourceConfig"]
 
-    def ending(self, record: Record, last: dict) -> dict:
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
         """The last phase, and the seconds that AWS bills."""
         body = record.body
         secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
@@ -98,11 +99,11 @@ class TrainingJobs(Jobs):
         return True
 
     @operation("CreateTrainingJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         run = self.launch(params)
         return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
 
-    def check(self, params: dict) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
+    def check(self, params: dict[str, Any]) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
         """Refuse what cannot be trained, in AWS's words; else the image and the channels' objects."""
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         refuse("CreateTrainingJob", params, REFUSED)
@@ -146,7 +147,9 @@ class TrainingJobs(Jobs):
             )
         return image, channels
 
-    def launch(self, params: dict, tuning_job: str | None = None, objective: str | None = None) -> TrainingRun:
+    def launch(
+        self, params: dict[str, Any], tuning_job: str | None = None, objective: str | None = None
+    ) -> TrainingRun:
         """Make a training job known and set it to work.
 
         One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
@@ -195,19 +198,19 @@ class TrainingJobs(Jobs):
         return run
 
     @operation("DescribeTrainingJob", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         return await super().describe(params, request)
 
     @operation("StopTrainingJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
         super().stop(params)
 
     @operation("DeleteTrainingJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
         await super().delete(params)
 
     @operation("ListTrainingJobs")
-    def list_jobs(self, params: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
             raise not_implemented("ListTrainingJobs' warm pools and training plans")
         shown = (
@@ -224,7 +227,7 @@ class TrainingJobs(Jobs):
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def _channels(self, params: dict, image: Image) -> dict[str, list[tuple[S3Object, str]]]:
+    def _channels(self, params: dict[str, Any], image: Image) -> dict[str, list[tuple[S3Object, str]]]:
         """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
         channels: dict[str, list[tuple[S3Object, str]]] = {}
         for channel in params.get("InputDataConfig", []):
@@ -249,19 +252,19 @@ class TrainingJobs(Jobs):
         return channels
 
 
-def _image(params: dict) -> Image:
+def _image(params: dict[str, Any]) -> Image:
     """The image of a CreateTrainingJob, or of a job that one has made."""
     spec = params["AlgorithmSpecification"]
     program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
     return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
 
 
-def metric_definitions(image: Image, spec: dict) -> list[dict]:
+def metric_definitions(image: Image, spec: dict[str, Any]) -> list[dict[str, Any]]:
     """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
     return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
 
 
-def _not_evaluated(rule: dict, at: float) -> dict:
+def _not_evaluated(rule: dict[str, Any], at: float) -> dict[str, Any]:
     """What Describe tells of a profiler's rule: it only looks on, and here nobody profiles."""
     return {
         "RuleConfigurationName": rule["RuleConfigurationName"],
@@ -271,7 +274,7 @@ def _not_evaluated(rule: dict, at: float) -> dict:
     }
 
 
-def _check_spot(params: dict) -> None:
+def _check_spot(params: dict[str, Any]) -> None:
     condition = params.get("StoppingCondition", {})
     longest = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
     if params.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < longest:
@@ -281,7 +284,7 @@ def _check_spot(params: dict) -> None:
         )
 
 
-def _check_metrics(definitions: list[dict]) -> None:
+def _check_metrics(definitions: list[dict[str, Any]]) -> None:
     for each in definitions:
         try:
             groups = regex.compile(each["Regex"]).groups

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from local_aws.containers import script_container
 from local_aws.containers.container import Container
@@ -80,7 +80,7 @@ class TrainingRun(JobRun):
         self.base = self.hosts[0].base  # the first host writes the model
         self.metrics = TrainingMetrics(metrics, name, body["AlgorithmSpecification"]["MetricDefinitions"])
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
         return {
             "SecondaryStatus": "Stopping",
             "SecondaryStatusTransitions": next_phase(body, "Stopping", "Stopping the training job", at),
@@ -121,7 +121,7 @@ class TrainingRun(JobRun):
                     secondary, reason = "Failed", f"ClientError: {failure}"
             self._end(secondary, reason)
 
-    def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
+    def _make_hosts(self, body: dict[str, Any], channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
         count = body["ResourceConfig"]["InstanceCount"]
         sources = {each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in body.get("InputDataConfig", [])}
         hosts = []
@@ -131,7 +131,7 @@ class TrainingRun(JobRun):
             hosts.append(Host(name, self.root / name if count > 1 else self.root, own))
         return hosts
 
-    def _lay_out(self, body: dict, host: Host) -> None:
+    def _lay_out(self, body: dict[str, Any], host: Host) -> None:
         for part in ("input/config", "input/data", "model", "output/data"):
             (host.base / part).mkdir(parents=True)
         names = [each.name for each in self.hosts]
@@ -205,7 +205,7 @@ class TrainingRun(JobRun):
         if fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
             self.archive = str(self.root / "sourcedir.tar.gz")
 
-    def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
+    def _lay_pipe(self, channel: dict[str, Any], files: list[tuple[S3Object, str]], host: Host) -> None:
         """Lay the FIFO of a channel, and beside the container's folders the objects that it is fed with."""
         name, kept = channel["ChannelName"], []
         for number, (each, _) in enumerate(files):
@@ -219,7 +219,7 @@ class TrainingRun(JobRun):
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
         host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
 
-    def _train(self, body: dict, session: Session) -> tuple[str, str | None]:
+    def _train(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the containers; the job's last secondary status and its FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
@@ -264,7 +264,7 @@ class TrainingRun(JobRun):
         # In a container the job's folder is the root of all.
         return text.replace(f"{host.root}/", "/")[:MAX_REASON]
 
-    def _start(self, body: dict, session: Session, host: Host, peers: list[socket.socket]) -> Container:
+    def _start(self, body: dict[str, Any], session: Session, host: Host, peers: list[socket.socket]) -> Container:
         stream = f"{self.job}/{host.name}-{int(clock.now())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
@@ -325,7 +325,7 @@ class TrainingRun(JobRun):
         self.end("Stopped" if secondary == TOO_LONG else secondary, reason, **changes)
 
 
-def input_mode(channel: dict, job: dict) -> str:
+def input_mode(channel: dict[str, Any], job: dict) -> str:
     """How a job gets a channel's objects: File, FastFile (here the same: a file is the object itself) or Pipe."""
     return channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
 
@@ -340,7 +340,7 @@ def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> Non
     scratch.replace(path)
 
 
-def attempts(body: dict) -> int:
+def attempts(body: dict[str, Any]) -> int:
     """How often a job has begun."""
     return sum(each["Status"] == "Starting" for each in body["SecondaryStatusTransitions"])
 
@@ -355,7 +355,7 @@ def start_again(resources: Resources, name: str) -> None:
     )
 
 
-def next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+def next_phase(body: dict[str, Any], status: str, message: str | None, at: float) -> list[dict[str, Any]]:
     """A job's SecondaryStatusTransitions once it has entered the phase ``status``."""
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at

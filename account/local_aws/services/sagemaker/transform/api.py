@@ -7,6 +7,7 @@ CreateTransformJob, DescribeTransformJob, ListTransformJobs and StopTransformJob
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -39,11 +40,11 @@ class TransformJobs(Jobs):
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
 
-    def cluster(self, body: dict) -> dict:
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         return body["TransformResources"]
 
     @operation("CreateTransformJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         name, model = params["TransformJobName"], self.resources.get(MODEL, params["ModelName"])
         refuse("CreateTransformJob", params, REFUSED)
         if params["TransformResources"]["InstanceCount"] > 1:
@@ -79,17 +80,17 @@ class TransformJobs(Jobs):
         return {"TransformJobArn": arn}
 
     @operation("DescribeTransformJob", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
         body = await super().describe(params, request)
         del body["LastModifiedTime"]  # this List shows it and this Describe does not
         return body
 
     @operation("StopTransformJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
         super().stop(params)
 
     @operation("ListTransformJobs")
-    def list_jobs(self, params: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
         shown = (
             "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",
             "TransformJobStatus", "FailureReason",
@@ -98,7 +99,7 @@ class TransformJobs(Jobs):
         return {"TransformJobSummaries": jobs, "NextToken": token}
 
     @staticmethod
-    def _check_payload(params: dict) -> None:
+    def _check_payload(params: dict[str, Any]) -> None:
         payload, concurrent = params.get("MaxPayloadInMB"), params.get("MaxConcurrentTransforms") or 1
         if payload == 0:
             raise not_implemented("HTTP chunked encoding (MaxPayloadInMB of 0)")
@@ -110,7 +111,7 @@ class TransformJobs(Jobs):
             )
 
 
-def _processing(filters: dict, source: dict) -> Processing:
+def _processing(filters: dict[str, Any], source: dict) -> Processing:
     """A job's DataProcessing; AwsError if a filter is no JSONPath or the input is neither CSV nor JSON."""
     media = source.get("ContentType", "").partition(";")[0].strip().lower()
     texts = {member: filters[member] or "$" for member in ("InputFilter", "OutputFilter")}

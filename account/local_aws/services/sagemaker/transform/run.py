@@ -13,6 +13,7 @@ import threading
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
@@ -58,7 +59,7 @@ class TransformRun(JobRun):
         self,
         jobs: Jobs,
         name: str,
-        model: dict,
+        model: dict[str, Any],
         inputs: list[tuple[S3Object, str]],
         processing: Processing,
     ) -> None:
@@ -72,7 +73,7 @@ class TransformRun(JobRun):
         self.model: BatchModel | None = None
         self.client = CLIENT | self.body.get("ModelClientConfig", {})
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
         if self.model:
             # Not awaited here: the account answers no other request while a stop is asked for.
             threading.Thread(target=self.model.stop, args=(STOP_GRACE,), daemon=True).start()
@@ -158,14 +159,14 @@ class TransformRun(JobRun):
         if self.stop_wanted.is_set() or self.abandoned:
             raise _Stopped
 
-    def _parameters(self, model: BatchModel) -> dict:
+    def _parameters(self, model: BatchModel) -> dict[str, Any]:
         """What holds of the job: what was asked for, else what the container says, else AWS's defaults."""
         asked = {key: self.body[key] for key in DEFAULTS if self.body.get(key)}
         if "BatchStrategy" in asked:
             asked["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
         return DEFAULTS | model.execution_parameters() | asked
 
-    def _transform(self, model: BatchModel, asked: dict, each: S3Object, folder: Path) -> str | None:
+    def _transform(self, model: BatchModel, asked: dict[str, Any], each: S3Object, folder: Path) -> str | None:
         """Send one object through the model, the answers to ``folder``; a FailureReason if that cannot be done."""
         source = self.body["TransformInput"]
         folder.mkdir(parents=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from local_aws.containers.image import Image
 from local_aws.core.account import Account
@@ -59,7 +60,7 @@ class TuningJobs(Jobs):
         self.training = training
 
     @operation("CreateHyperParameterTuningJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
         name, config = params["HyperParameterTuningJobName"], params["HyperParameterTuningJobConfig"]
         definition = params.get("TrainingJobDefinition", {})
         refuse("CreateHyperParameterTuningJob", params, REFUSED)
@@ -104,21 +105,21 @@ class TuningJobs(Jobs):
         return {"HyperParameterTuningJobArn": arn}
 
     @operation("DescribeHyperParameterTuningJob")
-    def describe_now(self, params: dict) -> dict:
+    def describe_now(self, params: dict[str, Any]) -> dict[str, Any]:
         """Answer the SDK at once too: who asks after a tuning job wants to see how far it is."""
         return self.described(self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"]))
 
     @operation("StopHyperParameterTuningJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
         super().stop(params)
 
     @operation("DeleteHyperParameterTuningJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
         await super().delete(params)
 
     @operation("ListHyperParameterTuningJobs")
-    def list_jobs(self, params: dict) -> dict:
-        def summary(body: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
+        def summary(body: dict[str, Any]) -> dict[str, Any]:
             body = self.described(body)
             config = body["HyperParameterTuningJobConfig"]
             shown = (
@@ -133,7 +134,7 @@ class TuningJobs(Jobs):
         return {"HyperParameterTuningJobSummaries": jobs, "NextToken": token}
 
     @operation("ListTrainingJobsForHyperParameterTuningJob")
-    def list_training_jobs(self, params: dict) -> dict:
+    def list_training_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
         body = self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"])
         found = self._jobs(body)
         if params.get("SortBy") == "FinalObjectiveMetricValue":
@@ -153,7 +154,7 @@ class TuningJobs(Jobs):
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def described(self, body: dict) -> dict:
+    def described(self, body: dict[str, Any]) -> dict[str, Any]:
         """A tuning job's body with what follows from its training jobs: counters, and the best one."""
         jobs = self._jobs(body)
         counters = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
@@ -180,7 +181,7 @@ class TuningJobs(Jobs):
             "BestTrainingJob": best,
         }
 
-    def _jobs(self, tuning: dict) -> list[dict]:
+    def _jobs(self, tuning: dict[str, Any]) -> list[dict[str, Any]]:
         """The HyperParameterTrainingJobSummary of each training job of a tuning job, the oldest first."""
         config = tuning["HyperParameterTuningJobConfig"]
         tuned = [each.name for each in read_ranges(config["ParameterRanges"])]
@@ -209,14 +210,14 @@ class TuningJobs(Jobs):
         return jobs
 
 
-def objective_of(training: dict) -> float | None:
+def objective_of(training: dict[str, Any]) -> float | None:
     """The last value of a training job's ObjectiveMetric, by its description."""
     return next(
         (each["Value"] for each in training.get("FinalMetricDataList", []) if each["MetricName"] == OBJECTIVE), None
     )
 
 
-def _limits(config: dict, ranges: list[Range]) -> dict:
+def _limits(config: dict[str, Any], ranges: list[Range]) -> dict[str, Any]:
     """The job's ResourceLimits, with the number of training jobs that a grid has."""
     limits = dict(config["ResourceLimits"])
     if config["Strategy"] == "Grid":
@@ -241,7 +242,7 @@ def _limits(config: dict, ranges: list[Range]) -> dict:
     return limits
 
 
-def _check_objective(image: Image, metrics: list[dict], uri: str, objective: dict) -> None:
+def _check_objective(image: Image, metrics: list[dict[str, Any]], uri: str, objective: dict) -> None:
     name, direction = objective["MetricName"], objective["Type"]
     if image.script_mode:
         if name not in {each["Name"] for each in metrics}:
@@ -265,7 +266,7 @@ def _check_objective(image: Image, metrics: list[dict], uri: str, objective: dic
         )
 
 
-def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
+def _check_tunable(image: Image, definition: dict[str, Any], ranges: list[Range]) -> None:
     uri = definition["AlgorithmSpecification"]["TrainingImage"]
     unknown = [each.name for each in ranges if each.name not in image.tunable and not image.script_mode]
     if unknown:

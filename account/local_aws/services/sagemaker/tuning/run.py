@@ -10,6 +10,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
@@ -33,9 +34,9 @@ class TuningRun(JobRun):
         jobs: Jobs,
         name: str,
         search: Search,
-        definition: dict,
-        tags: list[dict],
-        launch: Callable[[dict, str, str], TrainingRun],
+        definition: dict[str, Any],
+        tags: list[dict[str, Any]],
+        launch: Callable[[dict[str, Any], str, str], TrainingRun],
     ) -> None:
         """``launch`` sets a training job to work: its request, the tuning job's ARN, and the metric to tune."""
         super().__init__(jobs, name)
@@ -138,7 +139,9 @@ class TuningRun(JobRun):
         self.end(status, reason)
 
 
-def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dict]) -> dict:
+def training_job(
+    definition: dict[str, Any], name: str, proposal: Proposal, tags: list[dict[str, Any]]
+) -> dict[str, Any]:
     """The CreateTrainingJob of a tuning job's training job."""
     params = {
         key: value

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local_aws.core.errors import AwsError
 
@@ -93,7 +93,7 @@ class Choices:
 Range = Numbers | Choices
 
 
-def read_ranges(given: dict) -> list[Range]:
+def read_ranges(given: dict[str, Any]) -> list[Range]:
     """The ranges of a ParameterRanges; AwsError names the one that cannot be searched."""
     ranges: list[Range] = []
     for kind in ("Integer", "Continuous"):
@@ -110,7 +110,7 @@ def read_ranges(given: dict) -> list[Range]:
     return ranges
 
 
-def _numbers(given: dict, integer: bool) -> Numbers:
+def _numbers(given: dict[str, Any], integer: bool) -> Numbers:
     ends = []
     for member in ("MinValue", "MaxValue"):
         try:
@@ -137,7 +137,7 @@ def _numbers(given: dict, integer: bool) -> Numbers:
     return found
 
 
-def _bad(given: dict, what: str) -> AwsError:
+def _bad(given: dict[str, Any], what: str) -> AwsError:
     return AwsError("ValidationException", f"The range of the hyperparameter [{given['Name']}] {what}.")
 
 
