@@ -161,7 +161,7 @@ class PageData:
         needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
         return pruned(describe({each: arn if each.endswith("Arn") or "/" in name else name for each in needed}))
 
-    def _cost(self, endpoint: dict[str, Any]) -> dict | None:
+    def _cost(self, endpoint: dict[str, Any]) -> dict[str, Any] | None:
         """What an endpoint costs on AWS: dollars an hour (None if a price is not known), and since when."""
         if endpoint["EndpointStatus"] not in CHARGED:
             return None
@@ -180,7 +180,7 @@ class PageData:
             terms.append(f"{count} × {kind}")
         return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
 
-    def _metrics(self, kind: Kind, name: str, body: dict[str, Any]) -> list[dict]:
+    def _metrics(self, kind: Kind, name: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         places: list[tuple[str, dict[str, str]]] = []
         if kind is TRAINING_JOB:
             places = [(NAMESPACE, {"TrainingJobName": name})]
@@ -193,13 +193,13 @@ class PageData:
             for metric in self.metrics.series(namespace, dimensions, POINTS)
         ]
 
-    def _tuned(self, body: dict[str, Any]) -> list[dict]:
+    def _tuned(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """The training jobs of a tuning job."""
         listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
         asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
         return listed(asked)["TrainingJobSummaries"]
 
-    def _steps(self, body: dict[str, Any]) -> list[dict]:
+    def _steps(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """The steps of a pipeline's execution, the first one first."""
         listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
         asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}

@@ -152,7 +152,7 @@ def _check_name(name: str, shape: Shape) -> Shape | None:
     return shape
 
 
-def _matches(expression: dict[str, Any], properties: dict[str, Any], body: dict) -> bool:
+def _matches(expression: dict[str, Any], properties: dict[str, Any], body: dict[str, Any]) -> bool:
     results = [_passes(condition, properties) for condition in expression.get("Filters", [])]
     results += [_has_one(nested, body) for nested in expression.get("NestedFilters", [])]
     results += [_matches(part, properties, body) for part in expression.get("SubExpressions", [])]
@@ -161,7 +161,7 @@ def _matches(expression: dict[str, Any], properties: dict[str, Any], body: dict)
     return any(results) if expression.get("Operator", "And") == "Or" else all(results)
 
 
-def _has_one(nested: dict[str, Any], body: dict) -> bool:
+def _has_one(nested: dict[str, Any], body: dict[str, Any]) -> bool:
     """Whether one element of the list that a nested filter names passes all its conditions."""
     name: str = nested["NestedPropertyName"]
     elements: Any = body

@@ -253,10 +253,12 @@ class Endpoints:
             described = self.deployments.prepare(name, deployment, plan)
             self.resources.update(ENDPOINT, name, ProductionVariants=described, internal={DEPLOYMENT: deployment})
         except JobFailure as failure:
-            return self._fail(name, str(failure))
+            self._fail(name, str(failure))
+            return
         except Exception:  # the endpoint must leave Creating, whatever went wrong
             log.exception("endpoint %s", name)
-            return self._fail(name, BROKEN)
+            self._fail(name, BROKEN)
+            return
         self._finish(name)
 
     def _finish(self, name: str) -> None:
@@ -265,10 +267,12 @@ class Endpoints:
             record = self.resources.record(ENDPOINT, name)
             variants = self.deployments.load(name, record.internal[DEPLOYMENT], record.body["ProductionVariants"])
         except JobFailure as failure:
-            return self._fail(name, str(failure))
+            self._fail(name, str(failure))
+            return
         except Exception:  # as above
             log.exception("endpoint %s", name)
-            return self._fail(name, BROKEN)
+            self._fail(name, BROKEN)
+            return
         with self._lock:
             self._serving[name] = variants
         self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
@@ -296,7 +300,8 @@ class Endpoints:
             if not isinstance(error, JobFailure):
                 log.exception("endpoint %s", name)
             self.deployments.remove(name, deployment)
-            return self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+            self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+            return
         with self._lock:
             old, self._serving[name] = self._serving[name], variants
             self.resources.update(

@@ -1,4 +1,4 @@
-"""What jobs of every kind have in common: a life from InProgress to its end, a stop, a time limit, a folder.
+"""What Describe, Stop and Delete do with jobs of every kind: their states, their time limit, their folder.
 
 ``Jobs`` is what a caller sees of an account's jobs of one kind, ``JobRun`` one of them at work.
 """
@@ -108,6 +108,10 @@ class Jobs:
         run.start()
 
     async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """A job's description, held back while the job is at work if the client is one that long polling holds.
+
+        Raises AwsError if there is no such job.
+        """
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
         await self.long_polling.hold(name, request, lambda: name in self.running)
@@ -121,10 +125,11 @@ class Jobs:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
         machine = cluster["InstanceType"]
         clusters = [run.cluster for run in list(self.running.values())]
-        in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
+        in_use = sum(other["InstanceCount"] for other in clusters if other.get("InstanceType") == machine)
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
     def stop(self, params: dict[str, Any]) -> None:
+        """Ask a job to stop; AwsError if there is none, or if it is not at work."""
         record = self.resources.record(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(record.name)
         status = run.stop() if run else record.body[f"{self.kind.name}Status"]
@@ -234,6 +239,7 @@ class JobRun(threading.Thread):
             container.stop(0)
 
     def run(self) -> None:
+        """Do the job in this thread: whatever goes wrong, it ends with a status, and its folder is removed."""
         try:
             self.live()
         except Exception:  # the job must end, whatever went wrong

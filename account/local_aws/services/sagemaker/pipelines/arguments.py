@@ -124,7 +124,7 @@ def _placed(value: object, shape: Shape) -> Iterator[tuple[dict[str, Any], str]]
 
 
 def _reference(
-    expression: dict[str, Any], steps: dict[str, Step], parameters: dict[str, dict]
+    expression: dict[str, Any], steps: dict[str, Step], parameters: dict[str, dict[str, Any]]
 ) -> tuple[str, str | None]:
     """What an expression is called and which type it has; None if only its value can tell."""
     if "Std:Join" in expression:

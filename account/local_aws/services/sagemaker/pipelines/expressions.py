@@ -101,7 +101,7 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def holds(condition: dict[str, Any], evaluate: Callable[[dict], object]) -> bool:
+def holds(condition: dict[str, Any], evaluate: Callable[[dict[str, Any]], object]) -> bool:
     """What a condition decides; Undefined if its sides cannot be compared."""
     kind = condition["Type"]
     if kind == "Not":

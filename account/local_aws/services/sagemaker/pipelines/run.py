@@ -94,13 +94,15 @@ class PipelineRun(JobRun):
         while not self.abandoned:
             working = self._look_after()
             if self.stop_wanted.is_set():
-                return self._stop_all(working)
+                self._stop_all(working)
+                return
             failed = any(step["StepStatus"] == "Failed" for step in self.steps.values())
             ready = [] if failed else self._ready()
             for step in ready[: max(0, int(min(self.parallel - len(working), len(ready))))]:
                 self._start(step)
             if not ready and not working:
-                return self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                return
             if working or not ready:
                 time.sleep(POLL)
 
@@ -164,7 +166,8 @@ class PipelineRun(JobRun):
 
         params = resolved(step.arguments, evaluate)
         if source := self._cached(step, params):
-            return self._take(step, *source)
+            self._take(step, *source)
+            return
         if step.type != "RegisterModel" or "ModelPackageGroupName" not in params:
             params[named] = name
         else:
@@ -173,13 +176,14 @@ class PipelineRun(JobRun):
             answer = self.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
-            return self._fail(step, reason, code=error.code)
+            self._fail(step, reason, code=error.code)
+            return
         arn = answer[f"{kind.name}Arn"]
         self.made[step.name] = arn if step.type == "RegisterModel" else name
         status = "Executing" if step.type in JOBS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
 
-    def _cached(self, step: Step, arguments: dict[str, Any]) -> tuple[str, dict] | None:
+    def _cached(self, step: Step, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         """The newest earlier run of a step that may stand for this one: its execution's ARN, and what is told of it."""
         mine = signature(step.type, arguments)
         if mine is None:
@@ -265,7 +269,8 @@ class PipelineRun(JobRun):
         """A step's call was refused with ``code``, or its job has failed and says ``why``: try it again, or end it."""
         at = None if self.stop_wanted.is_set() else self.retries[step.name].next(code, why)
         if at is None:
-            return self._change(step, "Failed", reason)
+            self._change(step, "Failed", reason)
+            return
         self.again[step.name] = at
         self._change(step, "Executing")
 

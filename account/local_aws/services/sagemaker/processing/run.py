@@ -1,4 +1,4 @@
-"""One processing job at work: input laid out, the user's program watched, output uploaded.
+"""A ProcessingJob at work: input laid out, the user's program watched, output uploaded.
 
 Reference: the developer guide, "How to Build Your Own Processing Container".
 """
@@ -21,7 +21,7 @@ from local_aws.core.job_failure import JobFailure
 from local_aws.services.s3.objects import copy_file
 from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
-from local_aws.services.sagemaker.jobs.inputs import as_key, place_below
+from local_aws.services.sagemaker.jobs.inputs import InputFile, as_key, place_below
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import PROCESSING_JOB
 from local_aws.services.sagemaker.resources import now
@@ -30,26 +30,31 @@ MAX_MESSAGE = 1024  # bytes of an ExitMessage
 
 
 class ProcessingRun(JobRun):
-    """One processing job at work."""
+    """One processing job at work; ``inputs`` are the files of each input, by its LocalPath."""
 
-    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
+    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[InputFile]]) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
         self.root = script_container.root_folder(self.root)
 
     def live(self) -> None:
+        """Download the inputs, run the user's program and upload the outputs."""
         with self.instance() as granted:
             if not granted:
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
             if reason := self.lost_role():
-                return self.end("Failed", reason)
+                self.end("Failed", reason)
+                return
             try:
                 self._lay_out(body)
             except JobFailure as failure:
-                return self.end("Failed", f"ClientError: Failed to download data. {failure}")
+                self.end("Failed", f"ClientError: Failed to download data. {failure}")
+                return
             if self.stop_wanted.is_set():
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             with self.session() as session:
                 status, reason = self._process(body, session)
             if self.abandoned:
@@ -60,9 +65,9 @@ class ProcessingRun(JobRun):
             except JobFailure as failure:
                 status, reason = "Failed", f"ClientError: {failure}"
             if status == "Completed":
-                failure = self._upload(body)
-                if failure:
-                    status, reason = "Failed", failure
+                upload_failure = self._upload(body)
+                if upload_failure:
+                    status, reason = "Failed", upload_failure
             self.end(status, reason, ExitMessage=message)
 
     def _path(self, path: str) -> Path:
@@ -71,8 +76,8 @@ class ProcessingRun(JobRun):
 
     def _lay_out(self, body: dict[str, Any]) -> None:
         script_container.lay_out(self.root)
-        for folder in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
-            self._path(folder).mkdir(parents=True)
+        for path in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
+            self._path(path).mkdir(parents=True)
         members = (
             "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "Environment", "ProcessingInputs",
             "ProcessingOutputConfig", "ProcessingResources", "RoleArn", "StoppingCondition",
@@ -90,8 +95,8 @@ class ProcessingRun(JobRun):
             self._path(f"/opt/ml/config/{name}.json").write_text(json.dumps(content))
         for output in _outputs(body):
             self._path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        for place, files in self.inputs.items():
-            folder = self._path(place)
+        for local_path, files in self.inputs.items():
+            folder = self._path(local_path)
             for item, name in files:
                 self._fetch(item, folder, name)
 
@@ -164,10 +169,11 @@ class ProcessingRun(JobRun):
 
 
 def _outputs(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each["S3Output"] for each in body.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+    return [output["S3Output"] for output in body.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 
 def _files(folder: Path) -> list[Path]:
     """The files below a folder; links are passed over, as AWS does."""
-    found = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()] if folder.is_dir() else []
-    return sorted(found)
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

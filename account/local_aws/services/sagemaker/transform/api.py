@@ -16,7 +16,7 @@ from local_aws.core.errors import AwsError
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
-from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
+from local_aws.services.sagemaker.jobs.inputs import S3_DATA_TYPES, find_objects
 from local_aws.services.sagemaker.jobs.job import Jobs
 from local_aws.services.sagemaker.kinds import MODEL, TRANSFORM_JOB
 from local_aws.services.sagemaker.resources import Resources, now
@@ -54,7 +54,7 @@ class TransformJobs(Jobs):
         if source["SplitType"] == "TFRecord":
             raise not_implemented("The SplitType TFRecord")
         given = source["DataSource"]["S3DataSource"]
-        if given["S3DataType"] not in KINDS:
+        if given["S3DataType"] not in S3_DATA_TYPES:
             raise not_implemented(f"The S3DataType {given['S3DataType']}")
         output = {"AssembleWith": "None", "KmsKeyId": "", **params["TransformOutput"]}
         split_uri(output["S3OutputPath"])
@@ -111,7 +111,7 @@ class TransformJobs(Jobs):
             )
 
 
-def _processing(filters: dict[str, Any], source: dict) -> Processing:
+def _processing(filters: dict[str, Any], source: dict[str, Any]) -> Processing:
     """A job's DataProcessing; AwsError if a filter is no JSONPath or the input is neither CSV nor JSON."""
     media = source.get("ContentType", "").partition(";")[0].strip().lower()
     texts = {member: filters[member] or "$" for member in ("InputFilter", "OutputFilter")}

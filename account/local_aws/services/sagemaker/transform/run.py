@@ -25,6 +25,7 @@ from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.hosting.inference_pipeline import containers_of
 from local_aws.services.sagemaker.hosting.model_source import Source
 from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
+from local_aws.services.sagemaker.jobs.inputs import InputFile
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import TRANSFORM_JOB
 from local_aws.services.sagemaker.resources import now
@@ -60,7 +61,7 @@ class TransformRun(JobRun):
         jobs: Jobs,
         name: str,
         model: dict[str, Any],
-        inputs: list[tuple[S3Object, str]],
+        inputs: list[InputFile],
         processing: Processing,
     ) -> None:
         super().__init__(jobs, name)
@@ -87,10 +88,12 @@ class TransformRun(JobRun):
     def live(self) -> None:
         with self.instance() as granted:
             if not granted:
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
             if reason := self.lost_role():
-                return self.end("Failed", reason)
+                self.end("Failed", reason)
+                return
             try:
                 status, reason = self._transform_all()
             except _Stopped:

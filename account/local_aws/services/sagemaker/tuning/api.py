@@ -242,7 +242,7 @@ def _limits(config: dict[str, Any], ranges: list[Range]) -> dict[str, Any]:
     return limits
 
 
-def _check_objective(image: Image, metrics: list[dict[str, Any]], uri: str, objective: dict) -> None:
+def _check_objective(image: Image, metrics: list[dict[str, Any]], uri: str, objective: dict[str, Any]) -> None:
     name, direction = objective["MetricName"], objective["Type"]
     if image.script_mode:
         if name not in {each["Name"] for each in metrics}:

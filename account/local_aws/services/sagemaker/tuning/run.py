@@ -66,7 +66,8 @@ class TuningRun(JobRun):
         in_turn = isinstance(self.search, BayesianSearch)
         while not self.abandoned:
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
-                return self._stop_all("Stopped", None)
+                self._stop_all("Stopped", None)
+                return
             number, working = len(self.launched), [run for _, run in self.launched if run.is_alive()]
             oldest = self.launched[max(number - parallel, 0) : max(number - parallel + 1, 0)]
             free = len(working) < parallel and not (in_turn and any(run.is_alive() for _, run in oldest))
@@ -77,9 +78,11 @@ class TuningRun(JobRun):
                 if number == most:
                     tried = "All training jobs failed."
                 reason = f"{tried} Please take a look at the training job failures to get more details."
-                return self.end("Failed", reason)
+                self.end("Failed", reason)
+                return
             if number == most and not working:
-                return self.end("Completed")
+                self.end("Completed")
+                return
             if self.early:
                 self._stop_early(working)
             if number < most and free and not hopeless:
