@@ -107,7 +107,7 @@ class TrainingJobs(Jobs):
         return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
 
     def check(self, params: dict[str, Any]) -> tuple[Image, dict[str, list[InputFile]]]:
-        """The image of a CreateTrainingJob, and its channels' files; AwsError, in AWS's words, if it cannot be trained."""
+        """The image of a CreateTrainingJob and its channels' files; AwsError, in AWS's words, if it cannot be done."""
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         refuse("CreateTrainingJob", params, REFUSED)
         if "TrainingImage" not in spec:
@@ -153,7 +153,7 @@ class TrainingJobs(Jobs):
     def launch(
         self, params: dict[str, Any], tuning_job: str | None = None, objective: str | None = None
     ) -> TrainingRun:
-        """Make a training job known and set it to work; ``params`` are CreateTrainingJob's.  Raises AwsError as ``check``.
+        """Keep a training job and begin it; ``params`` are those of CreateTrainingJob.  Raises AwsError as ``check``.
 
         One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
         """
