@@ -1,4 +1,4 @@
-"""The caching of a pipeline's steps: which may be cached, for how long, and which of their arguments count.
+"""CacheConfig of a pipeline's steps: which may be cached, for how long, and which of their arguments count.
 
 Reference: the developer guide, "Caching pipeline steps", "Turn on step caching" and "Default cache key attributes by
 pipeline step type".
@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from .expressions import need
+from .expressions import json_object, need
 
 # For each type of step that can be cached, the arguments by which two runs of it are told apart.
 KEYS = {
@@ -40,10 +40,10 @@ SECONDS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, 3600, 60)  # of a year, a month, a
 def check_cache(name: str, kind: str, config: object) -> None:
     """Refuse the CacheConfig of the step ``name`` of the type ``kind`` if the step cannot be cached so."""
     where = f"CacheConfig of step '{name}'"
-    need(config is None or isinstance(config, dict), f"Expecting start of Json Object in {where}.")
-    for member in config or {}:
+    config = {} if config is None else json_object(config, f"Expecting start of Json Object in {where}.")
+    for member in config:
         need(member in ("Enabled", "ExpireAfter"), f"Unknown member '{member}' in {where}.")
-    enabled = (config or {}).get("Enabled", False)
+    enabled = config.get("Enabled", False)
     need(isinstance(enabled, bool), f"Enabled is neither true nor false in {where}.")
     if not enabled:
         return  # then the time is ignored
@@ -61,8 +61,10 @@ def longest_age(config: dict[str, Any] | None) -> int | None:
 
 
 def _seconds(text: object) -> int | None:
-    found = DURATION.fullmatch(text) if isinstance(text, str) else None
-    return sum(int(count or 0) * each for count, each in zip(found.groups(), SECONDS, strict=True)) if found else None
+    duration = DURATION.fullmatch(text) if isinstance(text, str) else None
+    if duration is None:
+        return None
+    return sum(int(count or 0) * seconds for count, seconds in zip(duration.groups(), SECONDS, strict=True))
 
 
 def signature(kind: str, arguments: dict[str, Any]) -> str | None:

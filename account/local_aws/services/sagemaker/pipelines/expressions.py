@@ -1,4 +1,4 @@
-"""What stands in a pipeline's definition in place of a value, what it is worth, and what a condition decides.
+"""Expressions of a pipeline definition (Get, Std:Join, Std:JsonGet), their values, and what conditions decide.
 
 Reference: the JSON schema of the pipeline definition (version 2020-12-01).
 """
@@ -9,11 +9,11 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from local_aws.core.errors import AwsError
 
-COMPARISONS: dict[str, Callable] = {
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
@@ -38,7 +38,8 @@ def is_path(text: str) -> bool:
 
 def parts(path: str) -> list[str | int]:
     """``A.B[0]['c']`` as ``["A", "B", 0, "c"]``; Undefined if it is no such path."""
-    found, end = [], 0
+    found: list[str | int] = []
+    end = 0
     for match in PATH.finditer(path):
         if match.start() != end:
             break
@@ -49,7 +50,7 @@ def parts(path: str) -> list[str | int]:
     return found
 
 
-def pick(document: object, path: str) -> object:
+def pick(document: Any, path: str) -> Any:
     """What lies at a path of a JSON document; Undefined if nothing does.
 
     A list may also be asked by the name of an item, as ``Outputs['train']``: its member that ends in ``Name``.
@@ -57,9 +58,11 @@ def pick(document: object, path: str) -> object:
     for part in parts(path):
         if isinstance(document, dict) and part in document:
             document = document[part]
-        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
+        elif not isinstance(document, list):
+            raise Undefined(f"'{path}' is undefined.")
+        elif isinstance(part, int) and part < len(document):
             document = document[part]
-        elif isinstance(document, list):
+        else:
             named = [
                 item
                 for item in document
@@ -68,12 +71,11 @@ def pick(document: object, path: str) -> object:
             if not named:
                 raise Undefined(f"'{path}' is undefined.")
             document = named[0]
-        else:
-            raise Undefined(f"'{path}' is undefined.")
     return document
 
 
-def is_expression(value: object) -> bool:
+def is_expression(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of the definition is an expression, which stands for another value."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("Get", "Std:Join", "Std:JsonGet")
 
 
@@ -81,11 +83,11 @@ def expressions(value: object) -> Iterator[dict[str, Any]]:
     """Every expression within a value, those within expressions too."""
     if is_expression(value):
         yield value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from expressions(each)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from expressions(item)
 
 
-def resolved(value: object, evaluate: Callable[[dict[str, Any]], object]) -> object:
+def resolved(value: object, evaluate: Callable[[dict[str, Any]], object]) -> Any:
     """A value with each expression exchanged for what ``evaluate`` says it is worth."""
     if is_expression(value):
         return evaluate(value)
@@ -107,10 +109,12 @@ def holds(condition: dict[str, Any], evaluate: Callable[[dict[str, Any]], object
     if kind == "Not":
         return not holds(condition["Condition"], evaluate)
     if kind == "Or":
-        return any([holds(each, evaluate) for each in condition["Conditions"]])
+        # All of them are evaluated: one that is undefined fails the step, whatever the others decide.
+        outcomes = [holds(nested, evaluate) for nested in condition["Conditions"]]
+        return any(outcomes)
     if kind == "In":
         value = resolved(condition["QueryValue"], evaluate)
-        return any(_same(value, each) for each in resolved(condition["Values"], evaluate))
+        return any(_same(value, option) for option in resolved(condition["Values"], evaluate))
     left, right = (resolved(condition[side], evaluate) for side in ("LeftValue", "RightValue"))
     if kind == "Equals":
         return _same(left, right)
@@ -130,25 +134,35 @@ def _same(left: object, right: object) -> bool:
 def check_condition(condition: object, name: str) -> None:
     """Refuse a condition of the step ``name`` that lacks what its type needs."""
     where = f"A condition of step '{name}'"
-    need(isinstance(condition, dict), f"{where} is not a Json Object.")
+    condition = json_object(condition, f"{where} is not a Json Object.")
     kind = condition.get("Type")
+    if not isinstance(kind, str) or kind not in (*COMPARISONS, "Not", "Or", "In"):
+        raise bad(f"{where} has the unknown Type {json.dumps(kind)}.")
     members = {"Not": ("Condition",), "Or": ("Conditions",), "In": ("QueryValue", "Values")}.get(
         kind, ("LeftValue", "RightValue")
     )
-    need(kind in (*COMPARISONS, "Not", "Or", "In"), f"{where} has the unknown Type {json.dumps(kind)}.")
     for member in members:
         need(member in condition, f"{where} ({kind}) has no {member}.")
     if kind == "Not":
         check_condition(condition["Condition"], name)
-    for each in list_in(condition["Conditions"], f"the Conditions of step '{name}'") if kind == "Or" else ():
-        check_condition(each, name)
+    if kind == "Or":
+        for nested in json_array(condition["Conditions"], f"the Conditions of step '{name}'"):
+            check_condition(nested, name)
     if kind == "In":
-        list_in(condition["Values"], f"the Values of a condition of step '{name}'")
+        json_array(condition["Values"], f"the Values of a condition of step '{name}'")
 
 
-def list_in(value: object, where: str) -> list:
-    """A list of the definition as it is; AwsError if it is none."""
-    need(isinstance(value, list), f"Expecting start of Json Array in {where}.")
+def json_array(value: object, where: str) -> list[Any]:
+    """An array of the definition as it is; AwsError if it is none."""
+    if not isinstance(value, list):
+        raise bad(f"Expecting start of Json Array in {where}.")
+    return value
+
+
+def json_object(value: object, sentence: str) -> dict[str, Any]:
+    """An object of the definition as it is; AwsError with a sentence if it is none."""
+    if not isinstance(value, dict):
+        raise bad(sentence)
     return value
 
 

@@ -1,4 +1,4 @@
-"""The retrying of a pipeline's steps: which error a policy is for, how often it tries again, and after which time.
+"""RetryPolicies of a pipeline's steps: which error a policy is for, how often it tries again, and after which time.
 
 Reference: the developer guide, "Retry policy for pipeline steps", and the SageMaker SDK's ``sagemaker.workflow.retry``.
 """
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .expressions import list_in, need
+from .expressions import json_array, need
 
 # The types of steps that may have policies.
 RETRIED = ("Processing", "Training", "Tuning", "Model", "RegisterModel", "Transform")
@@ -30,7 +30,7 @@ INTERVAL, BACKOFF, ATTEMPTS = 1, 2.0, 5  # the defaults: seconds, a factor, atte
 def check_retries(name: str, kind: str, policies: object) -> None:
     """Refuse the RetryPolicies of the step ``name`` of the type ``kind`` if the step cannot be tried again so."""
     where = f"RetryPolicies of step '{name}'"
-    for policy in list_in(policies or [], where):
+    for policy in json_array(policies or [], where):
         need(kind in RETRIED, f"A {kind} step cannot be retried ({where}); steps that can: {', '.join(RETRIED)}.")
         need(isinstance(policy, dict), f"Expecting start of Json Object in {where}.")
         for member, value in policy.items():
@@ -42,9 +42,11 @@ def check_retries(name: str, kind: str, policies: object) -> None:
                 need(number and value >= 0, f"BackoffRate is no number from 0 on in {where}.")
             else:
                 need(member == "ExceptionType", f"Unknown member '{member}' in {where}.")
-        kinds = policy.get("ExceptionType")
+        exceptions = policy.get("ExceptionType")
         known = (
-            isinstance(kinds, list) and kinds and all(isinstance(each, str) and each in EXCEPTIONS for each in kinds)
+            isinstance(exceptions, list)
+            and exceptions
+            and all(isinstance(exception, str) and exception in EXCEPTIONS for exception in exceptions)
         )
         need(bool(known), f"ExceptionType in {where} must be a list of {', '.join(EXCEPTIONS)}.")
         both = "MaxAttempts" in policy and "ExpireAfterMin" in policy
@@ -67,7 +69,7 @@ class Retries:
         """
         now = time.monotonic()
         for number, policy in enumerate(self.policies):
-            if not any(self._matches(each, code, reason) for each in policy["ExceptionType"]):
+            if not any(self._matches(exception, code, reason) for exception in policy["ExceptionType"]):
                 continue
             done = self.done.get(number, 0)
             if "ExpireAfterMin" in policy:
@@ -80,7 +82,8 @@ class Retries:
             growth = 1.0
             for _ in range(min(done, LIMITS["MaxAttempts"])):
                 growth = min(growth * policy.get("BackoffRate", BACKOFF), LONGEST_GROWTH)
-            return now + policy.get("IntervalSeconds", INTERVAL) * growth
+            interval: int = policy.get("IntervalSeconds", INTERVAL)  # seconds
+            return now + interval * growth
         return None
 
     def _matches(self, exception: str, code: str, reason: str) -> bool:
