@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: what may be asked for.
+"""CreateModel, CreateEndpointConfig and their siblings.
 
 Reference: the API reference of CreateModel and CreateEndpointConfig.
 """
@@ -40,6 +40,7 @@ class Hosting:
 
     @operation("CreateModel")
     def create_model(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keep a model; AwsError, in AWS's words, if one of its containers could not serve here."""
         name = params["ModelName"]
         refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
@@ -52,8 +53,8 @@ class Hosting:
         self.resources.roles.check_of_model(params["ExecutionRoleArn"], self.resources.arn(MODEL, name))
         for container in containers:
             self._check_container(container)
-        names = [name for name, _ in containers_of({"Containers": containers})]
-        if len(set(names)) < len(names):
+        hostnames = [hostname for hostname, _ in containers_of({"Containers": containers})]
+        if len(set(hostnames)) < len(hostnames):
             raise AwsError("ValidationException", "The ContainerHostnames of a model's containers must differ.")
         self.resources.need_free(MODEL, name)
         body = {key: value for key, value in params.items() if key not in ("ModelName", "Tags")}
@@ -80,15 +81,18 @@ class Hosting:
 
     @operation("DescribeModel")
     def describe_model(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A model by its name; AwsError if there is none."""
         return self.resources.get(MODEL, params["ModelName"])
 
     @operation("ListModels")
     def list_models(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the models; a page may have fewer than MaxResults that pass the filters."""
         # That the filters count first: https://github.com/boto/boto3/issues/2521
         return self.resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True)
 
     @operation("DeleteModel")
     def delete_model(self, params: dict[str, Any]) -> None:
+        """Delete a model; endpoints that serve it go on.  AwsError if there is none."""
         self.resources.get(MODEL, params["ModelName"])
         self.resources.delete(MODEL, params["ModelName"])
 
@@ -96,6 +100,7 @@ class Hosting:
 
     @operation("CreateEndpointConfig")
     def create_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keep an endpoint configuration; AwsError if one of its variants could not serve here."""
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
@@ -124,16 +129,19 @@ class Hosting:
 
     @operation("DescribeEndpointConfig")
     def describe_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
+        """An endpoint configuration by its name; AwsError if there is none."""
         return self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
     @operation("ListEndpointConfigs")
     def list_endpoint_configs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the endpoint configurations, the newest first unless the request says otherwise."""
         return self.resources.listed(
             ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         )
 
     @operation("DeleteEndpointConfig")
     def delete_endpoint_config(self, params: dict[str, Any]) -> None:
+        """Delete an endpoint configuration; endpoints that were made with it go on.  AwsError if there is none."""
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
@@ -159,16 +167,16 @@ def _require(variant: dict[str, Any], *members: str) -> None:
 def _check_serverless(variant: dict[str, Any], variants: int) -> None:
     """Refuse what a serverless variant cannot be; botocore's model has the limits of its numbers."""
     config, name = variant["ServerlessConfig"], variant["VariantName"]
-    wrong = None
+    fault = None
     for member in ("InstanceType", "InitialInstanceCount"):
         if variant.get(member) is not None:
-            wrong = f"{member} cannot be specified together with ServerlessConfig"
+            fault = f"{member} cannot be specified together with ServerlessConfig"
     if variants > 1:
-        wrong = "An endpoint configuration with ServerlessConfig can have one production variant only"
+        fault = "An endpoint configuration with ServerlessConfig can have one production variant only"
     elif config["MemorySizeInMB"] not in MEMORY_SIZES:
         sizes = ", ".join(map(str, MEMORY_SIZES))
-        wrong = f"MemorySizeInMB {config['MemorySizeInMB']} is not valid; valid values are {sizes}"
+        fault = f"MemorySizeInMB {config['MemorySizeInMB']} is not valid; valid values are {sizes}"
     elif config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
-        wrong = "ProvisionedConcurrency must not exceed MaxConcurrency"
-    if wrong:
-        raise AwsError("ValidationException", f"{wrong} (production variant {name}).")
+        fault = "ProvisionedConcurrency must not exceed MaxConcurrency"
+    if fault:
+        raise AwsError("ValidationException", f"{fault} (production variant {name}).")

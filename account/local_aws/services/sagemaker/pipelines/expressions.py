@@ -38,16 +38,16 @@ def is_path(text: str) -> bool:
 
 def parts(path: str) -> list[str | int]:
     """``A.B[0]['c']`` as ``["A", "B", 0, "c"]``; Undefined if it is no such path."""
-    found: list[str | int] = []
+    keys: list[str | int] = []
     end = 0
     for match in PATH.finditer(path):
         if match.start() != end:
             break
         end = match.end()
-        found.append(int(match[2]) if match[2] else match[1] or match[3] or match[4])
+        keys.append(int(match[2]) if match[2] else match[1] or match[3] or match[4])
     if end != len(path) or not path:
         raise Undefined(f"'{path}' is not a path such as A.B[0].")
-    return found
+    return keys
 
 
 def pick(document: Any, path: str) -> Any:

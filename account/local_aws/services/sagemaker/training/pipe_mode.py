@@ -35,7 +35,7 @@ class Pipe(threading.Thread):
     ) -> None:
         """``files`` make the stream, decompressed if ``gzipped``, each a RecordIO record of its own if ``wrapped``.
 
-        The words beside a file are what an error calls it.
+        The text beside a file is its description for errors.
         """
         super().__init__(name=f"pipe of the channel {channel}", daemon=True)
         self.error: str | None = None
@@ -106,7 +106,7 @@ class Pipe(threading.Thread):
 
     def _stream(self) -> Iterator[bytes]:
         """The stream in chunks.  JobFailure if an object cannot be read to its end."""
-        for path, shown in self._files:
+        for path, description in self._files:
             try:
                 if self._wrapped:
                     length = sum(map(len, self._chunks(path)))
@@ -117,7 +117,7 @@ class Pipe(threading.Thread):
                 if self._wrapped:
                     yield b"\0" * (-length % 4)
             except (OSError, EOFError, zlib.error) as error:
-                raise JobFailure(f"{shown}: {getattr(error, 'strerror', None) or error}.") from None
+                raise JobFailure(f"{description}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _chunks(self, path: Path) -> Iterator[bytes]:
         with self._open(path, "rb") as file:

@@ -23,8 +23,8 @@ from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.hosting.inference_pipeline import containers_of
-from local_aws.services.sagemaker.hosting.model_source import Source
-from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
+from local_aws.services.sagemaker.hosting.model_source import ModelSource
+from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Unhealthy, WriteLog
 from local_aws.services.sagemaker.jobs.inputs import InputFile
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import TRANSFORM_JOB
@@ -148,7 +148,9 @@ class TransformRun(JobRun):
                 variables = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
                 place = self.root / "model" / name
-                source = Source(uri, place, url, variables, timeout=timeout, role=self.role, isolated=self.isolated)
+                source = ModelSource(
+                    uri, place, url, variables, timeout=timeout, role=self.role, isolated=self.isolated
+                )
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
                 if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in variables).load:
@@ -237,7 +239,7 @@ class TransformRun(JobRun):
         ended = output["AssembleWith"] == "None" or answer.body.endswith(b"\n")
         return answer.body if ended else answer.body + b"\n"
 
-    def _write(self, stream: str) -> Lines:
+    def _write(self, stream: str) -> WriteLog:
         return lambda lines: self.jobs.logs.write(TRANSFORM_JOB.log_group, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
