@@ -114,6 +114,7 @@ class Application:
         self.last_used = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; every error is written as the protocol of the request's service writes errors."""
         if scope["type"] != "http":
             return
         self.last_used = time.monotonic()
@@ -205,6 +206,7 @@ class Application:
         self.metrics.flush()
 
     def busy(self) -> bool:
+        """Whether a job of any kind is at work."""
         return any(jobs.running for jobs in self.jobs)
 
 

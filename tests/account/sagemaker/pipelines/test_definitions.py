@@ -13,6 +13,8 @@ import utils
 from support.pipelines import compares, decides, fails, get, whole
 from support.training import IMAGE, name, refusal
 
+PROPERTY_FILE = get("Steps.A.PropertyFiles.f")
+
 
 def model(**arguments) -> dict:
     return {"Name": "A", "Type": "Model", "Arguments": arguments}
@@ -65,7 +67,7 @@ def outputs(*items) -> dict:
         (whole(fails("A", Type="Lambda")), "A pipeline step of the type Lambda (step 'A'; types that run here: "),
         (whole(fails("A", Type=["Fail"])), "A pipeline step of the type ['Fail']"),
         (
-            whole(outputs(None), fails("B", {"Std:JsonGet": {"PropertyFile": get("Steps.A.PropertyFiles.f"), "Path": "x"}})),
+            whole(outputs(None), fails("B", {"Std:JsonGet": {"PropertyFile": PROPERTY_FILE, "Path": "x"}})),
             "the output 'o' of property file 'f' is not one of step 'A'",
         ),
     ],
