@@ -1,4 +1,4 @@
-"""The account as an ASGI application: which service a request is for, whether it may be answered, and by whom it is.
+"""The ASGI application: which service a request is for, whether its caller may make it, and what answers it.
 
 The path of a request, top to bottom: ``Application.__call__`` → ``_answer`` (host, signature, policy, service) → the
 service → an answer, or an AwsError written as that service's protocol writes errors.

@@ -190,10 +190,10 @@ class Resources:
         """Body and tags of each resource of a kind whose name begins so, the oldest first."""
         return [(record.body, record.tags) for record in self.records(kind, beginning)]
 
-    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
-        """Names and bodies of a kind's resources, the newest first."""
+    def latest(self, kind: Kind, limit: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
+        """Names and bodies of at most ``limit`` resources of a kind, the newest first, after ``skipped`` newer ones."""
         rows = self.database.read(
-            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, most, skipped)
+            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, limit, skipped)
         )
         return [(row["name"], json.loads(row["body"])) for row in rows]
 

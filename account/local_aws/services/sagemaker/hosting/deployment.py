@@ -1,4 +1,4 @@
-"""ProductionVariants of an Endpoint, deployed: what one of its configurations makes of it.
+"""Deployments of an Endpoint: the ProductionVariants of one of its configurations, and their models.
 
 It has a folder of its own below the endpoint's: ``deployment.json`` says what each variant is, and beside it lie the
 models' artifacts as they were when it was made, whatever becomes of the models since, as on AWS.

@@ -40,7 +40,7 @@ class Hosting:
 
     @operation("CreateModel")
     def create_model(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep a model; AwsError, in AWS's words, if one of its containers could not serve here."""
+        """Store a model; AwsError, in AWS's words, if one of its containers could not serve here."""
         name = params["ModelName"]
         refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
@@ -100,7 +100,7 @@ class Hosting:
 
     @operation("CreateEndpointConfig")
     def create_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep an endpoint configuration; AwsError if one of its variants could not serve here."""
+        """Store an endpoint configuration; AwsError if one of its variants could not serve here."""
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):

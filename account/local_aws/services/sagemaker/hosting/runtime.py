@@ -107,14 +107,14 @@ class Invocations:
         region, account = self.account.region, self.account.account_id
         status, text = answer.status, answer.body.decode(errors="replace")
         stream = variant.log_stream if answer.container == "primary" else f"{variant.log_stream}/{answer.container}"
-        whose = "client" if 400 <= status < 500 else "server"
+        side = "client" if 400 <= status < 500 else "server"
         link = (
             f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
             f"#logEventViewer:group={ENDPOINT.log(name)[0]}"
         )
         return AwsError(
             "ModelError",
-            f'Received {whose} error ({status}) from {answer.container} with message "{text}". '
+            f'Received {side} error ({status}) from {answer.container} with message "{text}". '
             f"See {link} in account {account} for more information.",
             424,
             OriginalStatusCode=status,

@@ -1,4 +1,4 @@
-"""The model of an Endpoint or of a TransformJob, as its callers see it: what it is asked, and what it answers."""
+"""The model of an Endpoint or a TransformJob as its callers see it: requests, responses, execution parameters."""
 
 from __future__ import annotations
 

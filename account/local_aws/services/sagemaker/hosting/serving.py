@@ -1,4 +1,4 @@
-"""How a Model comes to serve: in the account's own process, or in a container (``model_container.py``)."""
+"""Loading a Model: into the account's own process, or in a container of its own (``model_container.py``)."""
 
 from __future__ import annotations
 

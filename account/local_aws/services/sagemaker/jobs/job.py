@@ -1,4 +1,4 @@
-"""What Describe, Stop and Delete do with jobs of every kind: their states, their time limit, their folder.
+"""What jobs of every kind share: Describe, Stop and Delete, states, time limits and folders.
 
 ``Jobs`` is what a caller sees of an account's jobs of one kind, ``JobRun`` one of them at work.
 """

@@ -80,7 +80,7 @@ class Pipelines(Jobs):
 
     @operation("CreatePipeline")
     def create_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep a pipeline; AwsError if its definition cannot be done here, or if SageMaker cannot assume its role."""
+        """Store a pipeline; AwsError if its definition cannot be done here, or if SageMaker cannot assume its role."""
         name = params["PipelineName"]
         refuse("CreatePipeline", params, REFUSED)
         self.resources.check_role(params["RoleArn"], PIPELINE, name)

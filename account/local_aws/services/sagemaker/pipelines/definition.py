@@ -1,4 +1,4 @@
-"""PipelineDefinition: its parameters and their values, its steps, and on which others each of them waits.
+"""PipelineDefinition: its parameters and their values, its steps, and which others each of them waits for.
 
 Reference: the JSON schema of the pipeline definition (version 2020-12-01, sagemaker-model-building-pipeline-
 definition-JSON-schema) and the SageMaker SDK, which writes such definitions (``sagemaker/workflow``).

@@ -1,4 +1,4 @@
-"""RetryPolicies of a pipeline's steps: which error a policy is for, how often it tries again, and after which time.
+"""RetryPolicies of a pipeline's steps: which errors a policy is for, how often a step is retried, and when.
 
 Reference: the developer guide, "Retry policy for pipeline steps", and the SageMaker SDK's ``sagemaker.workflow.retry``.
 """

@@ -153,7 +153,7 @@ class TrainingJobs(Jobs):
     def launch(
         self, params: dict[str, Any], tuning_job: str | None = None, objective: str | None = None
     ) -> TrainingRun:
-        """Keep a training job and begin it; ``params`` are those of CreateTrainingJob.  Raises AwsError as ``check``.
+        """Store a training job and begin it; ``params`` are those of CreateTrainingJob.  Raises AwsError as ``check``.
 
         One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
         """

@@ -1,4 +1,4 @@
-"""JSONPath as the InputFilter and OutputFilter of DataProcessing know it.
+"""JSONPath, as far as InputFilter and OutputFilter of DataProcessing support it.
 
 ``$``, ``.name``, ``*``, ``['a','b']``, ``[1,3]``, ``[a:b]``, ``[0,5:]``, negative indexes.  Source: the
 developer guide, "Associate Prediction Results with Input Records", supported JSONPath operators, and the API

@@ -48,7 +48,7 @@ class _Refused(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         client = 400 <= status < 500
-        self.whose = "ClientError" if client else "AlgorithmError"
+        self.error_type = "ClientError" if client else "AlgorithmError"
         outcome = f"ClientError: {status}" if client else f"Bad HTTP status received from algorithm: {status}"
         self.lines = (
             [outcome, "", "Message:", *text.splitlines()] if status else ["Unable to get response from algorithm"]
@@ -182,7 +182,7 @@ class TransformRun(JobRun):
         source = self.body["TransformInput"]
         folder.mkdir(parents=True)
         records_file, answers_file = folder / "input", folder / "output"
-        whose = "ClientError"
+        error_type = "ClientError"
         lines: list[str] = []
         try:
             self.jobs.objects.link(item, records_file)
@@ -196,7 +196,7 @@ class TransformRun(JobRun):
                     self._check_stop()
                     out.write(self._answer(model, batch, payload))
         except _Refused as refusal:
-            whose, lines = refusal.whose, refusal.lines
+            error_type, lines = refusal.error_type, refusal.lines
         except DataError as error:
             lines = [str(error)]
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -207,7 +207,7 @@ class TransformRun(JobRun):
             records_file.unlink(missing_ok=True)
         if lines:
             answers_file.unlink(missing_ok=True)
-        return self._failed(item, whose, lines)
+        return self._failed(item, error_type, lines)
 
     def _upload(self, item: S3Object, path: str, answers: Path) -> str | None:
         """Bring the answers for one object to S3; a FailureReason if that cannot be done."""
@@ -219,10 +219,10 @@ class TransformRun(JobRun):
             lines = [f"{error.code}: {error.message}"]
         return self._failed(item, "ClientError", lines)
 
-    def _failed(self, item: S3Object, whose: str, lines: list[str]) -> str | None:
+    def _failed(self, item: S3Object, error_type: str, lines: list[str]) -> str | None:
         """Tell the job's log why an object failed; its FailureReason, None if there are no lines."""
         self._data_log(*(f"{item.bucket}/{item.key}: {line}" for line in lines))
-        return f"{whose}: {SEE_LOGS}" if lines else None
+        return f"{error_type}: {SEE_LOGS}" if lines else None
 
     def _answer(self, model: BatchModel, records: list[bytes], payload: bytes) -> bytes:
         """What is kept of the model's answer to one payload."""
