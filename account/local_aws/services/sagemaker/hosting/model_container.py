@@ -137,7 +137,11 @@ class ModelContainer:
             return {}
         if not isinstance(parameters, dict):
             return {}
-        return {key: parameters[key] for key, kind in EXECUTION_PARAMETERS.items() if type(parameters.get(key)) is kind}
+        return {
+            key: parameters[key]
+            for key, value_type in EXECUTION_PARAMETERS.items()
+            if type(parameters.get(key)) is value_type
+        }
 
     def stop(self, grace: float) -> None:
         """End the program, by SIGKILL after ``grace`` seconds; void its keys and remove its folders."""

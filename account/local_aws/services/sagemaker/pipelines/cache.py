@@ -37,8 +37,8 @@ DAY = 86_400  # seconds
 SECONDS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, 3600, 60)  # of a year, a month, a week, a day, an hour, a minute
 
 
-def check_cache(name: str, kind: str, config: object) -> None:
-    """Refuse the CacheConfig of the step ``name`` of the type ``kind`` if the step cannot be cached so."""
+def check_cache(name: str, step_type: str, config: object) -> None:
+    """Refuse the CacheConfig of the step ``name`` of the type ``step_type`` if the step cannot be cached so."""
     where = f"CacheConfig of step '{name}'"
     config = {} if config is None else json_object(config, f"Expecting start of Json Object in {where}.")
     for member in config:
@@ -47,7 +47,7 @@ def check_cache(name: str, kind: str, config: object) -> None:
     need(isinstance(enabled, bool), f"Enabled is neither true nor false in {where}.")
     if not enabled:
         return  # then the time is ignored
-    need(kind in KEYS, f"A {kind} step cannot be cached ({where}); steps that can: {', '.join(KEYS)}.")
+    need(step_type in KEYS, f"A {step_type} step cannot be cached ({where}); steps that can: {', '.join(KEYS)}.")
     need(
         _seconds(config.get("ExpireAfter")) is not None,
         f"ExpireAfter must be an ISO 8601 duration of years, months, weeks, days, hours and minutes, such as P30D or "
@@ -67,14 +67,14 @@ def _seconds(text: object) -> int | None:
     return sum(int(count or 0) * seconds for count, seconds in zip(duration.groups(), SECONDS, strict=True))
 
 
-def signature(kind: str, arguments: dict[str, Any]) -> str | None:
+def signature(step_type: str, arguments: dict[str, Any]) -> str | None:
     """What is the same of two runs of a step that one may stand for the other; None for a step that cannot be cached.
 
     ``arguments`` are those that the step was run with, expressions exchanged for their values.
     """
-    if kind not in KEYS:
+    if step_type not in KEYS:
         return None
-    counted = {key: arguments.get(key) for key in KEYS[kind]}
+    counted = {key: arguments.get(key) for key in KEYS[step_type]}
     if definition := counted.get("TrainingJobDefinition"):
         counted["TrainingJobDefinition"] = {key: definition.get(key) for key in KEYS_OF_DEFINITION}
-    return hashlib.sha256(json.dumps([kind, counted], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([step_type, counted], sort_keys=True).encode()).hexdigest()

@@ -83,28 +83,28 @@ def _read(body: object) -> Definition:
 def _add(body: object, branch: tuple[str, bool] | None, steps: dict[str, Step]) -> None:
     """Put a step, and those in its branches, among ``steps``."""
     body = json_object(body, "Expecting start of Json Object in Steps.")
-    name, kind = body.get("Name"), body.get("Type")
+    name, step_type = body.get("Name"), body.get("Type")
     if not isinstance(name, str) or STEP_NAME.fullmatch(name) is None:
         raise bad(f"Invalid step name {json.dumps(name)}.")
     need(name not in steps, f"Duplicate step name '{name}': step names must be unique within a pipeline.")
-    if not isinstance(kind, str) or kind not in (*CALLS, "Condition", "Fail"):
+    if not isinstance(step_type, str) or step_type not in (*CALLS, "Condition", "Fail"):
         done = ", ".join((*CALLS, "Condition", "Fail"))
-        raise not_implemented(f"A pipeline step of the type {kind} (step '{name}'; types that run here: {done})")
+        raise not_implemented(f"A pipeline step of the type {step_type} (step '{name}'; types that run here: {done})")
     sentence = f"Expecting start of Json Object in the Arguments of step '{name}'."
     arguments = json_object(body.get("Arguments") or {}, sentence)
-    check_cache(name, kind, body.get("CacheConfig"))
-    check_retries(name, kind, body.get("RetryPolicies"))
+    check_cache(name, step_type, body.get("CacheConfig"))
+    check_retries(name, step_type, body.get("RetryPolicies"))
     for file in json_array(body.get("PropertyFiles") or [], f"PropertyFiles of step '{name}'"):
         need(isinstance(file, dict), f"Expecting start of Json Object in PropertyFiles of step '{name}'.")
         for member in ("PropertyFileName", "OutputName", "FilePath"):
             need(isinstance(file.get(member), str), f"A property file of step '{name}' has no {member}.")
-    steps[name] = Step(name, kind, arguments, body, branch_of=branch)
-    if kind == "Condition":
+    steps[name] = Step(name, step_type, arguments, body, branch_of=branch)
+    if step_type == "Condition":
         for member, outcome in (("IfSteps", True), ("ElseSteps", False)):
             for nested in json_array(arguments.get(member) or [], f"{member} of step '{name}'"):
                 _add(nested, (name, outcome), steps)
         json_array(arguments.get("Conditions"), f"Conditions of step '{name}'")
-    elif kind == "Fail":
+    elif step_type == "Fail":
         need("ErrorMessage" in arguments, f"The Fail step '{name}' has no ErrorMessage.")
     else:
         check_arguments(steps[name])

@@ -105,22 +105,22 @@ def as_text(value: object) -> str:
 
 def holds(condition: dict[str, Any], evaluate: Callable[[dict[str, Any]], object]) -> bool:
     """What a condition decides; Undefined if its sides cannot be compared."""
-    kind = condition["Type"]
-    if kind == "Not":
+    condition_type = condition["Type"]
+    if condition_type == "Not":
         return not holds(condition["Condition"], evaluate)
-    if kind == "Or":
+    if condition_type == "Or":
         # All of them are evaluated: one that is undefined fails the step, whatever the others decide.
         outcomes = [holds(nested, evaluate) for nested in condition["Conditions"]]
         return any(outcomes)
-    if kind == "In":
+    if condition_type == "In":
         value = resolved(condition["QueryValue"], evaluate)
         return any(_same(value, option) for option in resolved(condition["Values"], evaluate))
     left, right = (resolved(condition[side], evaluate) for side in ("LeftValue", "RightValue"))
-    if kind == "Equals":
+    if condition_type == "Equals":
         return _same(left, right)
     if not (_number(left) and _number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        raise Undefined(f"{json.dumps(left)} and {json.dumps(right)} cannot be compared ({kind}).")
-    return COMPARISONS[kind](left, right)
+        raise Undefined(f"{json.dumps(left)} and {json.dumps(right)} cannot be compared ({condition_type}).")
+    return COMPARISONS[condition_type](left, right)
 
 
 def _number(value: object) -> bool:
@@ -135,20 +135,20 @@ def check_condition(condition: object, name: str) -> None:
     """Refuse a condition of the step ``name`` that lacks what its type needs."""
     where = f"A condition of step '{name}'"
     condition = json_object(condition, f"{where} is not a Json Object.")
-    kind = condition.get("Type")
-    if not isinstance(kind, str) or kind not in (*COMPARISONS, "Not", "Or", "In"):
-        raise bad(f"{where} has the unknown Type {json.dumps(kind)}.")
+    condition_type = condition.get("Type")
+    if not isinstance(condition_type, str) or condition_type not in (*COMPARISONS, "Not", "Or", "In"):
+        raise bad(f"{where} has the unknown Type {json.dumps(condition_type)}.")
     members = {"Not": ("Condition",), "Or": ("Conditions",), "In": ("QueryValue", "Values")}.get(
-        kind, ("LeftValue", "RightValue")
+        condition_type, ("LeftValue", "RightValue")
     )
     for member in members:
-        need(member in condition, f"{where} ({kind}) has no {member}.")
-    if kind == "Not":
+        need(member in condition, f"{where} ({condition_type}) has no {member}.")
+    if condition_type == "Not":
         check_condition(condition["Condition"], name)
-    if kind == "Or":
+    if condition_type == "Or":
         for nested in json_array(condition["Conditions"], f"the Conditions of step '{name}'"):
             check_condition(nested, name)
-    if kind == "In":
+    if condition_type == "In":
         json_array(condition["Values"], f"the Values of a condition of step '{name}'")
 
 

@@ -27,11 +27,14 @@ LONGEST_GROWTH = 1e6  # a second becomes longer than a policy may last
 INTERVAL, BACKOFF, ATTEMPTS = 1, 2.0, 5  # the defaults: seconds, a factor, attempts
 
 
-def check_retries(name: str, kind: str, policies: object) -> None:
-    """Refuse the RetryPolicies of the step ``name`` of the type ``kind`` if the step cannot be tried again so."""
+def check_retries(name: str, step_type: str, policies: object) -> None:
+    """Refuse the RetryPolicies of the step ``name`` of the type ``step_type`` if the step cannot be tried again so."""
     where = f"RetryPolicies of step '{name}'"
     for policy in json_array(policies or [], where):
-        need(kind in RETRIED, f"A {kind} step cannot be retried ({where}); steps that can: {', '.join(RETRIED)}.")
+        need(
+            step_type in RETRIED,
+            f"A {step_type} step cannot be retried ({where}); steps that can: {', '.join(RETRIED)}.",
+        )
         need(isinstance(policy, dict), f"Expecting start of Json Object in {where}.")
         for member, value in policy.items():
             if member in LIMITS:
@@ -57,7 +60,7 @@ def check_retries(name: str, kind: str, policies: object) -> None:
 class Retries:
     """How often a step has been tried again, by each of its policies; times are those of the steady clock."""
 
-    kind: str
+    step_type: str
     policies: list[dict[str, Any]]
     began: float = field(default_factory=time.monotonic)
     done: dict[int, int] = field(default_factory=dict)
@@ -88,6 +91,6 @@ class Retries:
 
     def _matches(self, exception: str, code: str, reason: str) -> bool:
         codes, beginning = EXCEPTIONS[exception]
-        if self.kind == "Tuning" and exception == "SageMaker.JOB_INTERNAL_ERROR":
+        if self.step_type == "Tuning" and exception == "SageMaker.JOB_INTERNAL_ERROR":
             return False  # such a job tries again itself
         return code in codes or (beginning is not None and reason.startswith(beginning))

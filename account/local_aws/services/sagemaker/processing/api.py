@@ -152,25 +152,25 @@ def _check_outputs(outputs: list[dict[str, Any]]) -> None:
 def _check_paths(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
     """Refuse a name that is there twice, and a LocalPath that is no folder of its own below ``/opt/ml/processing``."""
     seen: set[str] = set()
-    for kind, members in (("Input", inputs), ("Output", outputs)):
-        names = [member[f"{kind}Name"] for member in members]
+    for direction, members in (("Input", inputs), ("Output", outputs)):
+        names = [member[f"{direction}Name"] for member in members]
         for member in members:
-            name = member[f"{kind}Name"]
+            name = member[f"{direction}Name"]
             if names.count(name) > 1:
-                raise AwsError("ValidationException", f"Duplicate {kind}Name '{name}'.")
-            if f"S3{kind}" not in member:
+                raise AwsError("ValidationException", f"Duplicate {direction}Name '{name}'.")
+            if f"S3{direction}" not in member:
                 continue
-            path = member[f"S3{kind}"].get("LocalPath", "")
+            path = member[f"S3{direction}"].get("LocalPath", "")
             place = posixpath.normpath(path)
             if not place.startswith(LOCAL_ROOT + "/"):
                 raise AwsError(
                     "ValidationException",
-                    f"LocalPath '{path}' of {kind.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
+                    f"LocalPath '{path}' of {direction.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
                 )
             if place in seen:
                 raise AwsError(
                     "ValidationException",
-                    f"LocalPath '{path}' of {kind.lower()} '{name}' is used more than once: inputs and outputs need "
-                    "folders of their own.",
+                    f"LocalPath '{path}' of {direction.lower()} '{name}' is used more than once: inputs and outputs "
+                    "need folders of their own.",
                 )
             seen.add(place)

@@ -288,20 +288,20 @@ def _check_tunable(image: Image, definition: dict[str, Any], ranges: list[Parame
             "Delete untunable hyperparameters.",
         )
     for parameter in ranges:
-        kind = (
+        range_type = (
             "Categorical"
             if isinstance(parameter, CategoricalRange)
             else "Integer"
             if parameter.integer
             else "Continuous"
         )
-        known = image.tunable.get(parameter.name, kind)
+        known = image.tunable.get(parameter.name, range_type)
         # Whole numbers are numbers: a range of them is taken for what takes any.
-        if kind != "Categorical" and known != kind and (known, kind) != ("Continuous", "Integer"):
+        if range_type != "Categorical" and known != range_type and (known, range_type) != ("Continuous", "Integer"):
             raise AwsError(
                 "ValidationException",
                 f"The hyperparameter [{parameter.name}] of the algorithm, {uri}, takes a range of the type "
-                f"{known}, not {kind}.",
+                f"{known}, not {range_type}.",
             )
         if parameter.name in definition["StaticHyperParameters"]:
             raise AwsError(

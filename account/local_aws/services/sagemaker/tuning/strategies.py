@@ -100,9 +100,9 @@ ParameterRange = NumericRange | CategoricalRange
 def read_ranges(parameter_ranges: dict[str, Any]) -> list[ParameterRange]:
     """The ranges of a ParameterRanges; AwsError names the one that cannot be searched."""
     ranges: list[ParameterRange] = []
-    for kind in ("Integer", "Continuous"):
-        for description in parameter_ranges.get(f"{kind}ParameterRanges", []):
-            ranges.append(_numeric_range(description, kind == "Integer"))
+    for range_type in ("Integer", "Continuous"):
+        for description in parameter_ranges.get(f"{range_type}ParameterRanges", []):
+            ranges.append(_numeric_range(description, range_type == "Integer"))
     for description in parameter_ranges.get("CategoricalParameterRanges", []):
         if len(set(description["Values"])) < len(description["Values"]):
             raise _bad(description, "has a value twice")
@@ -122,8 +122,8 @@ def _numeric_range(description: dict[str, Any], integer: bool) -> NumericRange:
         except (ValueError, OverflowError):
             end = math.nan
         if not math.isfinite(end):
-            kind = "an integer" if integer else "a number"
-            raise _bad(description, f"has the {member} '{description[member]}', which is not {kind}")
+            noun = "an integer" if integer else "a number"
+            raise _bad(description, f"has the {member} '{description[member]}', which is not {noun}")
         ends.append(end)
     low, high = ends
     if not low < high:
