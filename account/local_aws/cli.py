@@ -1,4 +1,4 @@
-"""The commands of ``python -m local_aws COMMAND``."""
+"""The commands of ``python -m local_aws COMMAND``; each takes the parsed options and returns its exit code."""
 
 from __future__ import annotations
 
@@ -61,12 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def start(_: argparse.Namespace) -> int:
+    """Start the account's process unless it runs; say where it listens."""
     connection = client.connect()
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, folder {connection.folder}).")
     return 0
 
 
 def status(_: argparse.Namespace) -> int:
+    """Say whether the process runs, and which jobs, pipelines and endpoints are in it; 3 if it does not run."""
     folder = state_folder()
     connection = client.find(folder, open_account(folder)) if folder.exists() else None
     if connection is None:
@@ -105,12 +107,14 @@ def status(_: argparse.Namespace) -> int:
 
 
 def stop(_: argparse.Namespace) -> int:
+    """End the process; the account's data stays."""
     stopped = client.stop(state_folder())
     print("The embedded account's process has ended; its data stays." if stopped else "It does not run.")
     return 0
 
 
 def reset(_: argparse.Namespace) -> int:
+    """End the process and delete all that the account holds."""
     folder = state_folder()
     client.reset(folder)
     print(f"The embedded account is gone: {folder} is empty. Kernels that used it must be restarted.")
@@ -118,12 +122,14 @@ def reset(_: argparse.Namespace) -> int:
 
 
 def env(_: argparse.Namespace) -> int:
+    """Print the shell's lines that lead the AWS CLI and SDKs to the account."""
     for name, value in client.connect().environment().items():
         print(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
     return 0
 
 
 def run(options: argparse.Namespace) -> int:
+    """Become the command, led to the account; 127 if there is no such program, 126 if it cannot be run."""
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     if not argv or not argv[0]:
         print("local_aws: run needs a command: python -m local_aws run -- COMMAND …", file=sys.stderr)
@@ -142,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def logs(options: argparse.Namespace) -> int:
+    """Print the log of a job or an endpoint, or of the account's process; 1 if nothing was logged under the name."""
     folder = state_folder()
     if options.name is None:
         print(client.last_log(folder, 200))
@@ -182,6 +189,7 @@ def page(options: argparse.Namespace) -> int:
 
 
 def operations(_: argparse.Namespace) -> int:
+    """Write the page of the account's documents that lists SageMaker's operations."""
     from . import coverage
 
     coverage.PAGE.write_text(coverage.page(), "utf-8")
@@ -193,25 +201,25 @@ def doctor(_: argparse.Namespace) -> int:
     """Look at everything that has been seen to go wrong; 0 if all is well."""
     well = True
 
-    def say(fine: bool, text: str, advice: str = "") -> None:
+    def report(passed: bool, text: str, advice: str = "") -> None:
         nonlocal well
-        well = well and fine
-        print(f"{'ok ' if fine else 'BAD'} {text}" + (f"\n    {advice}" if advice and not fine else ""))
+        well = well and passed
+        print(f"{'ok ' if passed else 'BAD'} {text}" + (f"\n    {advice}" if advice and not passed else ""))
 
     python = platform.python_version()
-    say(
+    report(
         (3, 11) <= sys.version_info[:2] <= (3, 13),
         f"Python {python}",
         "The course needs Python 3.11, 3.12 or 3.13.",
     )
     for name in PACKAGES:
         try:
-            say(True, f"{name} {version(name)}")
+            report(True, f"{name} {version(name)}")
         except PackageNotFoundError:
-            say(False, f"{name} is not installed", "Run 'make setup', or pip install -r requirements.txt.")
+            report(False, f"{name} is not installed", "Run 'make setup', or pip install -r requirements.txt.")
     try:
         major = int(version("sagemaker").split(".")[0])
-        say(
+        report(
             major in (2, 3),
             f"the SageMaker SDK is of version {major}",
             "The lessons need version 2, or 3: run 'make setup'.",
@@ -220,30 +228,30 @@ def doctor(_: argparse.Namespace) -> int:
         pass
     folder = state_folder()
     free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
-    say(
+    report(
         free > 500e6,
         f"{free / 1e9:.1f} GB free below {folder}",
         "Free some disk: jobs need room for their input.",
     )
-    named = [
+    overridden = [
         name
         for name in os.environ
         if name in (*OVERRIDDEN, "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         or name.startswith("AWS_ENDPOINT_URL_")
     ]
-    say(
+    report(
         True,
-        f"set in this environment, without effect in local mode: {', '.join(sorted(named)) or 'nothing'}",
+        f"set in this environment, without effect in local mode: {', '.join(sorted(overridden)) or 'nothing'}",
     )
     try:
         connection = client.connect()
-        say(True, f"the account's process answers at {connection.url}")
+        report(True, f"the account's process answers at {connection.url}")
         _round_trip(connection)
-        say(True, "a signed request, an object to S3 and back")
+        report(True, "a signed request, an object to S3 and back")
     except StateError as error:
-        say(False, str(error))
+        report(False, str(error))
     except Exception as error:
-        say(False, f"the account does not answer as it should: {error}", f"See {folder / 'server.log'}")
+        report(False, f"the account does not answer as it should: {error}", f"See {folder / 'server.log'}")
     return 0 if well else 1
 
 

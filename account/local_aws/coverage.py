@@ -14,7 +14,7 @@ from pathlib import Path
 import botocore
 
 from .core.account import open_account
-from .door.server import Application
+from .door.application import Application
 from .wire.operation import Operation, operations_of
 from .wire.protocols import service_model
 
@@ -69,12 +69,12 @@ def _part(title: str, names: Iterable[str], done: Mapping[str, Operation]) -> st
 
 def _by_subject(names: Iterable[str]) -> dict[str, list[str]]:
     """Names by what they are about, in the alphabet's order: ``ListTrainingJobs`` is about a ``TrainingJob``."""
-    found: dict[str, list[str]] = {}
+    subjects: dict[str, list[str]] = {}
     for name in names:
         parts = NAME.fullmatch(name)
         if parts is None:
             raise ValueError(f"the name {name} does not begin with a verb")
         verb, subject = parts.groups()
         subject = re.sub(r"(?<=as|us)es$|(?<=[^su])s$", "", re.sub(r"ies$", "y", subject or verb))
-        found.setdefault(subject, []).append(name)
-    return {subject: sorted(found[subject]) for subject in sorted(found)}
+        subjects.setdefault(subject, []).append(name)
+    return {subject: sorted(subjects[subject]) for subject in sorted(subjects)}

@@ -1,4 +1,4 @@
-"""The account as an ASGI application: which service a request is for, whether it may be answered, and by whom it is.
+"""The ASGI application: which service a request is for, whether its caller may make it, and what answers it.
 
 The path of a request, top to bottom: ``Application.__call__`` → ``_answer`` (host, signature, policy, service) → the
 service → an answer, or an AwsError written as that service's protocol writes errors.
@@ -114,6 +114,7 @@ class Application:
         self.last_used = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; every error is written as the protocol of the request's service writes errors."""
         if scope["type"] != "http":
             return
         self.last_used = time.monotonic()
@@ -205,6 +206,7 @@ class Application:
         self.metrics.flush()
 
     def busy(self) -> bool:
+        """Whether a job of any kind is at work."""
         return any(jobs.running for jobs in self.jobs)
 
 

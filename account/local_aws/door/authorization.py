@@ -1,4 +1,4 @@
-"""Whether the caller of a request may make it, where ``LOCAL_AWS_POLICY`` names a policy.
+"""Authorization of requests by a policy, where ``LOCAL_AWS_POLICY`` names one.
 
 A request is one or more actions, each on a resource: what an operation does itself, and what AWS asks for beside it
 (``iam:PassRole`` for a role that is handed on, ``sagemaker:AddTags`` for tags).  Reference: the Service Authorization
@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from local_aws.core.account import ROLE_NAME
 from local_aws.core.errors import AwsError
@@ -40,7 +40,7 @@ ABOUT = {
 }
 
 
-class Asked(NamedTuple):
+class RequestedAction(NamedTuple):
     """An action on a resource, and the condition keys that belong to it."""
 
     action: str
@@ -49,13 +49,13 @@ class Asked(NamedTuple):
 
 
 class Authorization:
-    """The policy of an account, and a record, in its folder, of what has been asked for under it."""
+    """The policy of an account, and a record, in its folder, of the actions that were requested under it."""
 
-    def __init__(self, policy: Policy, folder: Path, known: Resources, services: Mapping[str, JsonService]) -> None:
+    def __init__(self, policy: Policy, folder: Path, resources: Resources, services: Mapping[str, JsonService]) -> None:
         self.policy = policy
         self.services = services
-        self.resources = known
-        self.account = known.account
+        self.resources = resources
+        self.account = resources.account
         self._record = folder / RECORD
         recorded = self._record.read_text("utf-8", "replace") if self._record.exists() else ""
         self._recorded = set(recorded.splitlines())
@@ -63,18 +63,18 @@ class Authorization:
     def check(self, call: ApiCall) -> None:
         """Raise AwsError, in AWS's words, unless the policy allows a call."""
         common = self._common(call.caller)
-        for each in self._asked(call):
-            self._decide(call.service, each, call.caller, common)
+        for requested in self._requested(call):
+            self._decide(call.service, requested, call.caller, common)
 
     def need(self, key: Key, action: str, resource: str, conditions: Context) -> None:
         """Raise AwsError, in AWS's words, unless the policy allows the caller what S3 is to do."""
-        self._decide("s3", Asked(action, resource, conditions), key, self._common(key))
+        self._decide("s3", RequestedAction(action, resource, conditions), key, self._common(key))
 
-    def _decide(self, service: str, asked: Asked, key: Key, common: Context) -> None:
-        self._note(asked)
-        decision = self.policy.decide(asked.action, asked.resource, {**common, **asked.context})
+    def _decide(self, service: str, requested: RequestedAction, key: Key, common: Context) -> None:
+        self._note(requested)
+        decision = self.policy.decide(requested.action, requested.resource, {**common, **requested.context})
         if decision != "allowed":
-            raise _denied(service, asked, key.arn, decision == "explicitDeny")
+            raise _denied(service, requested, key.arn, decision == "explicitDeny")
 
     def _common(self, key: Key) -> Context:
         """The condition keys that every request has."""
@@ -94,8 +94,8 @@ class Authorization:
             "aws:SourceIp": "127.0.0.1",
         }
 
-    def _note(self, asked: Asked) -> None:
-        line = json.dumps(asked)
+    def _note(self, requested: RequestedAction) -> None:
+        line = json.dumps(requested)
         if line not in self._recorded:
             self._recorded.add(line)
             with self._record.open("a", encoding="utf-8") as file:
@@ -104,43 +104,44 @@ class Authorization:
     def _arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self.account.region}:{self.account.account_id}:{rest}"
 
-    def _asked(self, call: ApiCall) -> Iterable[Asked]:
-        """What a call asks for."""
+    def _requested(self, call: ApiCall) -> Iterable[RequestedAction]:
+        """The actions that a call requests."""
         if call.service == "sagemaker":
             return self._sagemaker(call.operation, call.parameters)
         if service := self.services.get(call.service):
-            return [Asked(f"{service.actions}:{call.operation}", service.resource(call.parameters), {})]
+            return [RequestedAction(f"{service.actions}:{call.operation}", service.resource(call.parameters), {})]
         if call.operation == "GetCallerIdentity":  # needs no permission
             return []
         resource = self._of_ecr(call.parameters) if call.service == "ecr" else self._of_iam(call.parameters)
-        return [Asked(f"{call.service}:{call.operation}", resource, {})]
+        return [RequestedAction(f"{call.service}:{call.operation}", resource, {})]
 
-    def _sagemaker(self, operation: str, params: dict[str, Any]) -> Iterator[Asked]:
+    def _sagemaker(self, operation: str, params: Mapping[str, object]) -> Iterator[RequestedAction]:
         if operation == "InvokeEndpoint":
-            yield Asked("sagemaker:InvokeEndpoint", self.resources.arn(kinds.ENDPOINT, params["EndpointName"]), {})
+            yield RequestedAction(
+                "sagemaker:InvokeEndpoint", self.resources.arn(kinds.ENDPOINT, _named(params, "EndpointName")), {}
+            )
             return
         arns = self._about(operation, params)
         context: dict[str, str | list[str]] = {}
         machines = sorted(_all(params, "InstanceType"))
         if machines:
             context["sagemaker:InstanceTypes"] = machines
-        tags = params.get("Tags") or []
-        sent = {f"aws:RequestTag/{tag.get('Key')}": tag.get("Value", "") for tag in tags if isinstance(tag, dict)}
-        if sent:
-            context |= sent | {"aws:TagKeys": [name.partition("/")[2] for name in sent]}
+        tags = {_named(tag, "Key"): _named(tag, "Value") for tag in _list(params, "Tags") if isinstance(tag, dict)}
+        if tags:
+            context |= {f"aws:RequestTag/{key}": value for key, value in tags.items()} | {"aws:TagKeys": [*tags]}
         for arn in arns:
-            yield Asked(f"sagemaker:{operation}", arn, context | self._tags(arn))
-        if sent and operation.startswith("Create"):
-            yield Asked("sagemaker:AddTags", arns[0], context)
+            yield RequestedAction(f"sagemaker:{operation}", arn, context | self._tags(arn))
+        if tags and operation.startswith("Create"):
+            yield RequestedAction("sagemaker:AddTags", arns[0], context)
         for role in sorted(_all(params, "RoleArn") | _all(params, "ExecutionRoleArn")):
-            yield Asked("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+            yield RequestedAction("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
 
-    def _about(self, operation: str, params: dict[str, Any]) -> list[str]:
-        """The ARNs of what an operation of SageMaker is about."""
+    def _about(self, operation: str, params: Mapping[str, object]) -> list[str]:
+        """The ARNs of what an operation of SageMaker is about; ``params`` are not validated yet."""
         if operation in ("AddTags", "DeleteTags", "ListTags"):
             return [_named(params, "ResourceArn")]
         if operation == "BatchDescribeModelPackage":
-            return [arn for arn in params.get("ModelPackageArnList") or [] if isinstance(arn, str)]
+            return [arn for arn in _list(params, "ModelPackageArnList") if isinstance(arn, str)]
         if operation == "CreateModelPackage" and params.get("ModelPackageGroupName"):
             group = _named(params, "ModelPackageGroupName").rpartition("model-package-group/")[2]
             # Its number is not known yet.
@@ -150,13 +151,13 @@ class Authorization:
         if member not in params and f"{noun}Arn" in params:
             member = f"{noun}Arn"
         if operation.startswith("List") and operation not in LISTS_OF_ONE:
-            kind = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
-            return [self._arn("sagemaker", f"{kind}/*")]
-        known = kinds.KINDS.get(re.sub("(Name|Arn)$", "", member))
-        if known is None:
+            resource_type = re.sub("(?<=[a-z])(?=[A-Z])", "-", noun.removesuffix("s")).lower()
+            return [self._arn("sagemaker", f"{resource_type}/*")]
+        kind = kinds.KINDS.get(re.sub("(Name|Arn)$", "", member))
+        if kind is None:
             return [self._arn("sagemaker", "*/*")]
         name = _named(params, member)
-        arns = [name.lower() if name.startswith("arn:") else self.resources.arn(known, name)]
+        arns = [name.lower() if name.startswith("arn:") else self.resources.arn(kind, name)]
         if operation in ("CreateEndpoint", "UpdateEndpoint"):
             arns.append(self.resources.arn(kinds.ENDPOINT_CONFIG, _named(params, "EndpointConfigName")))
         return arns
@@ -168,7 +169,7 @@ class Authorization:
             return {}
         return {f"{prefix}:ResourceTag/{key}": value for key, value in tags.items() for prefix in ("aws", "sagemaker")}
 
-    def _of_ecr(self, parameters: Mapping[str, Any]) -> str:
+    def _of_ecr(self, parameters: Mapping[str, object]) -> str:
         return self._arn("ecr", f"repository/{_named(parameters, 'repositoryName') or '*'}")
 
     def _of_iam(self, fields: Mapping[str, str]) -> str:
@@ -182,33 +183,40 @@ class Authorization:
         return fields.get("RoleArn") or fields.get("PolicySourceArn") or fields.get("PolicyArn") or "*"
 
 
-def _named(params: Mapping[str, Any], member: str) -> str:
+def _named(params: Mapping[str, object], member: str) -> str:
+    """The text that a member is; "" if it is none, for a request that will be refused as invalid."""
     value = params.get(member)
     return value if isinstance(value, str) else ""
+
+
+def _list(params: Mapping[str, object], member: str) -> list[object]:
+    """The list that a member is; an empty one if it is none."""
+    value = params.get(member)
+    return value if isinstance(value, list) else []
 
 
 def _all(value: object, member: str) -> set[str]:
     """All texts under a member's name, at every depth."""
     if isinstance(value, list):
-        return set().union(*(_all(each, member) for each in value))
+        return set().union(*(_all(item, member) for item in value))
     if not isinstance(value, dict):
         return set()
     own: set[str] = {value[member]} if isinstance(value.get(member), str) else set()
-    return own.union(*(_all(each, member) for each in value.values()))
+    return own.union(*(_all(item, member) for item in value.values()))
 
 
-def _denied(service: str, asked: Asked, who: str, explicit: bool) -> AwsError:
+def _denied(service: str, requested: RequestedAction, who: str, explicit: bool) -> AwsError:
     """AWS's refusal: IAM User Guide, "Troubleshoot access denied error messages"."""
-    resource = asked.resource
+    resource = requested.resource
     if service == "s3":
         resource = f'"{resource}"'
-    elif asked.action.startswith("iam:") and ":role/" in resource and asked.action != "iam:PassRole":
+    elif requested.action.startswith("iam:") and ":role/" in resource and requested.action != "iam:PassRole":
         resource = f"role {resource.rpartition('/')[2]}"
     on = "" if resource == "*" else f" on resource: {resource}"
     why = (
         "with an explicit deny in an identity-based policy"
         if explicit
-        else f"because no identity-based policy allows the {asked.action} action"
+        else f"because no identity-based policy allows the {requested.action} action"
     )
     code = "AccessDenied" if service in ("s3", "iam", "sts") else "AccessDeniedException"
-    return AwsError(code, f"User: {who} is not authorized to perform: {asked.action}{on} {why}", 403)
+    return AwsError(code, f"User: {who} is not authorized to perform: {requested.action}{on} {why}", 403)

@@ -11,24 +11,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def close_refused(app: ASGIApp) -> ASGIApp:
-    """Wrap an ASGI application: an answer to a request whose awaited body was never asked for closes."""
+    """Wrap an ASGI application: an answer to a request whose awaited body was never requested closes the connection."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if dict(scope.get("headers", ())).get(b"expect", b"").lower() != b"100-continue":
             await app(scope, receive, send)
             return
-        asked = False
+        body_requested = False
 
-        async def receive_asking() -> Message:
-            nonlocal asked
-            asked = True
+        async def receive_body() -> Message:
+            nonlocal body_requested
+            body_requested = True
             return await receive()
 
         async def send_closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and not asked:
+            if message["type"] == "http.response.start" and not body_requested:
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
-        await app(scope, receive_asking, send_closing)
+        await app(scope, receive_body, send_closing)
 
     return wrapped

@@ -57,8 +57,8 @@ def serve(folder: Path) -> int:
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(configuration)
-    said = {"pid": os.getpid(), "port": port, "started": time.time(), "settings": settings()}
-    process_lock.write_record(record, said | {"surroundings": process_lock.surroundings()})
+    process = {"pid": os.getpid(), "port": port, "started": time.time(), "settings": settings()}
+    process_lock.write_record(record, process | {"surroundings": process_lock.surroundings()})
     # uvicorn ends by this signal, and then raises it again: what follows must be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
@@ -84,19 +84,19 @@ async def _serve_until_idle(
 
 
 def _idle_seconds() -> float:
-    named = os.environ.get("LOCAL_AWS_IDLE_SECONDS") or IDLE_SECONDS
+    value = os.environ.get("LOCAL_AWS_IDLE_SECONDS") or IDLE_SECONDS
     try:
-        return max(float(named), 0.0)
+        return max(float(value), 0.0)
     except ValueError:
-        raise StateError(Path("LOCAL_AWS_IDLE_SECONDS"), f"must be a number of seconds, not '{named}'.") from None
+        raise StateError(Path("LOCAL_AWS_IDLE_SECONDS"), f"must be a number of seconds, not '{value}'.") from None
 
 
 def _listen(last_port: int) -> socket.socket:
     """A socket on loopback: on ``LOCAL_AWS_PORT``, else on the last port if it is free, else on any."""
-    named = os.environ.get("LOCAL_AWS_PORT")
-    if named and not (re.fullmatch("[0-9]{1,5}", named) and int(named) < 65536):
-        raise StateError(Path("LOCAL_AWS_PORT"), f"must be a port's number, not '{named}'.")
-    ports = [int(named)] if named else [last_port, 0]
+    value = os.environ.get("LOCAL_AWS_PORT")
+    if value and not (re.fullmatch("[0-9]{1,5}", value) and int(value) < 65536):
+        raise StateError(Path("LOCAL_AWS_PORT"), f"must be a port's number, not '{value}'.")
+    ports = [int(value)] if value else [last_port, 0]
     for port in ports:
         # asyncio turns off Nagle's algorithm, which costs an answer 40 ms, only on sockets that say they are TCP.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -118,6 +118,7 @@ def _listen(last_port: int) -> socket.socket:
 
 
 def main() -> int:
+    """Be the account of the folder that the command line names; the exit code, 2 if its folder cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a notebook's terminal is not meant for the account

@@ -1,4 +1,4 @@
-"""A page to look at the account with: read-only, for the reader's own browser.
+"""A page that shows jobs, endpoints, logs and S3 objects of the account: read-only, for the reader's own browser.
 
 ``door.py`` says who may look, ``data.py`` what there is to see; ``static/`` is what the browser runs.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -23,7 +25,7 @@ from local_aws.services.sagemaker.resources import Resources
 from local_aws.wire.service import JsonService
 
 from .data import MANY, PageData
-from .door import HEADERS, PLACE, is_for_the_page, link, turned_away
+from .door import HEADERS, PATH, is_for_the_page, link, refusal
 
 __all__ = ["Page", "is_for_the_page", "link"]
 
@@ -50,10 +52,10 @@ class Page:
 
     async def answer(self, request: Request) -> Response:
         """Answer a request for which ``is_for_the_page`` holds."""
-        refused = turned_away(request, self.folder)
+        refused = refusal(request, self.folder)
         if refused:
             return refused
-        name = request.url.path.removeprefix(PLACE) if request.url.path != "/" else "index.html"
+        name = request.url.path.removeprefix(PATH) if request.url.path != "/" else "index.html"
         try:
             if name == "object":
                 return await run_in_threadpool(self._object, request)
@@ -69,14 +71,16 @@ class Page:
         path = STATIC / name
         return Response(path.read_bytes(), 200, HEADERS, TYPES[path.suffix])
 
-    def _data(self, what: str, asked) -> dict:
+    def _data(self, view: str, parameters: QueryParams) -> dict[str, Any]:
+        """What a view of the page shows; AwsError if there is no such view, or nothing that it could show."""
+
         def text(name: str) -> str:
-            return asked.get(name, "")
+            return parameters.get(name, "")
 
         def number(name: str) -> int:
             return int(text(name)) if text(name).isdecimal() and len(text(name)) < 16 else 0
 
-        views: dict[str, Callable[[], dict]] = {
+        views: dict[str, Callable[[], dict[str, Any]]] = {
             "overview": self.data.overview,
             "list": lambda: self.data.list_resources(text("kind"), MANY, number("skipped")),
             "resource": lambda: self.data.resource(text("kind"), text("name")),
@@ -84,20 +88,20 @@ class Page:
             "buckets": self.data.buckets,
             "keys": lambda: self.data.keys(text("bucket"), text("prefix"), text("start")),
         }
-        if what not in views:
+        if view not in views:
             raise AwsError("ValidationException", "There is no such data.", 404)
-        return views[what]()
+        return views[view]()
 
     def _object(self, request: Request) -> Response:
         """An object to keep as a file: whatever it holds, no browser shows it or runs it here."""
-        found, stream = self.objects.open(request.query_params.get("bucket", ""), request.query_params.get("key", ""))
-        name = found.key.rstrip("/").rpartition("/")[2] or "object"
+        item, stream = self.objects.open(request.query_params.get("bucket", ""), request.query_params.get("key", ""))
+        name = item.key.rstrip("/").rpartition("/")[2] or "object"
         headers = HEADERS | {
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-            "Content-Length": str(found.size),
+            "Content-Length": str(item.size),
         }
         if request.method == "HEAD":
             stream.close()
             return Response(None, 200, headers, "application/octet-stream")
-        return StreamingResponse(blocks(stream, found.size), 200, headers, "application/octet-stream")
+        return StreamingResponse(blocks(stream, item.size), 200, headers, "application/octet-stream")

@@ -1,9 +1,11 @@
-"""What the page shows, as JSON: resources with their logs, metrics and costs, buckets and objects.
+"""What the page shows of jobs, endpoints and other resources, with their logs, metrics and costs, and of buckets.
 
-Read from the account's own tables.  Times are seconds since the epoch.
+Each view is JSON, read from the account's own tables.  Times are seconds since the epoch.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from local_aws import prices
 from local_aws.core.account import Account
@@ -41,20 +43,20 @@ class PageData:
     def __init__(
         self,
         account: Account,
-        known: Resources,
+        resources: Resources,
         objects: ObjectStore,
         logs: Logs,
         metrics: Metrics,
         sagemaker: JsonService,
     ) -> None:
         self.account = account
-        self.resources = known
+        self.resources = resources
         self.objects = objects
         self.logs = logs
         self.metrics = metrics
         self.sagemaker = sagemaker
 
-    def overview(self) -> dict:
+    def overview(self) -> dict[str, Any]:
         """The newest resources of every kind, and how much S3 holds."""
         usage = self.objects.usage().values()
         return {
@@ -69,45 +71,51 @@ class PageData:
             },
         }
 
-    def list_resources(self, kind: str, most: int, skipped: int) -> dict:
-        """Resources of a kind, the newest first."""
-        found = _kind(kind)
+    def list_resources(self, kind_name: str, max_items: int, skipped: int) -> dict[str, Any]:
+        """At most ``max_items`` resources of a kind, the newest first, after the first ``skipped`` ones."""
+        kind = _kind(kind_name)
         return {
-            "kind": found.name,
-            "noun": found.noun,
-            "arn": found.arn,
-            "count": self.resources.count(found),
+            "kind": kind.name,
+            "noun": kind.noun,
+            "arn": kind.arn,
+            "count": self.resources.count(kind),
             "skipped": skipped,
-            "items": [self._summary(found, *each) for each in self.resources.latest(found, most, skipped)],
+            "items": [
+                self._summary(kind, name, body) for name, body in self.resources.latest(kind, max_items, skipped)
+            ],
         }
 
-    def resource(self, kind: str, name: str) -> dict:
-        """All that is known of a resource but its log."""
-        found = _kind(kind)
-        record = self.resources.record(found, name)
+    def resource(self, kind_name: str, name: str) -> dict[str, Any]:
+        """All that is known of a resource but its log; AwsError if there is none."""
+        kind = _kind(kind_name)
+        record = self.resources.record(kind, name)
         name, body = record.name, record.body  # an ARN has the name in lower case
-        part = next((each for each in KINDS.values() if each.part_of is found), None)
-        parts = self.resources.all(part, f"{name}/") if part else []
-        return self._summary(found, name, body) | {
-            "body": self._describe(found, name, body),
-            "tags": self.resources.tags(body[f"{found.name}Arn"]),
-            "metrics": self._metrics(found, name, body),
-            "jobs": self._tuned(body) if found is TUNING_JOB else [],
-            "steps": self._steps(body) if found is PIPELINE_EXECUTION else [],
-            "parts": [each[f"{part.name}Arn"] for each, _ in reversed(parts)][:MANY],
+        parts = [
+            body[f"{part.name}Arn"]
+            for part in KINDS.values()
+            if part.part_of is kind
+            for body, _ in reversed(self.resources.all(part, f"{name}/"))
+        ]
+        return self._summary(kind, name, body) | {
+            "body": self._describe(kind, name, body),
+            "tags": self.resources.tags(body[f"{kind.name}Arn"]),
+            "metrics": self._metrics(kind, name, body),
+            "jobs": self._training_jobs(body) if kind is TUNING_JOB else [],
+            "steps": self._steps(body) if kind is PIPELINE_EXECUTION else [],
+            "parts": parts[:MANY],
         }
 
-    def log(self, kind: str, name: str, after: int) -> dict:
+    def log(self, kind_name: str, name: str, after: int) -> dict[str, Any]:
         """The lines of a resource's log behind the event ``after``, its last ones if they are many."""
-        found = _kind(kind)
-        rows = self.logs.tail(*found.log(name), after, LINES) if found.log_group else []
+        kind = _kind(kind_name)
+        rows = self.logs.tail(*kind.log(name), after, LINES) if kind.log_group else []
         return {
             "full": len(rows) == LINES,
             "last": rows[-1]["id"] if rows else after,
             "lines": [[row["timestamp"] / 1000, row["stream"], row["message"]] for row in rows],
         }
 
-    def buckets(self) -> dict:
+    def buckets(self) -> dict[str, Any]:
         """All buckets, with the number and size of their objects."""
         usage = self.objects.usage()
         return {
@@ -118,7 +126,7 @@ class PageData:
             ]
         }
 
-    def keys(self, bucket: str, prefix: str, start: str) -> dict:
+    def keys(self, bucket: str, prefix: str, start: str) -> dict[str, Any]:
         """What lies in a bucket below a prefix, from the key ``start`` on; a slash parts folders."""
         page = self.objects.page(bucket, prefix, "/", start, KEYS)
         return {
@@ -126,13 +134,13 @@ class PageData:
             "prefix": prefix,
             "folders": page.prefixes,
             "objects": [
-                {"key": each.key, "bytes": each.size, "modified": each.modified, "type": each.content_type}
-                for each in page.objects
+                {"key": item.key, "bytes": item.size, "modified": item.modified, "type": item.content_type}
+                for item in page.objects
             ],
             "next": page.following,
         }
 
-    def _summary(self, kind: Kind, name: str, body: dict) -> dict:
+    def _summary(self, kind: Kind, name: str, body: dict[str, Any]) -> dict[str, Any]:
         status = body.get(f"{kind.name}Status")
         return {
             "kind": kind.name,
@@ -146,7 +154,7 @@ class PageData:
             "cost": self._cost(body) if kind is ENDPOINT else None,
         }
 
-    def _describe(self, kind: Kind, name: str, body: dict) -> dict:
+    def _describe(self, kind: Kind, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """What Describe answers: some members are worked out only when it is asked, and some it keeps to itself.
 
         Not asked where it wants the request: such a Describe may hold its answer back, and counts who asked last.
@@ -156,52 +164,59 @@ class PageData:
         if describe is None or describe.wants_request:
             return body
         arn = body[f"{kind.name}Arn"]
-        needed = self.sagemaker.model.operation_model(operation).input_shape.required_members
-        return pruned(describe({each: arn if each.endswith("Arn") or "/" in name else name for each in needed}))
+        required = self.sagemaker.model.operation_model(operation).input_shape.required_members
+        params = {member: arn if member.endswith("Arn") or "/" in name else name for member in required}
+        description: dict[str, Any] = pruned(describe(params))
+        return description
 
-    def _cost(self, endpoint: dict) -> dict | None:
+    def _cost(self, endpoint: dict[str, Any]) -> dict[str, Any] | None:
         """What an endpoint costs on AWS: dollars an hour (None if a price is not known), and since when."""
         if endpoint["EndpointStatus"] not in CHARGED:
             return None
         config = self.resources.find(ENDPOINT_CONFIG, endpoint["EndpointConfigName"])
         if config is None:
             return {"hourly": None, "why": "its configuration, which names the instance type, is deleted"}
-        counts = {each["VariantName"]: each.get("CurrentInstanceCount") for each in endpoint["ProductionVariants"]}
+        counts = {
+            variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in endpoint["ProductionVariants"]
+        }
         hourly, terms = 0.0, []
         for variant in config["ProductionVariants"]:
             if "InstanceType" not in variant:
                 return {"hourly": None, "why": "it is billed by request, not by the hour"}
-            kind, count = variant["InstanceType"], counts.get(variant["VariantName"]) or variant["InitialInstanceCount"]
-            if kind not in prices.HOSTING:
-                return {"hourly": None, "why": f"no price of {kind} is known here"}
-            hourly += count * prices.HOSTING[kind]
-            terms.append(f"{count} × {kind}")
+            instance_type = variant["InstanceType"]
+            count = counts.get(variant["VariantName"]) or variant["InitialInstanceCount"]
+            if instance_type not in prices.HOSTING:
+                return {"hourly": None, "why": f"no price of {instance_type} is known here"}
+            hourly += count * prices.HOSTING[instance_type]
+            terms.append(f"{count} × {instance_type}")
         return {"hourly": hourly, "since": endpoint["CreationTime"], "terms": ", ".join(terms)}
 
-    def _metrics(self, kind: Kind, name: str, body: dict) -> list[dict]:
-        places: list[tuple[str, dict[str, str]]] = []
+    def _metrics(self, kind: Kind, name: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        series: list[tuple[str, dict[str, str]]] = []
         if kind is TRAINING_JOB:
-            places = [(NAMESPACE, {"TrainingJobName": name})]
+            series = [(NAMESPACE, {"TrainingJobName": name})]
         elif kind is ENDPOINT:
-            variants = [each["VariantName"] for each in body.get("ProductionVariants", [])]
-            places = [("AWS/SageMaker", {"EndpointName": name, "VariantName": each}) for each in variants]
+            variants = [variant["VariantName"] for variant in body.get("ProductionVariants", [])]
+            series = [("AWS/SageMaker", {"EndpointName": name, "VariantName": variant}) for variant in variants]
         return [
             metric | {"of": dimensions.get("VariantName")}
-            for namespace, dimensions in places
+            for namespace, dimensions in series
             for metric in self.metrics.series(namespace, dimensions, POINTS)
         ]
 
-    def _tuned(self, body: dict) -> list[dict]:
+    def _training_jobs(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """The training jobs of a tuning job."""
-        listed = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
-        asked = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
-        return listed(asked)["TrainingJobSummaries"]
+        operation = self.sagemaker.operations["ListTrainingJobsForHyperParameterTuningJob"]
+        params = {"HyperParameterTuningJobName": body["HyperParameterTuningJobName"], "MaxResults": MANY}
+        summaries: list[dict[str, Any]] = operation(params)["TrainingJobSummaries"]
+        return summaries
 
-    def _steps(self, body: dict) -> list[dict]:
+    def _steps(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """The steps of a pipeline's execution, the first one first."""
-        listed = self.sagemaker.operations["ListPipelineExecutionSteps"]
-        asked = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}
-        return pruned(listed(asked)["PipelineExecutionSteps"])
+        operation = self.sagemaker.operations["ListPipelineExecutionSteps"]
+        params = {"PipelineExecutionArn": body["PipelineExecutionArn"], "SortOrder": "Ascending", "MaxResults": MANY}
+        steps: list[dict[str, Any]] = pruned(operation(params)["PipelineExecutionSteps"])
+        return steps
 
 
 def _kind(name: str) -> Kind:

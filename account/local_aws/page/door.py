@@ -1,4 +1,4 @@
-"""The page's door: who may look, and what a browser is told to do with each answer.
+"""Access to the page: whose browser may look, and which security headers each answer has.
 
 A browser cannot sign, so it shows a token in place of a signature: drawn at random for the account, kept in its
 folder, carried once in the link that ``python -m local_aws page`` prints, and from then on in a cookie.
@@ -21,9 +21,9 @@ from starlette.responses import RedirectResponse, Response
 from local_aws.core.account import write_once
 from local_aws.core.store import StateError
 
-PLACE = "/_page/"  # no bucket has a name that begins so
+PATH = "/_page/"  # no bucket has a name that begins so
 TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
-HOW = "This page opens with the link that 'python -m local_aws page' prints."
+HOW_TO_OPEN = "This page opens with the link that 'python -m local_aws page' prints."
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -61,11 +61,11 @@ def is_for_the_page(request: Request) -> bool:
     if request.method not in ("GET", "HEAD"):
         return False
     asks_for_html = "text/html" in request.headers.get("accept", "") or "token" in request.query_params
-    return request.url.path.startswith(PLACE) or (request.url.path == "/" and asks_for_html)
+    return request.url.path.startswith(PATH) or (request.url.path == "/" and asks_for_html)
 
 
-def turned_away(request: Request, folder: Path) -> Response | None:
-    """The answer to who may not look, or has just shown the token; None lets the request in."""
+def refusal(request: Request, folder: Path) -> Response | None:
+    """The answer to a browser that may not look, or that has just shown the token; None if the page is to answer."""
     path, own = request.url.path, f"http://{request.headers['host']}"
     site, mode = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-fetch-mode")
     from_elsewhere = site not in ("none", "same-origin")
@@ -73,24 +73,26 @@ def turned_away(request: Request, folder: Path) -> Response | None:
     follows_link = path == "/" and mode == "navigate" and request.headers.get("sec-fetch-dest") == "document"
     if (from_elsewhere and not follows_link) or request.headers.get("origin", own) != own:
         return Response("Other web pages cannot read this account.\n", 403, HEADERS, "text/plain")
-    known, name = token(folder), _cookie_name(request)
+    expected, name = token(folder), _cookie_name(request)
     if path == "/" and "token" in request.query_params:
-        if not _same(request.query_params["token"], known):
-            return Response(f"This link is not of this account, or no longer. {HOW}\n", 403, HEADERS, "text/plain")
+        if not _same(request.query_params["token"], expected):
+            return Response(
+                f"This link is not of this account, or no longer. {HOW_TO_OPEN}\n", 403, HEADERS, "text/plain"
+            )
         if from_elsewhere:
             # A redirect would count as the other page's request, and go without the cookie.
             answer = Response(None, 200, HEADERS | {"Refresh": "0; url=/"}, "text/html")
         else:
             answer = RedirectResponse("/", 303, HEADERS)
-        answer.set_cookie(name, known, path="/", httponly=True, samesite="strict")
+        answer.set_cookie(name, expected, path="/", httponly=True, samesite="strict")
         return answer
-    if not _same(request.cookies.get(name, ""), known):
-        return Response(f"{HOW}\n", 403, HEADERS, "text/plain")
+    if not _same(request.cookies.get(name, ""), expected):
+        return Response(f"{HOW_TO_OPEN}\n", 403, HEADERS, "text/plain")
     return None
 
 
-def _same(given: str, known: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), known.encode())
+def _same(received: str, expected: str) -> bool:
+    return hmac.compare_digest(received.encode(errors="surrogateescape"), expected.encode())
 
 
 def _cookie_name(request: Request) -> str:

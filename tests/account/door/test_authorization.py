@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from local_aws.core.account import ACCOUNT_ID, REGION
 from local_aws.door.authorization import RECORD
 from local_aws.services.iam.policy import Policy
-from support import course_stack
+from support import course_stack, wire
 from support.account import Place
 from support.training import channel, csv, definition, ended, table
 from support.wire import send, signed
@@ -240,6 +240,20 @@ def test_a_body_that_is_compressed_is_looked_into(trained):
     assert denied(sagemaker.create_training_job, **job)[1] == refused(
         "sagemaker:CreateTrainingJob", f"{SAGEMAKER}:training-job/course-zipped", explicit=True
     )
+
+
+def test_members_of_wrong_types_are_refused_as_without_a_policy(trained):
+    tagged = allow("sagemaker:AddTags", StringLike={"aws:RequestTag/k": "*"})
+    account = under(trained, tagged, allow("sagemaker:*")).running()
+    for operation, body in (
+        ("CreateModel", {"ModelName": "m", "Tags": 5}),
+        ("CreateModel", {"ModelName": "m", "Tags": True}),
+        ("CreateModel", {"ModelName": "m", "Tags": [{"Key": "k", "Value": {"a": 1}}]}),
+        ("CreateModel", {"ModelName": ["m"], "Tags": {"Key": "k"}}),
+        ("BatchDescribeModelPackage", {"ModelPackageArnList": 5}),
+    ):
+        answer = wire.call(account, "sagemaker", operation, body)
+        assert (answer.status, answer.json["__type"]) == (400, "SerializationException"), body
 
 
 def test_what_is_asked_for_is_what_is_done_whatever_a_header_says(trained):

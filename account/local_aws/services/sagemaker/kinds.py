@@ -1,4 +1,4 @@
-"""The kinds of SageMaker's resources: one definition for each, which all that treat kinds alike read."""
+"""The kinds of SageMaker's resources (TrainingJob, Model, Endpoint …), each defined once for all its readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model registry: model packages, in groups or alone, their approval, and what a model is made of from one.
+"""CreateModelPackageGroup, CreateModelPackage and their siblings: the model registry, with versions and approval.
 
 A version of a group is a resource named ``GROUP/N``.  Reference: the API reference of CreateModelPackageGroup,
 CreateModelPackage, UpdateModelPackage and of the operations beside them.
@@ -7,6 +7,7 @@ CreateModelPackage, UpdateModelPackage and of the operations beside them.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.images import find_image
@@ -16,7 +17,7 @@ from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 
 from .kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Kind
-from .resources import Resources, as_list, now
+from .resources import Resources, now, tag_list
 
 # What CreateModelPackage takes and this account cannot do.
 REFUSED = ("SourceAlgorithmSpecification", "ValidationSpecification", "CertifyForMarketplace", "SecurityConfig",
@@ -32,7 +33,7 @@ SUMMARY = (
 )  # fmt: skip
 CHANGEABLE = ("ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "ModelCard", "ModelLifeCycle")
 MAX_METADATA = 50  # CustomerMetadataProperties of one package
-NO_DETAILS = {"ValidationStatuses": [], "ImageScanStatuses": []}
+NO_DETAILS: dict[str, list[dict[str, Any]]] = {"ValidationStatuses": [], "ImageScanStatuses": []}
 
 
 class ModelRegistry:
@@ -46,11 +47,12 @@ class ModelRegistry:
     # Groups
 
     @operation("CreateModelPackageGroup")
-    def create_group(self, params: dict) -> dict:
+    def create_group(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Make a group that has no versions yet; AwsError if its name is taken."""
         name = params["ModelPackageGroupName"]
         refuse("CreateModelPackageGroup", params, ("ManagedConfiguration",))
         self.resources.need_free(MODEL_PACKAGE_GROUP, name)
-        body = {
+        body: dict[str, Any] = {
             "ModelPackageGroupDescription": params.get("ModelPackageGroupDescription"),
             "CreationTime": now(),
             "CreatedBy": {},
@@ -61,22 +63,25 @@ class ModelRegistry:
         return {"ModelPackageGroupArn": arn}
 
     @operation("DescribeModelPackageGroup")
-    def describe_group(self, params: dict) -> dict:
+    def describe_group(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A group by its name or ARN; AwsError if there is none."""
         return self._group(params["ModelPackageGroupName"])
 
     @operation("ListModelPackageGroups")
-    def list_groups(self, params: dict) -> dict:
+    def list_groups(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the groups, the oldest first unless the request says otherwise."""
         if params.get("CrossAccountFilterOption") == "CrossAccount":
             raise not_implemented("ListModelPackageGroups' CrossAccountFilterOption")
-        shown = ("ModelPackageGroupName", "ModelPackageGroupArn", "ModelPackageGroupDescription", "CreationTime",
-                 "ModelPackageGroupStatus")  # fmt: skip
+        members = ("ModelPackageGroupName", "ModelPackageGroupArn", "ModelPackageGroupDescription", "CreationTime",
+                   "ModelPackageGroupStatus")  # fmt: skip
         groups, token = self.resources.page(
-            MODEL_PACKAGE_GROUP, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
+            MODEL_PACKAGE_GROUP, params, lambda body: {key: body.get(key) for key in members}, order="Ascending"
         )
         return {"ModelPackageGroupSummaryList": groups, "NextToken": token}
 
     @operation("DeleteModelPackageGroup")
-    def delete_group(self, params: dict) -> None:
+    def delete_group(self, params: dict[str, Any]) -> None:
+        """Delete an empty group; AwsError ConflictException if it has versions."""
         group = self._group(params["ModelPackageGroupName"])
         versions = len(self._versions(group["ModelPackageGroupName"]))
         if versions:
@@ -90,8 +95,12 @@ class ModelRegistry:
     # Packages
 
     @operation("CreateModelPackage")
-    def create(self, params: dict) -> dict:
-        name, group_name = params.get("ModelPackageName"), params.get("ModelPackageGroupName")
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Register a model package: the next version of a group, or one alone under its own name.
+
+        Raises AwsError if it could not be deployed here: an unknown image, no artifact in S3, more than one container.
+        """
+        name, group_name = params.get("ModelPackageName", ""), params.get("ModelPackageGroupName", "")
         if name and group_name:
             raise AwsError(
                 "ValidationException",
@@ -126,7 +135,7 @@ class ModelRegistry:
                 group = self.resources.record_named(MODEL_PACKAGE_GROUP, group_name)
                 group_name, version = group.name, group.internal["LastVersion"] + 1
                 self.resources.update(MODEL_PACKAGE_GROUP, group_name, internal={"LastVersion": version})
-            name, tags = f"{group_name}/{version}", as_list(group.tags)
+            name, tags = f"{group_name}/{version}", tag_list(group.tags)
             body |= {
                 "ModelPackageName": group_name,
                 "ModelPackageGroupName": group_name,
@@ -138,38 +147,42 @@ class ModelRegistry:
             self.resources.need_free(MODEL_PACKAGE, name)
         return {"ModelPackageArn": self.resources.add(MODEL_PACKAGE, name, body, tags)}
 
-    def get(self, name_or_arn: str) -> dict:
+    def get(self, name_or_arn: str) -> dict[str, Any]:
         """The description of a package: of ``GROUP/N``, of a package alone by its name, or of an ARN."""
         return self.resources.get_named(MODEL_PACKAGE, name_or_arn)
 
     @operation("DescribeModelPackage")
-    def describe(self, params: dict) -> dict:
+    def describe(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A package by its name or ARN; AwsError if there is none."""
         return self.get(params["ModelPackageName"])
 
     @operation("BatchDescribeModelPackage")
-    def describe_many(self, params: dict) -> dict:
-        found, errors = {}, {}
+    def describe_many(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Summaries of packages by their ARNs, and beside them an error for each ARN that has no package."""
+        summaries, errors = {}, {}
         for arn in params["ModelPackageArnList"]:
             try:
                 body = self.get(arn)
-                found[arn] = {key: body.get(key) for key in (*SUMMARY, "InferenceSpecification")}
+                summaries[arn] = {key: body.get(key) for key in (*SUMMARY, "InferenceSpecification")}
             except AwsError as error:
                 errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
-        return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
+        return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
 
     @operation("ListModelPackages")
-    def list_packages(self, params: dict) -> dict:
-        kind = params.get("ModelPackageType", "Unversioned")
+    def list_packages(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the packages of a group, or of all that have no group unless ModelPackageType says otherwise."""
+        package_type = params.get("ModelPackageType", "Unversioned")
         if "ModelPackageGroupName" in params:
             bodies = self._versions(self._group(params["ModelPackageGroupName"])["ModelPackageGroupName"])
         else:
             bodies = [body for body, _ in self.resources.all(MODEL_PACKAGE)]
-            if kind != "Both":
-                bodies = [body for body in bodies if ("ModelPackageVersion" in body) == (kind == "Versioned")]
-        wanted = params.get("ModelApprovalStatus")
-        bodies = [body for body in bodies if wanted in (None, body.get("ModelApprovalStatus"))]
+            if package_type != "Both":
+                versioned = package_type == "Versioned"
+                bodies = [body for body in bodies if ("ModelPackageVersion" in body) == versioned]
+        approval = params.get("ModelApprovalStatus")
+        bodies = [body for body in bodies if approval in (None, body.get("ModelApprovalStatus"))]
 
-        def summary(body: dict) -> dict:
+        def summary(body: dict[str, Any]) -> dict[str, Any]:
             versioned = "ModelPackageVersion" in body  # whose summary has no name
             return {key: body.get(key) for key in SUMMARY} | {
                 "ModelPackageName": None if versioned else body["ModelPackageName"]
@@ -178,7 +191,7 @@ class ModelRegistry:
         packages, token = self.resources.page(
             MODEL_PACKAGE,
             params,
-            lambda named: summary(named["Body"]),
+            lambda entry: summary(entry["Body"]),
             order="Ascending",
             bodies=[{**body, "ModelPackageName": _name(MODEL_PACKAGE, body), "Body": body} for body in bodies],
             within=params.get("ModelPackageGroupName", ""),
@@ -186,7 +199,11 @@ class ModelRegistry:
         return {"ModelPackageSummaryList": packages, "NextToken": token}
 
     @operation("UpdateModelPackage")
-    def update(self, params: dict) -> dict:
+    def update(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Change a package's approval, metadata, model card or inference specification.
+
+        Raises AwsError for the approval of a package that has no version, and for more than MAX_METADATA properties.
+        """
         body = self.get(params["ModelPackageArn"])
         refuse("UpdateModelPackage", params, REFUSED_OF_UPDATE)
         changes = {key: params[key] for key in CHANGEABLE if key in params}
@@ -206,10 +223,11 @@ class ModelRegistry:
         return {"ModelPackageArn": body["ModelPackageArn"]}
 
     @operation("DeleteModelPackage")
-    def delete(self, params: dict) -> None:
+    def delete(self, params: dict[str, Any]) -> None:
+        """Delete a package; the number of its version is not given again."""
         self.resources.delete(MODEL_PACKAGE, _name(MODEL_PACKAGE, self.get(params["ModelPackageName"])))
 
-    def deployed(self, container: dict) -> dict:
+    def deployed(self, container: dict[str, Any]) -> dict[str, Any]:
         """What a model's ``container`` that names a package is: with the package's image, artifact and environment.
 
         Raises AwsError if there is no such package, or if it is a version that nobody has approved.
@@ -228,10 +246,10 @@ class ModelRegistry:
         source = package["InferenceSpecification"]["Containers"][0]
         resolved = {key: source[key] for key in ("Image", "ModelDataUrl") if key in source}
         environment = {**source.get("Environment", {}), **container.get("Environment", {})}
-        named = {**container, "ModelPackageName": package["ModelPackageArn"], **resolved}
-        return named | ({"Environment": environment} if environment else {})
+        described = {**container, "ModelPackageName": package["ModelPackageArn"], **resolved}
+        return described | ({"Environment": environment} if environment else {})
 
-    def _check(self, specification: dict, versioned: bool) -> None:
+    def _check(self, specification: dict[str, Any], versioned: bool) -> None:
         """Refuse what could not be deployed here."""
         containers = specification["Containers"]
         if len(containers) > 1:
@@ -247,10 +265,10 @@ class ModelRegistry:
             if not specification.get(member):
                 raise AwsError("ValidationException", f"{member} is required for an unversioned model package.")
 
-    def _group(self, name_or_arn: str) -> dict:
+    def _group(self, name_or_arn: str) -> dict[str, Any]:
         return self.resources.get_named(MODEL_PACKAGE_GROUP, name_or_arn)
 
-    def _versions(self, group: str) -> list[dict]:
+    def _versions(self, group: str) -> list[dict[str, Any]]:
         return [body for body, _ in self.resources.all(MODEL_PACKAGE, f"{group}/")]
 
 
@@ -264,6 +282,7 @@ def check_model_data(objects: ObjectStore, url: str) -> None:
         raise AwsError("ValidationException", f"Could not find model data at {url}.") from None
 
 
-def _name(kind: Kind, body: dict) -> str:
+def _name(kind: Kind, body: dict[str, Any]) -> str:
     """The name under which a resource is kept."""
-    return body[f"{kind.name}Arn"].partition(f":{kind.arn}/")[2]
+    arn: str = body[f"{kind.name}Arn"]
+    return arn.partition(f":{kind.arn}/")[2]

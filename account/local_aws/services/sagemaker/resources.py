@@ -1,4 +1,4 @@
-"""SageMaker's resources: what Create makes, Describe shows, List pages through and tags hang on."""
+"""SageMaker's resources as Create, Describe, Update, List, AddTags and DeleteTags see them, kept in a database."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ class Record:
 
 
 class Resources:
-    """The account's SageMaker resources."""
+    """The account's SageMaker resources of every kind: one row of ``sagemaker.sqlite`` each.
+
+    A resource is found by its name in any case, or by its ARN, and keeps the name that it was made with.
+    """
 
     def __init__(self, folder: Path, account: Account, roles: Roles) -> None:
         self.database = open_database(folder / "sagemaker.sqlite", SCHEMA)
@@ -70,6 +73,7 @@ class Resources:
         self.quotas = Quotas(folder, account)
 
     def arn(self, kind: Kind, name: str) -> str:
+        """The ARN of the resource of this kind and name, whether there is one or not."""
         # SageMaker's ARNs are in lower case, whatever the name's case.
         return f"arn:aws:sagemaker:{self.account.region}:{self.account.account_id}:{kind.arn}/{name.lower()}"
 
@@ -83,7 +87,7 @@ class Resources:
         name: str,
         body: dict[str, Any],
         tags: list[dict[str, Any]] | None,
-        internal: dict[str, object] | None = None,
+        internal: dict[str, Any] | None = None,
     ) -> str:
         """Make a resource known and return its ARN; its name and ARN are put into the body, None is left out.
 
@@ -151,7 +155,7 @@ class Resources:
         return AwsError(refusal.code, refusal.sentence.format(noun=kind.noun, name=name, arn=arn))
 
     def update(
-        self, kind: Kind, name: str, internal: dict[str, object] | None = None, **changes: object
+        self, kind: Kind, name: str, internal: dict[str, Any] | None = None, **changes: object
     ) -> dict[str, Any]:
         """Change members of a resource's body, and of what is internal (None takes one away); return the new body."""
         with self.database.write() as cursor:
@@ -170,6 +174,7 @@ class Resources:
         return body
 
     def delete(self, kind: Kind, name: str) -> None:
+        """Forget a resource with its tags; nothing happens if there is none of this name."""
         with self.database.write() as cursor:
             cursor.execute("delete from resources where arn = ?", (self.arn(kind, name),))
 
@@ -185,14 +190,15 @@ class Resources:
         """Body and tags of each resource of a kind whose name begins so, the oldest first."""
         return [(record.body, record.tags) for record in self.records(kind, beginning)]
 
-    def latest(self, kind: Kind, most: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
-        """Names and bodies of a kind's resources, the newest first."""
+    def latest(self, kind: Kind, limit: int, skipped: int = 0) -> list[tuple[str, dict[str, Any]]]:
+        """Names and bodies of at most ``limit`` resources of a kind, the newest first, after ``skipped`` newer ones."""
         rows = self.database.read(
-            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, most, skipped)
+            "select * from resources where kind = ? order by rowid desc limit ? offset ?", (kind.name, limit, skipped)
         )
         return [(row["name"], json.loads(row["body"])) for row in rows]
 
     def count(self, kind: Kind) -> int:
+        """How many resources of a kind there are."""
         return int(self.database.read("select count(*) from resources where kind = ?", (kind.name,))[0][0])
 
     def page(
@@ -220,7 +226,7 @@ class Resources:
         def passes(body: dict[str, Any]) -> bool:
             return _listed(body, params, name_of, status_of)
 
-        found = bodies if counted_first else [body for body in bodies if passes(body)]
+        listed = bodies if counted_first else [body for body in bodies if passes(body)]
         sort_by, order = params.get("SortBy", sort_by), params.get("SortOrder", order)
 
         def key(body: dict[str, Any]) -> list[Any]:
@@ -231,11 +237,11 @@ class Resources:
         if params.get("NextToken"):
             # The token is the place of the last one shown, which may have left the list since.
             after = self.place(of, params["NextToken"])
-            found = [body for body in found if (key(body) < after if descending else key(body) > after)]
-        found = sorted(found, key=key, reverse=descending)
+            listed = [body for body in listed if (key(body) < after if descending else key(body) > after)]
+        listed = sorted(listed, key=key, reverse=descending)
         size = params.get("MaxResults", 10)
-        page = found[:size]
-        token = self.token(of, key(page[-1])) if len(found) > size else None
+        page = listed[:size]
+        token = self.token(of, key(page[-1])) if len(listed) > size else None
         return [summary(body) for body in page if not counted_first or passes(body)], token
 
     def token(self, of: str, place: Any) -> str:
@@ -246,14 +252,14 @@ class Resources:
     def place(self, of: str, token: str) -> Any:
         """Where a NextToken leads, as JSON has it; AwsError if it is none, is of another list, or was changed."""
         try:
-            given = base64.b64decode(token.encode(), b"-_", validate=True)
+            sealed = base64.b64decode(token.encode(), b"-_", validate=True)
         except ValueError:  # of binascii, and of what is not ASCII
             raise _invalid_token() from None
-        seal, text = given[:SEAL], given[SEAL:]
+        seal, text = sealed[:SEAL], sealed[SEAL:]
         if not hmac.compare_digest(seal, self._seal(text)):
             raise _invalid_token()
-        said, place = json.loads(text)
-        if said != of:
+        listing, place = json.loads(text)
+        if listing != of:
             raise _invalid_token()
         return place
 
@@ -261,15 +267,16 @@ class Resources:
         return hmac.digest(self.account.secret_access_key.encode(), text, "sha256")[:SEAL]
 
     def listed(
-        self, kind: Kind, params: dict[str, Any], shown: tuple[str, ...], counted_first: bool = False
+        self, kind: Kind, params: dict[str, Any], members: tuple[str, ...], counted_first: bool = False
     ) -> dict[str, Any]:
-        """The answer of a List operation whose list is called ``KINDs`` and whose summaries are these members."""
-        found, token = self.page(
-            kind, params, lambda body: {key: body.get(key) for key in shown}, counted_first=counted_first
+        """The answer of a List operation whose list is called ``KINDs`` and whose summaries have these ``members``."""
+        summaries, token = self.page(
+            kind, params, lambda body: {key: body.get(key) for key in members}, counted_first=counted_first
         )
-        return {f"{kind.name}s": found, "NextToken": token}
+        return {f"{kind.name}s": summaries, "NextToken": token}
 
     def tags(self, arn: str) -> dict[str, str]:
+        """The tags of the resource with this ARN, by their keys; AwsError if there is no such resource."""
         rows = self.database.read("select tags from resources where arn = ?", (arn.lower(),))
         if not rows:
             raise AwsError("ValidationException", f"Could not find resource with ARN {arn}.")
@@ -278,12 +285,17 @@ class Resources:
 
     @operation("AddTags")
     def add_tags(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Add tags, or change the values of those that are there; the answer has all tags.
+
+        AwsError for an unknown ARN, a key that is given twice or is reserved for AWS, or more than MAX_TAGS tags.
+        """
         tags = _merged(self.tags(params["ResourceArn"]), params["Tags"])
         self._set_tags(params["ResourceArn"], tags)
-        return {"Tags": as_list(tags)}
+        return {"Tags": tag_list(tags)}
 
     @operation("DeleteTags")
     def delete_tags(self, params: dict[str, Any]) -> None:
+        """Take away the tags with the keys TagKeys; keys that are not there are passed over."""
         tags = self.tags(params["ResourceArn"])
         self._set_tags(
             params["ResourceArn"], {key: value for key, value in tags.items() if key not in params["TagKeys"]}
@@ -291,9 +303,10 @@ class Resources:
 
     @operation("ListTags")
     def list_tags(self, params: dict[str, Any]) -> dict[str, Any]:
+        """All tags of a resource in one page; AwsError for an unknown ARN, and for any NextToken."""
         if params.get("NextToken"):
             raise _invalid_token()  # none is ever given: a page holds at least as many as a resource can have
-        return {"Tags": as_list(self.tags(params["ResourceArn"]))}
+        return {"Tags": tag_list(self.tags(params["ResourceArn"]))}
 
     def _set_tags(self, arn: str, tags: dict[str, str]) -> None:
         with self.database.write() as cursor:
@@ -324,7 +337,8 @@ def _migrate(database: Database) -> None:
                 )
 
 
-def as_list(tags: dict[str, str]) -> list[dict[str, Any]]:
+def tag_list(tags: dict[str, str]) -> list[dict[str, Any]]:
+    """Tags as the API writes them: a list of Key and Value."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

@@ -1,4 +1,4 @@
-"""SageMaker's Search: resources by what they are and how they are tagged.
+"""Search: SageMaker's resources by their properties and tags.
 
 Reference: the API reference of Search and of Filter, whose operators and property names these are.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.model import Shape
 
@@ -18,7 +19,7 @@ from local_aws.wire.protocols import service_model
 from local_aws.wire.refusals import not_implemented
 
 from .kinds import ENDPOINT, ENDPOINT_CONFIG, KINDS, MODEL, PIPELINE_EXECUTION, TRANSFORM_JOB, Kind
-from .resources import Resources, as_list
+from .resources import Resources, tag_list
 
 MAX_RESULTS = 10  # of a page, unless the caller names another number
 
@@ -29,12 +30,17 @@ class Search:
     ``described`` makes of a resource's body what its Describe answers, for kinds where that is more.
     """
 
-    def __init__(self, resources: Resources, described: dict[Kind, Callable[[dict], dict]]) -> None:
+    def __init__(self, resources: Resources, described: dict[Kind, Callable[[dict[str, Any]], dict[str, Any]]]) -> None:
         self.resources = resources
         self.described = described
 
     @operation("Search")
-    def search(self, params: dict) -> dict:
+    def search(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the resources of one kind that pass a SearchExpression, sorted, with their total number.
+
+        Raises AwsError for a kind that is not searched here, for a property that the kind does not have, and for an
+        operator that does not fit a property's type.
+        """
         name = params["Resource"]
         kind = KINDS.get(name)
         if kind is None or not kind.searched:
@@ -49,35 +55,35 @@ class Search:
         sort_by = params.get("SortBy", "LastModifiedTime" if "LastModifiedTime" in shape.members else created)
         _check_names(expression, shape)
         _check_name(sort_by, shape)
-        found = []
+        matches = []
         for record in self.resources.records(kind):
             body, tags = self.described[kind](record.body) if kind in self.described else record.body, record.tags
             if kind is MODEL:
-                body = _on_the_dashboard(self.resources, body | {"Tags": as_list(tags)})
+                body = _on_the_dashboard(self.resources, body | {"Tags": tag_list(tags)})
             elif kind is PIPELINE_EXECUTION:
-                given = record.internal["Parameters"].items()
-                body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in given]}
+                values = record.internal["Parameters"].items()
+                body = body | {"PipelineParameters": [{"Name": key, "Value": as_text(value)} for key, value in values]}
             body = {key: value for key, value in body.items() if key in shape.members}
             properties = _flat(body) | {f"Tags.{key}": value for key, value in tags.items()}
             for metric in body.get("FinalMetricDataList", []):
                 properties[f"Metrics.{metric['MetricName']}"] = metric["Value"]
             if _matches(expression, properties, body):
-                found.append((properties, body | ({"Tags": as_list(tags)} if "Tags" in shape.members else {})))
-        found.sort(
-            key=lambda each: _comparable(each[0].get(sort_by, each[0][created])),
+                matches.append((properties, body | ({"Tags": tag_list(tags)} if "Tags" in shape.members else {})))
+        matches.sort(
+            key=lambda match: _comparable(match[0].get(sort_by, match[0][created])),
             reverse=params.get("SortOrder", "Descending") == "Descending",
         )
         start = self.resources.place(f"Search {name}", params["NextToken"]) if params.get("NextToken") else 0
         size = params.get("MaxResults", MAX_RESULTS)
-        page = found[start : start + size]
+        page = matches[start : start + size]
         return {
             "Results": [{name: body} for _, body in page],
-            "NextToken": self.resources.token(f"Search {name}", start + size) if len(found) > start + size else None,
-            "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
+            "NextToken": self.resources.token(f"Search {name}", start + size) if len(matches) > start + size else None,
+            "TotalHits": {"Value": len(matches), "Relation": "EqualTo"},
         }
 
 
-def _on_the_dashboard(resources: Resources, model: dict) -> dict:
+def _on_the_dashboard(resources: Resources, model: dict[str, Any]) -> dict[str, Any]:
     """A model with the endpoints that serve it and the last batch that was scored with it."""
     name = model["ModelName"]
     configs = {
@@ -85,16 +91,18 @@ def _on_the_dashboard(resources: Resources, model: dict) -> dict:
         for config, _ in resources.all(ENDPOINT_CONFIG)
         if any(variant.get("ModelName") == name for variant in config["ProductionVariants"])
     }
-    shown = service_model("sagemaker").shape_for("ModelDashboardEndpoint").members
+    endpoint_members = service_model("sagemaker").shape_for("ModelDashboardEndpoint").members
     endpoints = [
-        {member: body[member] for member in shown}
+        {member: body[member] for member in endpoint_members}
         for body, _ in resources.all(ENDPOINT)
         if body.get("EndpointConfigName") in configs
     ]
-    of_a_batch = service_model("sagemaker").shape_for("TransformJob").members
+    batch_members = service_model("sagemaker").shape_for("TransformJob").members
     batches = [body for body, _ in resources.all(TRANSFORM_JOB) if body["ModelName"] == name]
     last = max(batches, key=lambda body: body["CreationTime"], default=None)
-    batch = {"LastBatchTransformJob": {key: value for key, value in last.items() if key in of_a_batch}} if last else {}
+    batch = (
+        {"LastBatchTransformJob": {key: value for key, value in last.items() if key in batch_members}} if last else {}
+    )
     members = service_model("sagemaker").shape_for("Model").members
     return {
         "Model": {key: value for key, value in model.items() if key in members},
@@ -103,9 +111,9 @@ def _on_the_dashboard(resources: Resources, model: dict) -> dict:
     } | batch
 
 
-def _flat(body: dict, prefix: str = "") -> dict[str, object]:
+def _flat(body: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"ResourceConfig": {"InstanceType": x}}`` as ``{"ResourceConfig.InstanceType": x}``."""
-    flat: dict[str, object] = {}
+    flat: dict[str, Any] = {}
     for name, value in body.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
@@ -114,7 +122,7 @@ def _flat(body: dict, prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _check_names(expression: dict, shape: Shape) -> None:
+def _check_names(expression: dict[str, Any], shape: Shape) -> None:
     """Refuse what names no property: it would match nothing, and look like an answer."""
     for condition in expression.get("Filters", []):
         _check_name(condition["Name"], shape)
@@ -126,8 +134,8 @@ def _check_names(expression: dict, shape: Shape) -> None:
             if members is None or members.type_name != "list" or not name.startswith(f"{listed}."):
                 raise AwsError("ValidationException", f"Unknown property name: {name} (in the list {listed})")
             _check_name(name.removeprefix(f"{listed}."), members.member)
-    for each in expression.get("SubExpressions", []):
-        _check_names(each, shape)
+    for subexpression in expression.get("SubExpressions", []):
+        _check_names(subexpression, shape)
 
 
 def _check_name(name: str, shape: Shape) -> Shape | None:
@@ -144,27 +152,31 @@ def _check_name(name: str, shape: Shape) -> Shape | None:
     return shape
 
 
-def _matches(expression: dict, properties: dict[str, object], body: dict) -> bool:
-    results = [_passes(each, properties) for each in expression.get("Filters", [])]
-    results += [_has_one(each, body) for each in expression.get("NestedFilters", [])]
-    results += [_matches(each, properties, body) for each in expression.get("SubExpressions", [])]
+def _matches(expression: dict[str, Any], properties: dict[str, Any], body: dict[str, Any]) -> bool:
+    results = [_passes(condition, properties) for condition in expression.get("Filters", [])]
+    results += [_has_one(nested, body) for nested in expression.get("NestedFilters", [])]
+    results += [_matches(part, properties, body) for part in expression.get("SubExpressions", [])]
     if not results:
         return True
     return any(results) if expression.get("Operator", "And") == "Or" else all(results)
 
 
-def _has_one(nested: dict, body: dict) -> bool:
+def _has_one(nested: dict[str, Any], body: dict[str, Any]) -> bool:
     """Whether one element of the list that a nested filter names passes all its conditions."""
-    found: object = body
-    for member in nested["NestedPropertyName"].split("."):
-        found = found.get(member, {})
-    elements = [_flat(each, f"{nested['NestedPropertyName']}.") for each in found]
-    return any(all(_passes(condition, each) for condition in nested["Filters"]) for each in elements)
+    name: str = nested["NestedPropertyName"]
+    elements: Any = body
+    for member in name.split("."):
+        elements = elements.get(member, {})
+    return any(
+        all(_passes(condition, properties) for condition in nested["Filters"])
+        for properties in (_flat(element, f"{name}.") for element in elements)
+    )
 
 
-def _passes(condition: dict, properties: dict[str, object]) -> bool:
-    name, value = condition["Name"], condition.get("Value")
-    operator = condition.get("Operator", "Equals")
+def _passes(condition: dict[str, Any], properties: dict[str, Any]) -> bool:
+    name: str = condition["Name"]
+    value: str | None = condition.get("Value")
+    operator: str = condition.get("Operator", "Equals")
     there = name in properties
     if operator in ("Exists", "NotExists"):
         return there == (operator == "Exists")
@@ -176,7 +188,7 @@ def _passes(condition: dict, properties: dict[str, object]) -> bool:
     if operator == "Contains":
         return value in _text(actual)
     if operator == "In":
-        return _text(actual) in [each.strip() for each in value.split(",")]
+        return _text(actual) in [option.strip() for option in value.split(",")]
     numbers = _numbers(name, actual, value)
     if operator in ("Equals", "NotEquals"):
         same = numbers[0] == numbers[1] if numbers else _text(actual) == value
@@ -194,7 +206,7 @@ def _passes(condition: dict, properties: dict[str, object]) -> bool:
     }[operator]
 
 
-def _numbers(name: str, actual: object, value: str) -> tuple[float, float] | None:
+def _numbers(name: str, actual: Any, value: str) -> tuple[float, float] | None:
     """Both sides of a comparison, if the property is a number or a time and ``value`` one too.
 
     Hyperparameters are text that may be a number; one that is not (``auto``) is nan, which passes no comparison.
@@ -220,5 +232,6 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _comparable(value: object) -> tuple:
+def _comparable(value: object) -> tuple[int, float, str]:
+    """A key by which values of any type can be sorted: numbers come first, in their order, then texts."""
     return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value))

@@ -13,9 +13,18 @@ import utils
 from support.pipelines import compares, decides, fails, get, whole
 from support.training import IMAGE, name, refusal
 
+PROPERTY_FILE = get("Steps.A.PropertyFiles.f")
+
 
 def model(**arguments) -> dict:
     return {"Name": "A", "Type": "Model", "Arguments": arguments}
+
+
+def outputs(*items) -> dict:
+    """A Processing step with these Outputs, and with a property file ``f`` in the output ``o``."""
+    files = [{"PropertyFileName": "f", "OutputName": "o", "FilePath": "f.json"}]
+    arguments = {"ProcessingOutputConfig": {"Outputs": [*items]}}
+    return {"Name": "A", "Type": "Processing", "Arguments": arguments, "PropertyFiles": files}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,7 @@ def model(**arguments) -> dict:
         (whole(fails("A", DependsOn=["B"]), fails("B", DependsOn=["A"])), "has a cycle between its steps: A -> B -> A"),
         (whole(decides("A", yes=[fails("B")], DependsOn=["B"])), "has a cycle between its steps: A -> B -> A"),
         (whole(decides("A", {"Type": "Near"})), 'unknown Type "Near"'),
+        (whole(decides("A", {"Type": ["Equals"]})), 'unknown Type ["Equals"]'),
         (whole(decides("A", {"Type": "Equals", "LeftValue": 1})), "has no RightValue"),
         (whole(model(Modell=1)), "Unknown Argument member 'Modell'"),
         (whole(model(PrimaryContainer={"Imag": "i"})), "Unknown Argument member 'Imag'"),
@@ -56,6 +66,10 @@ def model(**arguments) -> dict:
         (whole(fails("A"), parameters=[{"Name": "P", "Type": "Number"}]), "The Type of parameter 'P' is not one of"),
         (whole(fails("A", Type="Lambda")), "A pipeline step of the type Lambda (step 'A'; types that run here: "),
         (whole(fails("A", Type=["Fail"])), "A pipeline step of the type ['Fail']"),
+        (
+            whole(outputs(None), fails("B", {"Std:JsonGet": {"PropertyFile": PROPERTY_FILE, "Path": "x"}})),
+            "the output 'o' of property file 'f' is not one of step 'A'",
+        ),
     ],
 )  # fmt: skip
 def test_a_definition_that_cannot_run_is_refused(sagemaker, account, text, sentence):

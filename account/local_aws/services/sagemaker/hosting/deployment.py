@@ -1,4 +1,4 @@
-"""A deployment of an endpoint: what one of its configurations makes of it.
+"""Deployments of an Endpoint: the ProductionVariants of one of its configurations, and their models.
 
 It has a folder of its own below the endpoint's: ``deployment.json`` says what each variant is, and beside it lie the
 models' artifacts as they were when it was made, whatever becomes of the models since, as on AWS.
@@ -28,8 +28,8 @@ from local_aws.wire.protocols import request_id
 
 from . import inference_pipeline, serverless
 from .inference_pipeline import containers_of
-from .model_source import STARTUP_TIMEOUT, Source
-from .served_model import STOP_GRACE, Lines, ServedModel, Unhealthy
+from .model_source import STARTUP_TIMEOUT, ModelSource
+from .served_model import STOP_GRACE, ServedModel, Unhealthy, WriteLog
 from .serverless import ServerlessModel
 
 CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
@@ -70,13 +70,13 @@ class Variant:
         return self._requests > 0
 
 
-def choose(endpoint: str, variants: list[Variant], target: str | None) -> Variant:
+def choose(endpoint: str, variants: list[Variant], target_variant: str | None) -> Variant:
     """The variant that gets a request: the one that it names, else one by their weights.  AwsError if there is none."""
-    if target:
+    if target_variant:
         for variant in variants:
-            if variant.name == target:
+            if variant.name == target_variant:
                 return variant
-        raise AwsError("ValidationError", f"Variant {target} of endpoint {endpoint} not found.")
+        raise AwsError("ValidationError", f"Variant {target_variant} of endpoint {endpoint} not found.")
     if len(variants) == 1:
         return variants[0]
     return random.choices(variants, [max(variant.weight, 0.0) or 1e-12 for variant in variants])[0]
@@ -120,7 +120,7 @@ class Deployments:
             images: list[dict[str, Any]] = []
             for container_name, container in containers:
                 place = variant["VariantName"] if len(containers) == 1 else f"{variant['VariantName']}/{container_name}"
-                source = Source(
+                source = ModelSource(
                     container["Image"],
                     folder / place,
                     container.get("ModelDataUrl"),
@@ -153,8 +153,8 @@ class Deployments:
             raise JobFailure(f"{path} is damaged ({error}). Delete the endpoint, and make it anew.") from None
         variants: list[Variant] = []
         try:
-            for each, state in zip(kept, described, strict=True):
-                variant = self._variant(name, self.folder / name / deployment, each, state)
+            for sources, description in zip(kept, described, strict=True):
+                variant = self._variant(name, self.folder / name / deployment, sources, description)
                 self._variants.add(variant)
                 variants.append(variant)
         except BaseException:
@@ -169,10 +169,11 @@ class Deployments:
         if isinstance(kept.get("image"), str):  # as a deployment was kept before there were inference pipelines
             kept = {"primary": kept}
         sources = [
-            (container, Source(**each | {"folder": folder / each["folder"]})) for container, each in kept.items()
+            (container, ModelSource(**source | {"folder": folder / source["folder"]}))
+            for container, source in kept.items()
         ]
 
-        def write(stream: str) -> Lines:
+        def write(stream: str) -> WriteLog:
             return lambda lines: self.logs.write(ENDPOINT.log(name)[0], stream, lines)
 
         def load() -> ServedModel:
@@ -207,8 +208,8 @@ class Deployments:
         """
 
         def end() -> None:
-            until = time.monotonic() + DRAIN_SECONDS
-            while any(variant.is_busy() for variant in variants) and time.monotonic() < until:
+            deadline = time.monotonic() + DRAIN_SECONDS
+            while any(variant.is_busy() for variant in variants) and time.monotonic() < deadline:
                 time.sleep(0.05)
             for variant in variants:
                 variant.model.stop(STOP_GRACE)

@@ -26,7 +26,7 @@ from local_aws.core.job_failure import JobFailure
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
-from local_aws.services.sagemaker.long_polling import Patience
+from local_aws.services.sagemaker.long_polling import LongPolling
 from local_aws.services.sagemaker.resources import Resources, now
 from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
@@ -47,13 +47,13 @@ log = logging.getLogger("local_aws")
 
 
 class Endpoints:
-    """The endpoints of an account."""
+    """The endpoints of an account: their descriptions, and the variants of those that are InService or Updating."""
 
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         self.account = account
         self.resources = resources
         self.deployments = Deployments(folder / "endpoints", resources, objects, logs)
-        self.patience = Patience()
+        self.long_polling = LongPolling()
         self._serving: dict[str, Variants] = {}
         self._lock = threading.Lock()  # held to give a request to a variant, and to exchange variants
 
@@ -87,16 +87,17 @@ class Endpoints:
         self.deployments.shut_down()
 
     @contextmanager
-    def request(self, name: str, target: str | None, size: int) -> Iterator[tuple[str, Variant]]:
+    def route(self, name: str, target_variant: str | None, size: int) -> Iterator[tuple[str, Variant]]:
         """Give a request of ``size`` bytes to a variant for as long as the context lasts.
 
         Gives the endpoint's name as it was made with, in whatever case it is asked for, and the variant: the one
-        called ``target``, else one by the variants' weights.  AwsError if none answers, or takes no such request.
+        called ``target_variant``, else one by the variants' weights.  AwsError if there is none, or if it takes no
+        such request.
         """
         # An update that takes a variant away waits for the requests that have got it.
         with self._lock:
             name, variants = self._find(name)
-            variant = choose(name, variants, target)
+            variant = choose(name, variants, target_variant)
             variant.begin_request(size)
         try:
             yield name, variant
@@ -121,7 +122,11 @@ class Endpoints:
         return body["EndpointName"], variants
 
     @operation("CreateEndpoint", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin to create an endpoint, which is Creating until its models answer.
+
+        Raises AwsError if its name is taken, its configuration is not there, or the account's quota is used up.
+        """
         name = params["EndpointName"]
         if params.get("DeploymentConfig"):
             raise not_implemented("CreateEndpoint's DeploymentConfig")
@@ -139,7 +144,7 @@ class Endpoints:
             "LastModifiedTime": created,
         }
         arn = self.resources.add(ENDPOINT, name, body, params.get("Tags"))
-        self.patience.begin(name)
+        self.long_polling.begin(name)
         self.deployments.remove(name)
         threading.Thread(target=self._create, args=(name, self._plan(config)), daemon=True).start()
         return {"EndpointArn": arn}
@@ -153,30 +158,36 @@ class Endpoints:
         return machines
 
     @operation("DescribeEndpoint", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """An endpoint's description; the SDK's request is held while the endpoint is Creating or Updating."""
         name = self.resources.get(ENDPOINT, params["EndpointName"])["EndpointName"]
         changing = ("Creating", "Updating")
-        await self.patience.hold(
+        await self.long_polling.hold(
             name, request, lambda: self.resources.get(ENDPOINT, name)["EndpointStatus"] in changing
         )
         return self.resources.get(ENDPOINT, name)
 
     @operation("ListEndpoints")
-    def list_endpoints(self, params: dict) -> dict:
-        shown = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+    def list_endpoints(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the endpoints; a page may have fewer than MaxResults that pass the filters."""
+        members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
         # https://github.com/boto/boto3/issues/2973
-        return self.resources.listed(ENDPOINT, params, shown, counted_first=True)
+        return self.resources.listed(ENDPOINT, params, members, counted_first=True)
 
     @operation("UpdateEndpoint", executes=True)
-    def update(self, params: dict) -> dict:
+    def update(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin to exchange the endpoint's variants for those of another configuration, all at once.
+
+        Raises AwsError if the endpoint is not InService, and for a DeploymentConfig that is not all at once.
+        """
         body = self._updatable(params["EndpointName"])
         config = self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
-        how = params.get("DeploymentConfig")
-        if how is None and params.get("RetainDeploymentConfig"):
-            how = body.get("LastDeploymentConfig")
-        _check_deployment(how or {})
+        deployment_config = params.get("DeploymentConfig")
+        if deployment_config is None and params.get("RetainDeploymentConfig"):
+            deployment_config = body.get("LastDeploymentConfig")
+        _check_deployment(deployment_config or {})
         plan = self._plan(config)
-        excluded = {each["VariantPropertyType"] for each in params.get("ExcludeRetainedVariantProperties", [])}
+        excluded = {item["VariantPropertyType"] for item in params.get("ExcludeRetainedVariantProperties", [])}
         capture = shown_capture(config)
         if params.get("RetainAllVariantProperties"):
             plan = _retaining(plan, body["ProductionVariants"], excluded)
@@ -184,7 +195,7 @@ class Endpoints:
         elif excluded:
             sentence = "ExcludeRetainedVariantProperties can be specified only if RetainAllVariantProperties is true."
             raise AwsError("ValidationException", sentence)
-        if any(each.get("DesiredServerlessConfig") for each in body["ProductionVariants"]) and not all(
+        if any(variant.get("DesiredServerlessConfig") for variant in body["ProductionVariants"]) and not all(
             variant.get("ServerlessConfig") for variant, _ in plan
         ):
             sentence = f'Cannot update serverless endpoint "{body["EndpointArn"]}" to an instance-based one.'
@@ -199,20 +210,22 @@ class Endpoints:
             LastModifiedTime=began,
             PendingDeploymentSummary=pending,
         )
-        threading.Thread(target=self._update, args=(name, pending, plan, how, capture), daemon=True).start()
+        arguments = (name, pending, plan, deployment_config, capture)
+        threading.Thread(target=self._update, args=arguments, daemon=True).start()
         return {"EndpointArn": body["EndpointArn"]}
 
     @operation("UpdateEndpointWeightsAndCapacities", executes=True)
-    def update_weights_and_capacities(self, params: dict) -> dict:
+    def update_weights_and_capacities(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Change weights, instance counts and concurrencies of variants; AwsError if the endpoint is not InService."""
         body = self._updatable(params["EndpointName"])
-        for wanted in params["DesiredWeightsAndCapacities"]:
-            refuse("UpdateEndpointWeightsAndCapacities", wanted, ("ServerlessUpdateConfig.ProvisionedConcurrency",))
-            variant = _variant_to_change(body, wanted)
+        for desired in params["DesiredWeightsAndCapacities"]:
+            refuse("UpdateEndpointWeightsAndCapacities", desired, ("ServerlessUpdateConfig.ProvisionedConcurrency",))
+            variant = _variant_to_change(body, desired)
             for member in ("DesiredWeight", "DesiredInstanceCount"):
-                if member in wanted:
-                    variant[member] = wanted[member]
-            if "ServerlessUpdateConfig" in wanted:
-                variant["DesiredServerlessConfig"] |= wanted["ServerlessUpdateConfig"]
+                if member in desired:
+                    variant[member] = desired[member]
+            if "ServerlessUpdateConfig" in desired:
+                variant["DesiredServerlessConfig"] |= desired["ServerlessUpdateConfig"]
         self.resources.update(
             ENDPOINT,
             body["EndpointName"],
@@ -225,7 +238,11 @@ class Endpoints:
         return {"EndpointArn": body["EndpointArn"]}
 
     @operation("DeleteEndpoint", executes=True)
-    def delete(self, params: dict) -> None:
+    def delete(self, params: dict[str, Any]) -> None:
+        """Delete an endpoint: requests that it has are answered, new ones are refused.
+
+        Raises AwsError while it is Creating or Updating.
+        """
         body = self.resources.get(ENDPOINT, params["EndpointName"])
         _check_not_in_progress(body)
         name = body["EndpointName"]
@@ -245,7 +262,7 @@ class Endpoints:
 
     def _plan(self, config: dict[str, Any]) -> Plan:
         """The configuration's variants, each with its model as it is now."""
-        return [(each, self.resources.find(MODEL, each["ModelName"])) for each in config["ProductionVariants"]]
+        return [(variant, self.resources.find(MODEL, variant["ModelName"])) for variant in config["ProductionVariants"]]
 
     def _create(self, name: str, plan: Plan) -> None:
         try:
@@ -253,10 +270,12 @@ class Endpoints:
             described = self.deployments.prepare(name, deployment, plan)
             self.resources.update(ENDPOINT, name, ProductionVariants=described, internal={DEPLOYMENT: deployment})
         except JobFailure as failure:
-            return self._fail(name, str(failure))
+            self._fail(name, str(failure))
+            return
         except Exception:  # the endpoint must leave Creating, whatever went wrong
             log.exception("endpoint %s", name)
-            return self._fail(name, BROKEN)
+            self._fail(name, BROKEN)
+            return
         self._finish(name)
 
     def _finish(self, name: str) -> None:
@@ -265,38 +284,46 @@ class Endpoints:
             record = self.resources.record(ENDPOINT, name)
             variants = self.deployments.load(name, record.internal[DEPLOYMENT], record.body["ProductionVariants"])
         except JobFailure as failure:
-            return self._fail(name, str(failure))
+            self._fail(name, str(failure))
+            return
         except Exception:  # as above
             log.exception("endpoint %s", name)
-            return self._fail(name, BROKEN)
+            self._fail(name, BROKEN)
+            return
         with self._lock:
             self._serving[name] = variants
         self.resources.update(ENDPOINT, name, EndpointStatus="InService", LastModifiedTime=now())
 
     def _update(
-        self, name: str, pending: dict[str, Any], plan: Plan, how: dict[str, Any] | None, capture: dict[str, Any] | None
+        self,
+        name: str,
+        pending: dict[str, Any],
+        plan: Plan,
+        deployment_config: dict[str, Any] | None,
+        capture: dict[str, Any] | None,
     ) -> None:
         """Load what is new beside what serves, change over, and end what is old; or leave all as it was."""
-        policy = (how or {}).get("BlueGreenUpdatePolicy", {})
+        policy = (deployment_config or {}).get("BlueGreenUpdatePolicy", {})
         before, deployment = self.resources.record(ENDPOINT, name).internal[DEPLOYMENT], secrets.token_hex(4)
-        until = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
+        deadline = time.monotonic() + policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
         try:
             described = self.deployments.prepare(name, deployment, plan)
-            coming = [{**each, "CurrentWeight": 0.0} for each in described]
-            for each in coming:
-                if "CurrentInstanceCount" in each:
-                    each["CurrentInstanceCount"] = 0
+            coming = [{**variant, "CurrentWeight": 0.0} for variant in described]
+            for variant in coming:
+                if "CurrentInstanceCount" in variant:
+                    variant["CurrentInstanceCount"] = 0
             pending = {**pending, "ProductionVariants": coming}
             self.resources.update(ENDPOINT, name, PendingDeploymentSummary=pending)
             variants = self.deployments.load(name, deployment, described)
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 self.deployments.end(variants)
                 raise JobFailure("The deployment took longer than its MaximumExecutionTimeoutInSeconds.")
         except Exception as error:  # the endpoint must leave Updating, whatever went wrong
             if not isinstance(error, JobFailure):
                 log.exception("endpoint %s", name)
             self.deployments.remove(name, deployment)
-            return self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+            self._settle(name, str(error) if isinstance(error, JobFailure) else BROKEN)
+            return
         with self._lock:
             old, self._serving[name] = self._serving[name], variants
             self.resources.update(
@@ -306,7 +333,7 @@ class Endpoints:
                 DataCaptureConfig=capture,
                 ProductionVariants=described,
                 PendingDeploymentSummary=None,
-                **({"LastDeploymentConfig": how} if how else {}),
+                **({"LastDeploymentConfig": deployment_config} if deployment_config else {}),
                 internal={DEPLOYMENT: deployment},
             )
         # The old fleet stands by for as long as the caller wants it to.
@@ -319,13 +346,13 @@ class Endpoints:
         """End an update: what serves is what is described, and ``failure`` is why that is what it was before."""
         with self._lock:
             described = self.resources.get(ENDPOINT, name)["ProductionVariants"]
-            for variant, each in zip(self._serving[name], described, strict=True):
-                variant.weight = each["CurrentWeight"] = each["DesiredWeight"]
-                if "DesiredServerlessConfig" in each:
-                    each["CurrentServerlessConfig"] = each["DesiredServerlessConfig"]
-                    variant.concurrency = each["CurrentServerlessConfig"]["MaxConcurrency"]
+            for variant, description in zip(self._serving[name], described, strict=True):
+                variant.weight = description["CurrentWeight"] = description["DesiredWeight"]
+                if "DesiredServerlessConfig" in description:
+                    description["CurrentServerlessConfig"] = description["DesiredServerlessConfig"]
+                    variant.concurrency = description["CurrentServerlessConfig"]["MaxConcurrency"]
                 else:
-                    each["CurrentInstanceCount"] = each["DesiredInstanceCount"]
+                    description["CurrentInstanceCount"] = description["DesiredInstanceCount"]
             self.resources.update(
                 ENDPOINT,
                 name,
@@ -347,35 +374,35 @@ def _check_not_in_progress(body: dict[str, Any]) -> None:
         raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
 
 
-def _variant_to_change(body: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The endpoint's variant, as it is described, whose weight or capacity is to be as ``wanted``; AwsError if not."""
-    name = wanted["VariantName"]
-    described: dict[str, dict[str, Any]] = {each["VariantName"]: each for each in body["ProductionVariants"]}
+def _variant_to_change(body: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+    """The description of the variant whose weight or capacity is to be as ``desired``; AwsError if it cannot be."""
+    name = desired["VariantName"]
+    described: dict[str, dict[str, Any]] = {variant["VariantName"]: variant for variant in body["ProductionVariants"]}
     variant = described.get(name)
     if variant is None:
         wrong = f'Could not find production variant "{name}" of endpoint'
-    elif "DesiredInstanceCount" in wanted and "DesiredServerlessConfig" in variant:
+    elif "DesiredInstanceCount" in desired and "DesiredServerlessConfig" in variant:
         wrong = f'DesiredInstanceCount cannot be specified for serverless variant "{name}" of'
-    elif "ServerlessUpdateConfig" in wanted and "DesiredServerlessConfig" not in variant:
+    elif "ServerlessUpdateConfig" in desired and "DesiredServerlessConfig" not in variant:
         wrong = f'ServerlessUpdateConfig needs a serverless variant, unlike "{name}" of'
-    elif wanted.get("DesiredInstanceCount") == 0:
+    elif desired.get("DesiredInstanceCount") == 0:
         wrong = f'DesiredInstanceCount must be at least 1 for variant "{name}" of'
     else:
         return variant
     raise AwsError("ValidationException", f'{wrong} "{body["EndpointArn"]}".')
 
 
-def _check_deployment(how: dict[str, Any]) -> None:
+def _check_deployment(deployment_config: dict[str, Any]) -> None:
     """Refuse a DeploymentConfig other than blue/green with all traffic at once."""
-    refuse("DeploymentConfig", how, REFUSED_OF_DEPLOYMENT)
-    routing = how.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    refuse("DeploymentConfig", deployment_config, REFUSED_OF_DEPLOYMENT)
+    routing = deployment_config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
     if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
         raise not_implemented(f"The traffic routing {routing['Type']}")
 
 
 def _retaining(plan: Plan, described: list[dict[str, Any]], excluded: set[str]) -> Plan:
     """The plan with the properties that variants of the same name have now, but for ``excluded`` ones."""
-    known = {each["VariantName"]: each for each in described}
+    known = {variant["VariantName"]: variant for variant in described}
     changed = []
     for variant, model in plan:
         old, new = known.get(variant["VariantName"], {}), dict(variant)

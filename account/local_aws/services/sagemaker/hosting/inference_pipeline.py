@@ -1,4 +1,4 @@
-"""Inference pipelines: models of several containers, each of which gets the answer of the one before it.
+"""Containers of a Model that make an inference pipeline: each gets the answer of the one before it.
 
 Reference: the developer guide, "Inference pipelines in Amazon SageMaker AI", and of CloudWatch's log groups.
 """
@@ -13,8 +13,8 @@ from typing import Any
 from local_aws.containers.role_sessions import Sessions
 
 from . import serving
-from .model_source import Source
-from .served_model import Answer, BatchModel, Lines, Unhealthy
+from .model_source import ModelSource
+from .served_model import BatchModel, ModelResponse, Unhealthy, WriteLog
 
 
 def containers_of(model: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -22,11 +22,18 @@ def containers_of(model: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     containers = model.get("Containers") or [model["PrimaryContainer"]]
     if len(containers) == 1:
         return [("primary", containers[0])]
-    return [(each.get("ContainerHostname", f"container-{n}"), each) for n, each in enumerate(containers, 1)]
+    return [
+        (container.get("ContainerHostname", f"container-{number}"), container)
+        for number, container in enumerate(containers, 1)
+    ]
 
 
 def begin(
-    sources: Sequence[tuple[str, Source]], root: Path, sessions: Sessions, stream: str, write: Callable[[str], Lines]
+    sources: Sequence[tuple[str, ModelSource]],
+    root: Path,
+    sessions: Sessions,
+    stream: str,
+    write: Callable[[str], WriteLog],
 ) -> BatchModel:
     """Let the containers of a model serve, given by their names: one alone, or several as a pipeline.
 
@@ -57,6 +64,7 @@ class InferencePipeline:
         self._models = models
 
     def wait_until_ready(self) -> None:
+        """Return when all containers can be asked; Unhealthy names the one that never can."""
         for name, model in self._models:
             try:
                 model.wait_until_ready()
@@ -64,7 +72,9 @@ class InferencePipeline:
                 error.container = name
                 raise
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
+    def invoke(
+        self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None
+    ) -> ModelResponse:
         """The last container's answer, or the first one that is none: the request's ``accept`` is for the last."""
         last = self._models[-1][0]
         for name, model in self._models:
@@ -75,8 +85,10 @@ class InferencePipeline:
         return replace(answer, container=name)
 
     def execution_parameters(self) -> dict[str, Any]:
+        """What the first container says: it is the one that gets a batch's payloads."""
         return self._models[0][1].execution_parameters()
 
     def stop(self, grace: float) -> None:
+        """End all containers; no call follows."""
         for _, model in self._models:
             model.stop(grace)

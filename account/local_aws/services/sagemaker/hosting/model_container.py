@@ -1,4 +1,4 @@
-"""A model in a container: an HTTP server, as AWS's containers are.
+"""A ContainerDefinition at work: a program that is an HTTP server, as AWS's containers are.
 
 ``GET /ping`` answers 200 when it is ready, ``POST /invocations`` scores, ``GET /execution-parameters`` may say what
 batch transform is to ask of it.  It listens on a Unix socket in a private folder: a port would be open to every user of
@@ -29,15 +29,15 @@ from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.settings import PACKAGES
 
-from .model_source import Source
-from .served_model import ATTRIBUTES, Answer, Lines, Unhealthy, broken_off, no_answer
+from .model_source import ModelSource
+from .served_model import ATTRIBUTES, ModelResponse, Unhealthy, WriteLog, broken_off, no_answer
 
 SOCKET = "LOCAL_AWS_SOCKET"  # the variable that names the socket to the program
 PING_TIMEOUT = 2
 RECONNECT = 0.05  # seconds between a program's death and another attempt to reach one
 ENDING = 0.5  # seconds that a program which has broken off an answer is given to be seen ending
 LONGEST_PAUSE = 60  # seconds between two attempts to start a container that ends again and again
-PARAMETERS = {"MaxConcurrentTransforms": int, "BatchStrategy": str, "MaxPayloadInMB": int}
+EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": int, "BatchStrategy": str, "MaxPayloadInMB": int}
 TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
     "each container in Amazon CloudWatch, resolve the issue, and try again."
@@ -51,7 +51,7 @@ class ModelContainer:
 
     waits = True
 
-    def __init__(self, image: Image, root: Path, source: Source, sessions: Sessions, write: Lines) -> None:
+    def __init__(self, image: Image, root: Path, source: ModelSource, sessions: Sessions, write: WriteLog) -> None:
         self._image = image
         self._root = root
         self._sessions = sessions
@@ -79,32 +79,40 @@ class ModelContainer:
         self._start: Future[str | None] = Future()
         self._stopped = threading.Event()
         self._changing = threading.Lock()  # held to start a program, to say that none is to start, and to decide
-        threading.Thread(target=self._keep_up, name=f"container of {image.name}", daemon=True).start()
+        threading.Thread(target=self._run_repeatedly, name=f"container of {image.name}", daemon=True).start()
 
     def wait_until_ready(self) -> None:
+        """Return when the program has answered GET /ping with 200; Unhealthy if it never does."""
         failure = self._start.result()
         if failure is not None:
             raise Unhealthy(failure)
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
-        given = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
-        headers = {name.encode(): value.encode("latin-1") for name, value in given.items() if value is not None}
-        until = time.monotonic() + self._timeout
+    def invoke(
+        self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None
+    ) -> ModelResponse:
+        """The program's answer; a program that is starting is waited for, as long as an invocation may take."""
+        values = {"Content-Type": content_type, "Accept": accept, ATTRIBUTES: attributes}
+        headers = {name.encode(): value.encode("latin-1") for name, value in values.items() if value is not None}
+        deadline = time.monotonic() + self._timeout
         while True:
             # One that is starting is waited for: its caller knows nothing of that.
             try:
-                failure = self._start.result(max(until - time.monotonic(), 0))
+                failure = self._start.result(max(deadline - time.monotonic(), 0))
             except TimeoutError:
                 return no_answer(TIMED_OUT)
             if failure is not None:
                 return broken_off()
             try:
                 request = self._client.build_request(
-                    "POST", "/invocations", content=body, headers=headers, timeout=max(until - time.monotonic(), 0.001)
+                    "POST",
+                    "/invocations",
+                    content=body,
+                    headers=headers,
+                    timeout=max(deadline - time.monotonic(), 0.001),
                 )
                 response = self._client.send(request, stream=True)
                 try:
-                    answer = _read(response, until)
+                    answer = _read(response, deadline)
                 finally:
                     response.close()
                 break
@@ -115,22 +123,28 @@ class ModelContainer:
                 time.sleep(RECONNECT)
             except httpx.HTTPError as error:
                 log.info("invocation of a container of %s: %r", self._image.name, error)
-                self._see_its_end()
+                self._notice_its_end()
                 return broken_off()
         media = response.headers.get("content-type", "application/octet-stream")
-        return Answer(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
+        return ModelResponse(response.status_code, media, answer, response.headers.get(ATTRIBUTES))
 
     def execution_parameters(self) -> dict[str, Any]:
+        """What GET /execution-parameters answers, as far as it is of the right types; nothing if there is no answer."""
         try:
             response = self._client.get("/execution-parameters", timeout=PING_TIMEOUT)
-            said = response.json() if response.status_code == 200 else {}
+            parameters = response.json() if response.status_code == 200 else {}
         except (httpx.HTTPError, ValueError):
             return {}
-        if not isinstance(said, dict):
+        if not isinstance(parameters, dict):
             return {}
-        return {key: said[key] for key, kind in PARAMETERS.items() if type(said.get(key)) is kind}
+        return {
+            key: parameters[key]
+            for key, value_type in EXECUTION_PARAMETERS.items()
+            if type(parameters.get(key)) is value_type
+        }
 
     def stop(self, grace: float) -> None:
+        """End the program, by SIGKILL after ``grace`` seconds; void its keys and remove its folders."""
         with self._changing:
             self._stopped.set()
             container = self._container
@@ -141,7 +155,7 @@ class ModelContainer:
         for folder in (self._folder, self._root):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _keep_up(self) -> None:
+    def _run_repeatedly(self) -> None:
         """Run the program, again and again until it is to stop."""
         pause = 0.0
         while True:
@@ -156,7 +170,7 @@ class ModelContainer:
             served = self._start.result() is None
             if served:
                 self._await_next()  # from now on requests wait for it
-                self._say(f"The container exited with code {code}; it is started again.")
+                self._log_line(f"The container exited with code {code}; it is started again.")
             if time.monotonic() - began > LONGEST_PAUSE:
                 pause = 0.0
             if self._stopped.wait(pause):
@@ -175,14 +189,14 @@ class ModelContainer:
             self._container = container = script_container.start(
                 self._image.serve, self._root, self._environment, self._session, self._write, modules
             )
-        until = time.monotonic() + self._startup
+        deadline = time.monotonic() + self._startup
         code = None
         while not self._pings():
             code = container.wait(0.05)
             if code is not None:
                 self._decide(f"The container exited with code {code} before it answered GET /ping with 200.")
                 return code
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 self._decide(f"The container did not answer GET /ping with 200 within {self._startup:g} s.")
                 return container.stop(0)
         self._decide(None)
@@ -194,11 +208,11 @@ class ModelContainer:
         except httpx.HTTPError:
             return False
 
-    def _see_its_end(self) -> None:
+    def _notice_its_end(self) -> None:
         """Of a program that is ending, notice it before the caller does, whose next request then awaits the next."""
-        served, container, until = self._start, self._container, time.monotonic() + ENDING
+        start, container, deadline = self._start, self._container, time.monotonic() + ENDING
         if container and container.ends_within(ENDING):
-            while self._start is served and not self._stopped.is_set() and time.monotonic() < until:
+            while self._start is start and not self._stopped.is_set() and time.monotonic() < deadline:
                 time.sleep(RECONNECT)
 
     def _await_next(self) -> None:
@@ -208,12 +222,12 @@ class ModelContainer:
 
     def _decide(self, failure: str | None) -> None:
         if failure and not self._stopped.is_set():
-            self._say(failure)
+            self._log_line(failure)
         with self._changing:
             if not self._start.done():
                 self._start.set_result(failure)
 
-    def _say(self, line: str) -> None:
+    def _log_line(self, line: str) -> None:
         self._write([(clock.now(), line)])
 
 
@@ -235,11 +249,11 @@ def _short_folder() -> Path:
     raise Unhealthy("No folder for temporary files can hold a Unix socket; the variable TMPDIR names another folder.")
 
 
-def _read(response: httpx.Response, until: float) -> bytes:
-    """The body of an answer that is there by ``until``."""
+def _read(response: httpx.Response, deadline: float) -> bytes:
+    """The body of an answer; httpx.ReadTimeout unless it is there by ``deadline`` (of ``time.monotonic``)."""
     parts = []
     for part in response.iter_raw():
         parts.append(part)
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise httpx.ReadTimeout("the answer goes on and on")
     return b"".join(parts)

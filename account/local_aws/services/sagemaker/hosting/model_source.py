@@ -1,4 +1,4 @@
-"""What a model is made of, and how its artifact and code come from S3."""
+"""ModelDataUrl, Image and Environment of a model's container, and how its artifact and code come from S3."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ INVOCATION_TIMEOUT = 60  # seconds; AWS's for a model on an endpoint
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a model is made of.
+class ModelSource:
+    """What a container of a model is made of.
 
-    ``url`` is its artifact's address, None if it has none; ``folder`` keeps the artifact, and the user's code.
-    The container has ``startup`` seconds until it must answer GET /ping, and ``timeout`` for each invocation.  Its
-    program has keys of ``role``, by its ARN, unless it is isolated from the network.
+    ``url`` is its artifact's address (ModelDataUrl), None if it has none; ``folder`` keeps the artifact, and the
+    user's code.  The container has ``startup`` seconds until it must answer GET /ping, and ``timeout`` for each
+    invocation.  Its program has keys of ``role``, by its ARN, unless it is isolated from the network.
     """
 
     image: str
@@ -36,10 +36,12 @@ class Source:
 
     @property
     def artifact(self) -> Path:
+        """The file that keeps the artifact; there is none without ``url``."""
         return self.folder / "model.tar.gz"
 
     @property
     def code(self) -> Path:
+        """The file that keeps the archive of the user's code, if the environment names one in S3."""
         return self.folder / "sourcedir.tar.gz"
 
     def fetch(self, objects: ObjectStore) -> None:

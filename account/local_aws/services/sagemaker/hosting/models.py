@@ -1,9 +1,11 @@
-"""Models and endpoint configurations: what may be asked for.
+"""CreateModel, CreateEndpointConfig and their siblings.
 
 Reference: the API reference of CreateModel and CreateEndpointConfig.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.images import find_image
@@ -37,7 +39,8 @@ class Hosting:
     # Models
 
     @operation("CreateModel")
-    def create_model(self, params: dict) -> dict:
+    def create_model(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Store a model; AwsError, in AWS's words, if one of its containers could not serve here."""
         name = params["ModelName"]
         refuse("CreateModel", params, REFUSED_OF_MODEL)
         containers = [params["PrimaryContainer"]] if params.get("PrimaryContainer") else params.get("Containers", [])
@@ -50,8 +53,8 @@ class Hosting:
         self.resources.roles.check_of_model(params["ExecutionRoleArn"], self.resources.arn(MODEL, name))
         for container in containers:
             self._check_container(container)
-        names = [name for name, _ in containers_of({"Containers": containers})]
-        if len(set(names)) < len(names):
+        hostnames = [hostname for hostname, _ in containers_of({"Containers": containers})]
+        if len(set(hostnames)) < len(hostnames):
             raise AwsError("ValidationException", "The ContainerHostnames of a model's containers must differ.")
         self.resources.need_free(MODEL, name)
         body = {key: value for key, value in params.items() if key not in ("ModelName", "Tags")}
@@ -61,7 +64,7 @@ class Hosting:
         body["CreationTime"] = now()
         return {"ModelArn": self.resources.add(MODEL, name, body, params.get("Tags"))}
 
-    def _check_container(self, container: dict) -> None:
+    def _check_container(self, container: dict[str, Any]) -> None:
         """Refuse a container that cannot be served; a package's becomes one with an image and an artifact."""
         refuse("CreateModel", container, REFUSED_OF_CONTAINER)
         if container.setdefault("Mode", "SingleModel") != "SingleModel":
@@ -77,23 +80,27 @@ class Hosting:
             check_model_data(self.objects, container["ModelDataUrl"])
 
     @operation("DescribeModel")
-    def describe_model(self, params: dict) -> dict:
+    def describe_model(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A model by its name; AwsError if there is none."""
         return self.resources.get(MODEL, params["ModelName"])
 
     @operation("ListModels")
-    def list_models(self, params: dict) -> dict:
+    def list_models(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the models; a page may have fewer than MaxResults that pass the filters."""
         # That the filters count first: https://github.com/boto/boto3/issues/2521
         return self.resources.listed(MODEL, params, ("ModelName", "ModelArn", "CreationTime"), counted_first=True)
 
     @operation("DeleteModel")
-    def delete_model(self, params: dict) -> None:
+    def delete_model(self, params: dict[str, Any]) -> None:
+        """Delete a model; endpoints that serve it go on.  AwsError if there is none."""
         self.resources.get(MODEL, params["ModelName"])
         self.resources.delete(MODEL, params["ModelName"])
 
     # Endpoint configurations
 
     @operation("CreateEndpointConfig")
-    def create_endpoint_config(self, params: dict) -> dict:
+    def create_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Store an endpoint configuration; AwsError if one of its variants could not serve here."""
         name, variants = params["EndpointConfigName"], params["ProductionVariants"]
         refuse("CreateEndpointConfig", params, REFUSED_OF_CONFIG)
         if params.get("DataCaptureConfig", {"EnableCapture": False}).get("EnableCapture", True):
@@ -121,22 +128,25 @@ class Hosting:
         return {"EndpointConfigArn": self.resources.add(ENDPOINT_CONFIG, name, body, params.get("Tags"))}
 
     @operation("DescribeEndpointConfig")
-    def describe_endpoint_config(self, params: dict) -> dict:
+    def describe_endpoint_config(self, params: dict[str, Any]) -> dict[str, Any]:
+        """An endpoint configuration by its name; AwsError if there is none."""
         return self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
     @operation("ListEndpointConfigs")
-    def list_endpoint_configs(self, params: dict) -> dict:
+    def list_endpoint_configs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the endpoint configurations, the newest first unless the request says otherwise."""
         return self.resources.listed(
             ENDPOINT_CONFIG, params, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         )
 
     @operation("DeleteEndpointConfig")
-    def delete_endpoint_config(self, params: dict) -> None:
+    def delete_endpoint_config(self, params: dict[str, Any]) -> None:
+        """Delete an endpoint configuration; endpoints that were made with it go on.  AwsError if there is none."""
         self.resources.get(ENDPOINT_CONFIG, params["EndpointConfigName"])
         self.resources.delete(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
 
-def shown_capture(config: dict) -> dict | None:
+def shown_capture(config: dict[str, Any]) -> dict[str, Any] | None:
     """What DescribeEndpoint shows of a configuration's data capture, which is switched off; None if it has none."""
     capture = config.get("DataCaptureConfig")
     return capture and {
@@ -148,25 +158,25 @@ def shown_capture(config: dict) -> dict | None:
     }
 
 
-def _require(variant: dict, *members: str) -> None:
+def _require(variant: dict[str, Any], *members: str) -> None:
     for member in members:
         if variant.get(member) is None:
             raise AwsError("ValidationException", f"{member} is required for a production variant.")
 
 
-def _check_serverless(variant: dict, variants: int) -> None:
+def _check_serverless(variant: dict[str, Any], variants: int) -> None:
     """Refuse what a serverless variant cannot be; botocore's model has the limits of its numbers."""
     config, name = variant["ServerlessConfig"], variant["VariantName"]
-    wrong = None
+    fault = None
     for member in ("InstanceType", "InitialInstanceCount"):
         if variant.get(member) is not None:
-            wrong = f"{member} cannot be specified together with ServerlessConfig"
+            fault = f"{member} cannot be specified together with ServerlessConfig"
     if variants > 1:
-        wrong = "An endpoint configuration with ServerlessConfig can have one production variant only"
+        fault = "An endpoint configuration with ServerlessConfig can have one production variant only"
     elif config["MemorySizeInMB"] not in MEMORY_SIZES:
         sizes = ", ".join(map(str, MEMORY_SIZES))
-        wrong = f"MemorySizeInMB {config['MemorySizeInMB']} is not valid; valid values are {sizes}"
+        fault = f"MemorySizeInMB {config['MemorySizeInMB']} is not valid; valid values are {sizes}"
     elif config.get("ProvisionedConcurrency", 0) > config["MaxConcurrency"]:
-        wrong = "ProvisionedConcurrency must not exceed MaxConcurrency"
-    if wrong:
-        raise AwsError("ValidationException", f"{wrong} (production variant {name}).")
+        fault = "ProvisionedConcurrency must not exceed MaxConcurrency"
+    if fault:
+        raise AwsError("ValidationException", f"{fault} (production variant {name}).")

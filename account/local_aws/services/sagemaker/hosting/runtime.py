@@ -1,4 +1,4 @@
-"""The requests that endpoints answer.
+"""InvokeEndpoint: requests to endpoints.
 
 Reference: the API reference of the SageMaker runtime's InvokeEndpoint.
 """
@@ -22,12 +22,12 @@ from local_aws.wire.refusals import not_implemented
 
 from .deployment import Variant
 from .endpoints import Endpoints
-from .served_model import ATTRIBUTES, Answer, ServedModel
+from .served_model import ATTRIBUTES, ModelResponse, ServedModel
 
 NAMESPACE = "AWS/SageMaker"
 MAX_BODY = 25 * 1024 * 1024  # bytes that InvokeEndpoint takes
-IN_LOOP = 524_288  # bytes that a model in this process scores at once, in milliseconds; more get a thread
-WAITING_AT_MOST = 256  # invocations that wait for models in containers; further ones wait for these
+MAX_IN_LOOP = 524_288  # bytes that a model in this process scores at once, in milliseconds; more get a thread
+MAX_WAITING = 256  # invocations that wait for models in containers; further ones wait for these
 REFUSED_HEADERS = {
     f"x-amzn-sagemaker-{name.lower()}": f"X-Amzn-SageMaker-{name}"
     for name in ("Target-Model", "Target-Container-Hostname", "Inference-Component", "Session-Id",
@@ -42,35 +42,40 @@ class Invocations:
         self.endpoints = endpoints
         self.metrics = metrics
         self.account = endpoints.account
-        self._waiting = ThreadPoolExecutor(WAITING_AT_MOST, "invocation")
+        self._waiting = ThreadPoolExecutor(MAX_WAITING, "invocation")
 
     @operation("InvokeEndpoint", executes=True, wants_request=True)
     async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Response:
-        """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names."""
-        came = time.perf_counter()
-        for header, shown in REFUSED_HEADERS.items():
+        """Answer ``POST /endpoints/NAME/invocations``: the path as it was sent, headers by lower-case names.
+
+        Raises AwsError if there is no such endpoint or variant, or if the model answers with an error (ModelError).
+        """
+        received_at = time.perf_counter()
+        for header, name in REFUSED_HEADERS.items():
             if headers.get(header):
-                raise not_implemented(f"InvokeEndpoint's header {shown}")
+                raise not_implemented(f"InvokeEndpoint's header {name}")
         if len(body) > MAX_BODY:
             raise AwsError("ValidationError", f"The request's body is larger than {MAX_BODY} bytes.", 413)
         endpoint, target = unquote(path.split("/")[2]), headers.get("x-amzn-sagemaker-target-variant")
-        given = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
-        with self.endpoints.request(endpoint, target, len(body)) as (name, variant):
-            asked_at = time.perf_counter()
-            answer = await self._ask(variant.model, given)
-        self._observe(name, variant, answer, came, asked_at)
+        invocation = (body, headers.get("content-type"), headers.get("accept"), headers.get(ATTRIBUTES.lower()))
+        with self.endpoints.route(endpoint, target, len(body)) as (name, variant):
+            sent_at = time.perf_counter()
+            answer = await self._invoke(variant.model, invocation)
+        self._observe(name, variant, answer, received_at, sent_at)
         if not answer.good:
             raise self._model_error(name, variant, answer)
-        answered = {
+        response_headers = {
             "Content-Type": answer.content_type,
             "x-Amzn-Invoked-Production-Variant": variant.name,
             "x-amzn-RequestId": request_id(),
         }
         if answer.attributes is not None:
-            answered[ATTRIBUTES] = answer.attributes
-        return Response(answer.body, headers=answered)
+            response_headers[ATTRIBUTES] = answer.attributes
+        return Response(answer.body, headers=response_headers)
 
-    def _observe(self, endpoint: str, variant: Variant, answer: Answer, came: float, asked: float) -> None:
+    def _observe(
+        self, endpoint: str, variant: Variant, answer: ModelResponse, received_at: float, sent_at: float
+    ) -> None:
         """Count an invocation and its times (of ``time.perf_counter``) among the endpoint's metrics.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html says what each is.
@@ -84,30 +89,32 @@ class Invocations:
                 "Invocation4XXErrors": (float(400 <= answer.status < 500), "None"),
                 "Invocation5XXErrors": (float(answer.status >= 500), "None"),
                 "InvocationModelErrors": (float(not answer.good), "None"),
-                "ModelLatency": ((now - asked) * 1e6, "Microseconds"),
-                "OverheadLatency": ((asked - came) * 1e6, "Microseconds"),
+                "ModelLatency": ((now - sent_at) * 1e6, "Microseconds"),
+                "OverheadLatency": ((sent_at - received_at) * 1e6, "Microseconds"),
             },
         )
 
-    async def _ask(self, model: ServedModel, given: tuple[bytes, str | None, str | None, str | None]) -> Answer:
+    async def _invoke(
+        self, model: ServedModel, invocation: tuple[bytes, str | None, str | None, str | None]
+    ) -> ModelResponse:
         if model.waits:
-            return await asyncio.get_running_loop().run_in_executor(self._waiting, model.invoke, *given)
-        if len(given[0]) > IN_LOOP:
-            return await run_in_threadpool(model.invoke, *given)
-        return model.invoke(*given)
+            return await asyncio.get_running_loop().run_in_executor(self._waiting, model.invoke, *invocation)
+        if len(invocation[0]) > MAX_IN_LOOP:
+            return await run_in_threadpool(model.invoke, *invocation)
+        return model.invoke(*invocation)
 
-    def _model_error(self, name: str, variant: Variant, answer: Answer) -> AwsError:
+    def _model_error(self, name: str, variant: Variant, answer: ModelResponse) -> AwsError:
         region, account = self.account.region, self.account.account_id
         status, text = answer.status, answer.body.decode(errors="replace")
         stream = variant.log_stream if answer.container == "primary" else f"{variant.log_stream}/{answer.container}"
-        whose = "client" if 400 <= status < 500 else "server"
+        side = "client" if 400 <= status < 500 else "server"
         link = (
             f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
             f"#logEventViewer:group={ENDPOINT.log(name)[0]}"
         )
         return AwsError(
             "ModelError",
-            f'Received {whose} error ({status}) from {answer.container} with message "{text}". '
+            f'Received {side} error ({status}) from {answer.container} with message "{text}". '
             f"See {link} in account {account} for more information.",
             424,
             OriginalStatusCode=status,

@@ -1,4 +1,4 @@
-"""What a model at the service of an endpoint or of a batch transform is to its callers."""
+"""The model of an Endpoint or a TransformJob as its callers see it: requests, responses, execution parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 BROKE_OFF = (
     "An exception occurred while sending request to model. Please contact customer support regarding request {}."
 )
-Lines = Callable[[list[tuple[float, str]]], None]
+# Writes lines, each with its seconds since the epoch, to a log stream.
+WriteLog = Callable[[list[tuple[float, str]]], None]
 
 
 class Unhealthy(JobFailure):
@@ -24,8 +25,8 @@ class Unhealthy(JobFailure):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model answers to one request; the status 0 is of one that gave no answer at all."""
+class ModelResponse:
+    """What a model answers to one request: an HTTP status, 0 if it gave no answer at all, a media type and a body."""
 
     status: int
     content_type: str
@@ -35,6 +36,7 @@ class Answer:
 
     @property
     def good(self) -> bool:
+        """Whether the status is one of success."""
         return 200 <= self.status < 300
 
 
@@ -46,7 +48,10 @@ class ServedModel(Protocol):
     def wait_until_ready(self) -> None:
         """Return when it can be asked; Unhealthy if it never can."""
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer: ...
+    def invoke(
+        self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None
+    ) -> ModelResponse:
+        """The model's answer to a request's body; ``attributes`` are its custom attributes.  It does not raise."""
 
     def stop(self, grace: float) -> None:
         """End it and remove its folder; no call follows."""
@@ -59,11 +64,11 @@ class BatchModel(ServedModel, Protocol):
         """What it says of itself: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
 
 
-def broken_off() -> Answer:
+def broken_off() -> ModelResponse:
     """The answer of a model that gave none, and nobody knows why."""
     return no_answer(BROKE_OFF.format(request_id()))
 
 
-def no_answer(text: str) -> Answer:
+def no_answer(text: str) -> ModelResponse:
     """The answer of a model that gave none, with what its caller is told."""
-    return Answer(0, "text/plain", text.encode())
+    return ModelResponse(0, "text/plain", text.encode())

@@ -1,4 +1,4 @@
-"""How a model comes to serve: in the account's own process, or in a container (``model_container.py``)."""
+"""Loading a Model: into the account's own process, or in a container of its own (``model_container.py``)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from local_aws.core.job_failure import JobFailure
 from local_aws.images import find_image
 from local_aws.services.s3.objects import copy_file
 
-from .model_source import Source
-from .served_model import Answer, BatchModel, Lines, Unhealthy
+from .model_source import ModelSource
+from .served_model import BatchModel, ModelResponse, Unhealthy, WriteLog
 
 log = logging.getLogger("local_aws")
 
@@ -31,27 +31,31 @@ class ModelInProcess:
 
     waits = False
 
-    def __init__(self, model: LoadedModel, write: Lines) -> None:
+    def __init__(self, model: LoadedModel, write: WriteLog) -> None:
         self._model = model
         self._write = write
 
     def wait_until_ready(self) -> None:
-        pass
+        """Return at once: what has been loaded is ready."""
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None) -> Answer:
+    def invoke(
+        self, body: bytes, content_type: str | None, accept: str | None, attributes: str | None
+    ) -> ModelResponse:
+        """The model's answer, by this thread; the line that it logs goes to the log stream."""
         answer = self._model.invoke(body, content_type, accept)
         if answer.log_line:
             self._write([(clock.now(), answer.log_line)])
-        return Answer(answer.status, answer.content_type, answer.body)
+        return ModelResponse(answer.status, answer.content_type, answer.body)
 
     def execution_parameters(self) -> dict[str, Any]:
+        """What the model says of itself to batch transform."""
         return self._model.execution_parameters()
 
     def stop(self, grace: float) -> None:
-        pass
+        """Do nothing: the model goes when nobody refers to it any more."""
 
 
-def begin(source: Source, root: Path, sessions: Sessions, write: Lines) -> BatchModel:
+def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) -> BatchModel:
     """Let a model serve, in a container whose root is ``root`` (not there yet) if it needs one.
 
     ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not

@@ -1,1 +1,1 @@
-"""What jobs of all kinds have in common: states, inputs, artifacts."""
+"""What TrainingJob, ProcessingJob, TransformJob and the other jobs have in common: states, inputs, artifacts."""

@@ -1,4 +1,4 @@
-"""What a training job leaves: its model, and what lies in ``output/data``, packed and brought to S3.
+"""The ModelArtifacts of a training job: its model, and the files of ``output/data``, packed and uploaded to S3.
 
 Reference: the developer guide, "How Amazon SageMaker Processes Training Output".
 """
@@ -23,15 +23,15 @@ def holds_anything(folder: Path) -> bool:
 
 
 def upload(objects: ObjectStore, body: dict[str, Any], base: Path, root: Path) -> None:
-    """Put the artifact of a job, and its ``output/data`` if there is any, into S3.
+    """Upload the artifact of a job, and its ``output/data`` if there is any, to S3.
 
     ``body`` is the job's description, ``base`` stands for ``/opt/ml``, and ``root`` for ``/``.  Raises JobFailure.
     """
     bucket, key = split_uri(body["ModelArtifacts"]["S3ModelArtifacts"])
     prefix = key.removesuffix("model.tar.gz").removesuffix("model/")
-    kinds = [("model.tar.gz", base / "model"), ("output.tar.gz", base / "output" / "data")]
+    archives = [("model.tar.gz", base / "model"), ("output.tar.gz", base / "output" / "data")]
     try:
-        for name, folder in kinds:
+        for name, folder in archives:
             if not holds_anything(folder):
                 continue
             if body["OutputDataConfig"]["CompressionType"] == "NONE":

@@ -1,4 +1,4 @@
-"""What a job gets from S3: the objects of its input, by a prefix or a manifest, and the archive of its code.
+"""The S3DataSource of a job's input: its objects, by a prefix or a manifest, and the archive of the user's code.
 
 Also where these lie in the job's folders, and where in S3 the files lie that a job leaves.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from local_aws.containers.script_mode.user_code import place_in_s3
 from local_aws.core.errors import AwsError
@@ -17,46 +17,51 @@ from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 
-KINDS = ("S3Prefix", "ManifestFile")  # the S3DataTypes that there is a reader for
+S3_DATA_TYPES = ("S3Prefix", "ManifestFile")  # those that there is a reader for
 
 
-def shard(
-    objects: list[tuple[S3Object, str]], source: dict[str, Any], host: int, hosts: int
-) -> list[tuple[S3Object, str]]:
-    """The part of ``source``'s objects that a host of a job gets, counted from 0: all, or every ``hosts``-th one."""
+class InputFile(NamedTuple):
+    """An object of a job's input, and its path in the folder that the job sees."""
+
+    s3_object: S3Object
+    path: str
+
+
+def shard(files: list[InputFile], source: dict[str, Any], host: int, hosts: int) -> list[InputFile]:
+    """The part of an S3DataSource's files that a host of a job gets, counted from 0: all, or every ``hosts``-th."""
     if source.get("S3DataDistributionType") == "ShardedByS3Key":
-        return objects[host::hosts]
-    return objects
+        return files[host::hosts]
+    return files
 
 
-def find_objects(store: ObjectStore, source: dict[str, Any], region: str, role: str) -> list[tuple[S3Object, str]]:
+def find_objects(store: ObjectStore, source: dict[str, Any], region: str, role: str) -> list[InputFile]:
     """The objects of ``source``, each with its path in the folder that the job sees.
 
-    Of ``source`` count its S3Uri, and its S3DataType, one of KINDS; ``region`` and ``role`` are for the words of
-    the AwsError that is raised if there are no objects.
+    Of ``source`` count its S3Uri, and its S3DataType, one of S3_DATA_TYPES; ``region`` and ``role`` are for the words
+    of the AwsError that is raised if there are no objects.
     """
     uri = source["S3Uri"]
     bucket, key = split_uri(uri)
-    found: list[tuple[S3Object, str]] = []
+    files: list[InputFile] = []
     try:
         if source["S3DataType"] == "ManifestFile":
-            found = _manifest(store, bucket, key)
+            files = _manifest(store, bucket, key)
         else:
             # The last part of a prefix begins the names of files, or is the name of a folder, which the files lie in.
             base, folder = key.rfind("/") + 1, f"{key.rpartition('/')[2]}/"
-            objects = [each for each in store.objects(bucket, key) if not each.key.endswith("/")]
-            found = [(each, each.key[base:].removeprefix(folder)) for each in objects]
+            objects = [item for item in store.objects(bucket, key) if not item.key.endswith("/")]
+            files = [InputFile(item, item.key[base:].removeprefix(folder)) for item in objects]
     except AwsError as error:
         if error.code not in ("NoSuchBucket", "NoSuchKey"):
             raise
-    if not found:
+    if not files:
         raise AwsError(
             "ValidationException",
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
             f"bucket exists in the selected region ({region}), that objects exist under that S3 "
             f'prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".',
         )
-    return found
+    return files
 
 
 def place_below(folder: Path, name: str, source: str, noun: str) -> Path:
@@ -101,12 +106,12 @@ def fetch_code(uri: str, objects: ObjectStore, target: Path) -> bool:
     return True
 
 
-def _manifest(store: ObjectStore, bucket: str, key: str) -> list[tuple[S3Object, str]]:
+def _manifest(store: ObjectStore, bucket: str, key: str) -> list[InputFile]:
     """The objects of a manifest: ``[{"prefix": "s3://…/"}, "relative/key", …]``."""
     try:
         prefix, *names = json.loads(store.object(bucket, key).path.read_text())
         source, base = split_uri(prefix["prefix"])
-        return [(store.object(source, base + name), name) for name in names]
+        return [InputFile(store.object(source, base + name), name) for name in names]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise AwsError(
             "ValidationException",

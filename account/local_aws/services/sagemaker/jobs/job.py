@@ -1,4 +1,4 @@
-"""What jobs of every kind have in common: a life from InProgress to its end, a stop, a time limit, a folder.
+"""What jobs of every kind share: Describe, Stop and Delete, states, time limits and folders.
 
 ``Jobs`` is what a caller sees of an account's jobs of one kind, ``JobRun`` one of them at work.
 """
@@ -29,7 +29,7 @@ from local_aws.services.iam import roles
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import Kind
-from local_aws.services.sagemaker.long_polling import Patience
+from local_aws.services.sagemaker.long_polling import LongPolling
 from local_aws.services.sagemaker.resources import Record, Resources, now, now_after
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -60,7 +60,7 @@ class Jobs:
         self.objects = objects
         self.logs = logs
         self.running: dict[str, JobRun] = {}
-        self.patience = Patience()
+        self.long_polling = LongPolling()
 
     def finish(self, name: str, status: str, reason: str | None = None, **changes: object) -> None:
         """Give a job its last state, a FailureReason if it has failed; ``changes`` are further members."""
@@ -103,14 +103,18 @@ class Jobs:
     def begin(self, run: JobRun) -> None:
         """Set a new job to work."""
         clock.hold()
-        self.patience.begin(run.job)
+        self.long_polling.begin(run.job)
         self.running[run.job] = run
         run.start()
 
     async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """A job's description, held back while the job is at work if the client is one that long polling holds.
+
+        Raises AwsError if there is no such job.
+        """
         body = self.resources.get(self.kind, params[f"{self.kind.name}Name"])
         name = body[f"{self.kind.name}Name"]
-        await self.patience.hold(name, request, lambda: name in self.running)
+        await self.long_polling.hold(name, request, lambda: name in self.running)
         return self.resources.get(self.kind, name)
 
     def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -121,10 +125,11 @@ class Jobs:
         """Refuse ``at_once`` further jobs on such a cluster if the account may not use as many machines."""
         machine = cluster["InstanceType"]
         clusters = [run.cluster for run in list(self.running.values())]
-        in_use = sum(each["InstanceCount"] for each in clusters if each.get("InstanceType") == machine)
+        in_use = sum(other["InstanceCount"] for other in clusters if other.get("InstanceType") == machine)
         self.resources.quotas.check(machine, self.kind.noun, at_once * cluster["InstanceCount"], in_use)
 
     def stop(self, params: dict[str, Any]) -> None:
+        """Ask a job to stop; AwsError if there is none, or if it is not at work."""
         record = self.resources.record(self.kind, params[f"{self.kind.name}Name"])
         run = self.running.get(record.name)
         status = run.stop() if run else record.body[f"{self.kind.name}Status"]
@@ -234,6 +239,7 @@ class JobRun(threading.Thread):
             container.stop(0)
 
     def run(self) -> None:
+        """Do the job in this thread: whatever goes wrong, it ends with a status, and its folder is removed."""
         try:
             self.live()
         except Exception:  # the job must end, whatever went wrong

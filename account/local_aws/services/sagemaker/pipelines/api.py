@@ -1,8 +1,7 @@
-"""Pipelines: what may be asked for, and what is told of them, of their executions and of these' steps.
+"""CreatePipeline, StartPipelineExecution and their siblings: what a caller sees of pipelines, executions and steps.
 
-Here is what a caller sees of them; ``definition.py`` is what a definition says, ``run.py`` an
-execution at work.  Reference: the API reference of CreatePipeline, StartPipelineExecution and of the operations
-beside them.
+``definition.py`` reads a definition, ``run.py`` is an execution at work.  Reference: the API reference of
+CreatePipeline, StartPipelineExecution and of the operations beside them.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -37,8 +37,8 @@ REFUSED_OF_DESCRIBE = ("PipelineVersionId", "PipelineVersionAlias")
 STEP = Kind("Step", "", "step")  # no resource of its own: its execution holds it
 PARAMETER = Kind("Parameter", "", "parameter")
 ALPHABET = string.ascii_lowercase + string.digits
-LENGTH = 12  # of an execution's id
-WHOLE_PAGE = 100
+ID_LENGTH = 12  # of an execution's id
+MAX_RESULTS = 100
 
 
 class Pipelines(Jobs):
@@ -62,15 +62,15 @@ class Pipelines(Jobs):
         super().__init__(folder / "pipelines", account, resources, objects, logs)
         self.calls = calls
 
-    def ending(self, record: Record, last: dict) -> dict:
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
         """A step that is still at work ends as its execution does."""
-        told = {"StepStatus": last["PipelineExecutionStatus"], "EndTime": last["LastModifiedTime"]}
+        changes = {"StepStatus": last["PipelineExecutionStatus"], "EndTime": last["LastModifiedTime"]}
         if last["FailureReason"]:
-            told["FailureReason"] = last["FailureReason"]
-        steps = [step | told if step["StepStatus"] == "Executing" else step for step in record.internal["Steps"]]
+            changes["FailureReason"] = last["FailureReason"]
+        steps = [step | changes if step["StepStatus"] == "Executing" else step for step in record.internal["Steps"]]
         return {"internal": {"Steps": steps}}
 
-    def call(self, name: str, params: dict) -> dict:
+    def call(self, name: str, params: dict[str, Any]) -> dict[str, Any]:
         """Do an operation of the account's, its request checked as one that comes over the wire.
 
         From the thread of an execution: ``JsonService`` says what that asks of operations.
@@ -81,7 +81,8 @@ class Pipelines(Jobs):
     # Pipelines
 
     @operation("CreatePipeline")
-    def create(self, params: dict) -> dict:
+    def create_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Store a pipeline; AwsError if its definition cannot be done here, or if SageMaker cannot assume its role."""
         name = params["PipelineName"]
         refuse("CreatePipeline", params, REFUSED)
         self.resources.check_role(params["RoleArn"], PIPELINE, name)
@@ -107,13 +108,14 @@ class Pipelines(Jobs):
         return {"PipelineArn": self.resources.add(PIPELINE, name, body, params.get("Tags"))}
 
     @operation("UpdatePipeline")
-    def update(self, params: dict) -> dict:
+    def update_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Change a pipeline; executions that are at work go on by the definition that they began with."""
         body = self._pipeline(params["PipelineName"])
         refuse("UpdatePipeline", params, REFUSED)
         if "RoleArn" in params:
             self.resources.check_role(params["RoleArn"], PIPELINE, body["PipelineName"])
-        shown = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
-        changes = {key: params[key] for key in shown if key in params}
+        members = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
+        changes = {key: params[key] for key in members if key in params}
         definition = self._definition(params)
         if definition is not None:
             changes["PipelineDefinition"] = definition
@@ -121,27 +123,30 @@ class Pipelines(Jobs):
         return {"PipelineArn": body["PipelineArn"]}
 
     @operation("DescribePipeline")
-    def describe_pipeline(self, params: dict) -> dict:
+    def describe_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A pipeline by its name or ARN, with its definition; AwsError if there is none."""
         refuse("DescribePipeline", params, REFUSED_OF_DESCRIBE)
         return self._pipeline(params["PipelineName"])
 
     @operation("ListPipelines")
-    def list_pipelines(self, params: dict) -> dict:
+    def list_pipelines(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the pipelines whose names begin with PipelineNamePrefix, the newest first."""
         if params.get("ManagedBy") == "AWS":
             raise not_implemented("ListPipelines' ManagedBy AWS")
-        shown = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn",
-                 "CreationTime", "LastModifiedTime")  # fmt: skip
+        members = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn",
+                   "CreationTime", "LastModifiedTime")  # fmt: skip
         prefix = params.get("PipelineNamePrefix", "")
-        found, token = self.resources.page(
+        pipelines, token = self.resources.page(
             PIPELINE,
             _times(params),
-            lambda body: {key: body.get(key) for key in shown} | {"LastExecutionTime": body.get("LastRunTime")},
+            lambda body: {key: body.get(key) for key in members} | {"LastExecutionTime": body.get("LastRunTime")},
             bodies=[body for body, _ in self.resources.all(PIPELINE, prefix)],
         )
-        return {"PipelineSummaries": found, "NextToken": token}
+        return {"PipelineSummaries": pipelines, "NextToken": token}
 
     @operation("DeletePipeline")
-    def delete(self, params: dict) -> dict:
+    def delete_pipeline(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Delete a pipeline and its executions; AwsError ConflictException while one of them is at work."""
         pipeline = self._pipeline(params["PipelineName"])
         executions = self.executions(pipeline["PipelineName"])
         if any(execution.body["PipelineExecutionStatus"] not in self.ended for execution in executions):
@@ -157,7 +162,11 @@ class Pipelines(Jobs):
     # Executions
 
     @operation("StartPipelineExecution", executes=True)
-    def start_execution(self, params: dict) -> dict:
+    def start_execution(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin an execution; the same ClientRequestToken again gives the execution that it has begun.
+
+        Raises AwsError for parameters that do not fit the definition.
+        """
         pipeline = self._pipeline(params["PipelineName"])
         refuse("StartPipelineExecution", params, REFUSED_OF_START)
         role = params.get("RoleArn", pipeline["RoleArn"])
@@ -168,8 +177,8 @@ class Pipelines(Jobs):
                 return {"PipelineExecutionArn": execution.body["PipelineExecutionArn"]}
         definition = read(pipeline["PipelineDefinition"])
         values = parameter_values(definition, params.get("PipelineParameters", []))
-        identity, created = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH)), now()
-        name = f"{pipeline['PipelineName']}/execution/{identity}"
+        execution_id, created = "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH)), now()
+        name = f"{pipeline['PipelineName']}/execution/{execution_id}"
         body = {
             "PipelineArn": pipeline["PipelineArn"],
             "PipelineExecutionDisplayName": params.get(
@@ -198,35 +207,38 @@ class Pipelines(Jobs):
         return {"PipelineExecutionArn": arn}
 
     @operation("DescribePipelineExecution", wants_request=True)
-    async def describe_execution(self, params: dict, request: Request) -> dict:
+    async def describe_execution(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """An execution by its ARN, held while a waiter of the SDK's waits; AwsError if there is none."""
         name = self._execution(params).name
-        await self.patience.hold(name, request, lambda: name in self.running)
+        await self.long_polling.hold(name, request, lambda: name in self.running)
         return self._execution(params).body
 
     @operation("ListPipelineExecutions")
-    def list_executions(self, params: dict) -> dict:
+    def list_executions(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of a pipeline's executions, the newest first."""
         pipeline = self._pipeline(params["PipelineName"])
         refuse("ListPipelineExecutions", params, ("PipelineVersionAlias",))
 
-        def summary(body: dict) -> dict:
-            shown = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDescription",
-                     "PipelineExecutionDisplayName")  # fmt: skip
+        def summary(body: dict[str, Any]) -> dict[str, Any]:
+            members = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDescription",
+                       "PipelineExecutionDisplayName")  # fmt: skip
             reason = {"PipelineExecutionFailureReason": body.get("FailureReason")}
-            return {key: body.get(key) for key in shown} | {"StartTime": body["CreationTime"]} | reason
+            return {key: body.get(key) for key in members} | {"StartTime": body["CreationTime"]} | reason
 
         executions = self.executions(pipeline["PipelineName"])
         bodies = [{**execution.body, "PipelineExecutionName": execution.name} for execution in executions]
-        found, token = self.resources.page(
+        summaries, token = self.resources.page(
             PIPELINE_EXECUTION, _times(params), summary, bodies=bodies, within=pipeline["PipelineName"]
         )
-        return {"PipelineExecutionSummaries": found, "NextToken": token}
+        return {"PipelineExecutionSummaries": summaries, "NextToken": token}
 
     @operation("ListPipelineExecutionSteps")
-    def list_steps(self, params: dict) -> dict:
+    def list_steps(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of an execution's steps that have begun, the latest first; MAX_RESULTS of them by default."""
         execution = self._execution(params)
         steps, token = self.resources.page(
             STEP,
-            {"MaxResults": WHOLE_PAGE, **params},
+            {"MaxResults": MAX_RESULTS, **params},
             lambda step: {key: value for key, value in step.items() if key != "CreationTime"},
             # Kept in the order of their beginning, which the clock cannot tell of two that begin at once.
             bodies=[{**step, "CreationTime": place} for place, step in enumerate(execution.internal["Steps"])],
@@ -235,12 +247,13 @@ class Pipelines(Jobs):
         return {"PipelineExecutionSteps": steps, "NextToken": token}
 
     @operation("ListPipelineParametersForExecution")
-    def list_parameters(self, params: dict) -> dict:
+    def list_parameters(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of an execution's parameters with their values, as texts."""
         execution = self._execution(params)
-        found, token = self.resources.page(
+        parameters, token = self.resources.page(
             PARAMETER,
-            {"MaxResults": WHOLE_PAGE, **params},
-            lambda each: {"Name": each["ParameterName"], "Value": each["Value"]},
+            {"MaxResults": MAX_RESULTS, **params},
+            lambda parameter: {"Name": parameter["ParameterName"], "Value": parameter["Value"]},
             order="Ascending",
             sort_by="Name",
             bodies=[
@@ -249,31 +262,33 @@ class Pipelines(Jobs):
             ],
             within=execution.name,
         )
-        return {"PipelineParameters": found, "NextToken": token}
+        return {"PipelineParameters": parameters, "NextToken": token}
 
     @operation("DescribePipelineDefinitionForExecution")
-    def describe_definition(self, params: dict) -> dict:
+    def describe_definition(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The definition that an execution was begun with."""
         execution = self._execution(params)
         definition = execution.internal["PipelineDefinition"]
         return {"PipelineDefinition": definition, "CreationTime": execution.body["CreationTime"]}
 
     @operation("StopPipelineExecution", executes=True)
-    def stop_execution(self, params: dict) -> dict:
+    def stop_execution(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask an execution to stop, and the jobs of its steps with it; AwsError if it is not Executing."""
         execution = self._execution(params)
         self.stop({"PipelineExecutionName": execution.name})
         return {"PipelineExecutionArn": execution.body["PipelineExecutionArn"]}
 
-    def _pipeline(self, name_or_arn: str) -> dict:
+    def _pipeline(self, name_or_arn: str) -> dict[str, Any]:
         return self.resources.get_named(PIPELINE, name_or_arn)
 
-    def _execution(self, params: dict) -> Record:
+    def _execution(self, params: dict[str, Any]) -> Record:
         return self.resources.record_named(PIPELINE_EXECUTION, params.get("PipelineExecutionArn", ""))
 
     def executions(self, pipeline: str) -> list[Record]:
         """The executions of the pipeline of this name, the oldest first."""
         return self.resources.records(PIPELINE_EXECUTION, f"{pipeline}/execution/")
 
-    def _definition(self, params: dict) -> str | None:
+    def _definition(self, params: dict[str, Any]) -> str | None:
         """The text of the definition that a request brings, checked; None if it brings none."""
         text, place = params.get("PipelineDefinition"), params.get("PipelineDefinitionS3Location")
         if text is not None and place is not None:
@@ -294,7 +309,7 @@ class Pipelines(Jobs):
         return text
 
 
-def _times(params: dict) -> dict:
+def _times(params: dict[str, Any]) -> dict[str, Any]:
     """A List's parameters with its times named as other Lists name them."""
     names = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
     return {names.get(key, key): value for key, value in params.items()}

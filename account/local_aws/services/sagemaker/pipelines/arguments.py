@@ -1,4 +1,4 @@
-"""The arguments of a pipeline's steps: their members and forms, and which reference may stand in which place.
+"""Arguments of a pipeline's steps: their members and forms, and which reference may stand in which place.
 
 A step's arguments are the request of one of SageMaker's operations, in which an expression may stand in place of a
 string, a number or a boolean.  Reference: the JSON schema of the pipeline definition (version 2020-12-01).  The
@@ -9,13 +9,14 @@ CreatePipeline has answered.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from botocore.model import Shape
 
 from local_aws.core.errors import AwsError
 from local_aws.wire.protocols import service_model
 
-from .expressions import PROPERTY_FILE, bad, expressions, is_expression, is_path, list_in, need, parts
+from .expressions import PROPERTY_FILE, bad, expressions, is_expression, is_path, json_array, json_object, need, parts
 from .step import Step
 
 # For each type of step that is a call of SageMaker's: the operation, and the shapes of its properties.
@@ -35,7 +36,7 @@ NOT_TAKEN = {"Processing": ("ExperimentConfig",), "Training": ("ExperimentConfig
              "RegisterModel": ("ModelPackageName",)}  # fmt: skip
 STRING = "String"
 # What may be assigned to an argument of a type; one that is not here (a list, a map, a structure) takes no reference.
-TAKEN = {
+ASSIGNABLE = {
     STRING: (STRING,),
     "Boolean": ("Boolean",),
     "Integer": ("Integer",),
@@ -65,18 +66,16 @@ def _check(value: object, shape: Shape, where: str) -> None:
         return
     if shape.type_name == "list":
         # An expression is an object, and so no list, whatever it is worth.
-        for item in list_in(value, where):
+        for item in json_array(value, where):
             _check(item, shape.member, where)
     elif is_expression(value):
         return
     elif shape.type_name == "structure":
-        need(isinstance(value, dict), f"Expecting start of Json Object in {where}.")
-        for name, item in value.items():
+        for name, item in json_object(value, f"Expecting start of Json Object in {where}.").items():
             need(name in shape.members, f"Unknown Argument member '{name}'")
             _check(item, shape.members[name], f"{name} in {where}")
     elif shape.type_name == "map":
-        need(isinstance(value, dict), f"Expecting start of Json Object in {where}.")
-        for item in value.values():
+        for item in json_object(value, f"Expecting start of Json Object in {where}.").values():
             _check(item, shape.value, where)
     elif isinstance(value, (dict, list)):
         raise bad(f"Expecting a value of type [{_type(shape)}] in {where}.")
@@ -87,27 +86,30 @@ def _check(value: object, shape: Shape, where: str) -> None:
         )
 
 
-def check_references(step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
+def check_references(step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]) -> None:
     """Refuse what a step refers to where a value of another type belongs; what is there was looked at before."""
-    placed = [(step.arguments.get("ErrorMessage"), STRING)] if step.type == "Fail" else []
+    placed: list[tuple[object, str]] = []
+    if step.type == "Fail":
+        placed.append((step.arguments.get("ErrorMessage"), STRING))
     if step.type in CALLS:
-        placed = list(_placed(step.arguments, _request(step)))
-    for each in expressions(step.said):
-        if "Std:JsonGet" in each and "S3Uri" in each["Std:JsonGet"]:
-            placed.append((each["Std:JsonGet"]["S3Uri"], STRING))
-    for value, wanted in placed:
+        placed += _placed(step.arguments, _request(step))
+    for expression in expressions(step.own_arguments):
+        if "Std:JsonGet" in expression and "S3Uri" in expression["Std:JsonGet"]:
+            placed.append((expression["Std:JsonGet"]["S3Uri"], STRING))
+    for value, argument_type in placed:
         if not is_expression(value):
             continue
-        name, found = _reference(value, steps, parameters)
-        if found is None and wanted in TAKEN:  # which type it has shows when it is read
+        name, value_type = _reference(value, steps, parameters)
+        if value_type is None and argument_type in ASSIGNABLE:  # which type it has shows when it is read
             continue
-        if found not in TAKEN.get(wanted, ()):
+        if value_type not in ASSIGNABLE.get(argument_type, ()):
             raise AwsError(
-                "ValidationException", f"Cannot assign property reference [{name}] to argument of type [{wanted}]."
+                "ValidationException",
+                f"Cannot assign property reference [{name}] to argument of type [{argument_type}].",
             )
 
 
-def _placed(value: object, shape: Shape) -> Iterator[tuple[dict, str]]:
+def _placed(value: object, shape: Shape) -> Iterator[tuple[dict[str, Any], str]]:
     """Each expression among the arguments, with the type of the member that it stands for."""
     if is_expression(value):
         yield value, _type(shape)
@@ -122,7 +124,9 @@ def _placed(value: object, shape: Shape) -> Iterator[tuple[dict, str]]:
             yield from _placed(item, shape.member)
 
 
-def _reference(expression: dict, steps: dict[str, Step], parameters: dict[str, dict]) -> tuple[str, str | None]:
+def _reference(
+    expression: dict[str, Any], steps: dict[str, Step], parameters: dict[str, dict[str, Any]]
+) -> tuple[str, str | None]:
     """What an expression is called and which type it has; None if only its value can tell."""
     if "Std:Join" in expression:
         return "Std:Join", STRING
@@ -160,4 +164,5 @@ def property_shape(step: Step, path: str) -> Shape | None:
 
 def _type(shape: Shape) -> str:
     """What AWS calls a shape's type: ``String``, ``Integer``; ``List``, ``Map``; a structure by its own name."""
-    return shape.name if shape.type_name == "structure" else shape.type_name.capitalize()
+    name: str = shape.name if shape.type_name == "structure" else shape.type_name.capitalize()
+    return name

@@ -1,4 +1,4 @@
-"""A pipeline's definition: its parameters and their values, its steps, and on which others each of them waits.
+"""PipelineDefinition: its parameters and their values, its steps, and which others each of them waits for.
 
 Reference: the JSON schema of the pipeline definition (version 2020-12-01, sagemaker-model-building-pipeline-
 definition-JSON-schema) and the SageMaker SDK, which writes such definitions (``sagemaker/workflow``).
@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.wire.refusals import not_implemented
 
 from .arguments import CALLS, check_arguments, check_references, property_shape
 from .cache import check_cache
-from .expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, list_in, need
+from .expressions import PROPERTY_FILE, bad, check_condition, expressions, is_path, json_array, json_object, need
 from .retries import check_retries
 from .step import Step
 
@@ -24,7 +25,12 @@ MAX_STEPS = 50
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 EXECUTION_VARIABLES = ("StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId",
                        "PipelineExecutionArn", "TrainingJobName", "ProcessingJobName")  # fmt: skip
-PARAMETER_TYPES = {"String": (str,), "Integer": (int,), "Float": (int, float), "Boolean": (bool,)}
+PARAMETER_TYPES: dict[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (int, float),
+    "Boolean": (bool,),
+}
 TYPES = ", ".join(PARAMETER_TYPES)
 
 
@@ -32,7 +38,7 @@ TYPES = ", ".join(PARAMETER_TYPES)
 class Definition:
     """A pipeline's definition that has been checked: its parameters by name, its steps in their order."""
 
-    parameters: dict[str, dict]
+    parameters: dict[str, dict[str, Any]]
     steps: dict[str, Step]
 
 
@@ -51,21 +57,21 @@ def read(text: str) -> Definition:
 
 
 def _read(body: object) -> Definition:
-    need(isinstance(body, dict), "Expecting start of Json Object.")
+    body = json_object(body, "Expecting start of Json Object.")
     need(body.get("Version") == VERSION, f"Version must be '{VERSION}', not {json.dumps(body.get('Version'))}.")
-    parameters = {}
-    for each in list_in(body.get("Parameters") or [], "Parameters"):
-        need(isinstance(each, dict) and isinstance(each.get("Name"), str), "A parameter needs a Name.")
-        name = each["Name"]
+    parameters: dict[str, dict[str, Any]] = {}
+    for parameter in json_array(body.get("Parameters") or [], "Parameters"):
+        need(isinstance(parameter, dict) and isinstance(parameter.get("Name"), str), "A parameter needs a Name.")
+        name = parameter["Name"]
         need(name not in parameters, f"Duplicate parameter name '{name}'.")
-        need(str(each.get("Type")) in PARAMETER_TYPES, f"The Type of parameter '{name}' is not one of {TYPES}.")
-        list_in(each.get("EnumValues") or [], f"EnumValues of parameter '{name}'")
-        if "DefaultValue" in each:
-            _check_value(each, each["DefaultValue"])
-        parameters[name] = each
+        need(str(parameter.get("Type")) in PARAMETER_TYPES, f"The Type of parameter '{name}' is not one of {TYPES}.")
+        json_array(parameter.get("EnumValues") or [], f"EnumValues of parameter '{name}'")
+        if "DefaultValue" in parameter:
+            _check_value(parameter, parameter["DefaultValue"])
+        parameters[name] = parameter
     steps: dict[str, Step] = {}
-    for each in list_in(body.get("Steps"), "Steps"):
-        _add(each, None, steps)
+    for step_body in json_array(body.get("Steps"), "Steps"):
+        _add(step_body, None, steps)
     need(0 < len(steps) <= MAX_STEPS, f"A pipeline has 1 to {MAX_STEPS} steps, this one {len(steps)}.")
     for step in steps.values():
         _connect(step, steps, parameters)
@@ -76,63 +82,72 @@ def _read(body: object) -> Definition:
 
 def _add(body: object, branch: tuple[str, bool] | None, steps: dict[str, Step]) -> None:
     """Put a step, and those in its branches, among ``steps``."""
-    need(isinstance(body, dict), "Expecting start of Json Object in Steps.")
-    name, kind, arguments = body.get("Name"), body.get("Type"), body.get("Arguments") or {}
-    need(isinstance(name, str) and STEP_NAME.fullmatch(name) is not None, f"Invalid step name {json.dumps(name)}.")
+    body = json_object(body, "Expecting start of Json Object in Steps.")
+    name, step_type = body.get("Name"), body.get("Type")
+    if not isinstance(name, str) or STEP_NAME.fullmatch(name) is None:
+        raise bad(f"Invalid step name {json.dumps(name)}.")
     need(name not in steps, f"Duplicate step name '{name}': step names must be unique within a pipeline.")
-    if str(kind) not in (*CALLS, "Condition", "Fail"):
+    if not isinstance(step_type, str) or step_type not in (*CALLS, "Condition", "Fail"):
         done = ", ".join((*CALLS, "Condition", "Fail"))
-        raise not_implemented(f"A pipeline step of the type {kind} (step '{name}'; types that run here: {done})")
-    need(isinstance(arguments, dict), f"Expecting start of Json Object in the Arguments of step '{name}'.")
-    check_cache(name, kind, body.get("CacheConfig"))
-    check_retries(name, kind, body.get("RetryPolicies"))
-    for each in list_in(body.get("PropertyFiles") or [], f"PropertyFiles of step '{name}'"):
-        need(isinstance(each, dict), f"Expecting start of Json Object in PropertyFiles of step '{name}'.")
+        raise not_implemented(f"A pipeline step of the type {step_type} (step '{name}'; types that run here: {done})")
+    sentence = f"Expecting start of Json Object in the Arguments of step '{name}'."
+    arguments = json_object(body.get("Arguments") or {}, sentence)
+    check_cache(name, step_type, body.get("CacheConfig"))
+    check_retries(name, step_type, body.get("RetryPolicies"))
+    for file in json_array(body.get("PropertyFiles") or [], f"PropertyFiles of step '{name}'"):
+        need(isinstance(file, dict), f"Expecting start of Json Object in PropertyFiles of step '{name}'.")
         for member in ("PropertyFileName", "OutputName", "FilePath"):
-            need(isinstance(each.get(member), str), f"A property file of step '{name}' has no {member}.")
-    steps[name] = Step(name, kind, arguments, body, branch_of=branch)
-    if kind == "Condition":
+            need(isinstance(file.get(member), str), f"A property file of step '{name}' has no {member}.")
+    steps[name] = Step(name, step_type, arguments, body, branch_of=branch)
+    if step_type == "Condition":
         for member, outcome in (("IfSteps", True), ("ElseSteps", False)):
-            for each in list_in(arguments.get(member) or [], f"{member} of step '{name}'"):
-                _add(each, (name, outcome), steps)
-        list_in(arguments.get("Conditions"), f"Conditions of step '{name}'")
-    elif kind == "Fail":
+            for nested in json_array(arguments.get(member) or [], f"{member} of step '{name}'"):
+                _add(nested, (name, outcome), steps)
+        json_array(arguments.get("Conditions"), f"Conditions of step '{name}'")
+    elif step_type == "Fail":
         need("ErrorMessage" in arguments, f"The Fail step '{name}' has no ErrorMessage.")
     else:
         check_arguments(steps[name])
 
 
-def _connect(step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
-    """Find the steps that ``step`` waits for; refuse what it names and is not there."""
-    for name in list_in(step.body.get("DependsOn") or [], f"DependsOn of step '{step.name}'"):
-        there = isinstance(name, str) and name in steps
-        need(there, f"The step '{step.name}' depends on the step {json.dumps(name)}, which does not exist.")
+def _connect(step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]) -> None:
+    """Find the steps that ``step`` waits for; refuse names of steps, parameters and properties that do not exist."""
+    for name in json_array(step.body.get("DependsOn") or [], f"DependsOn of step '{step.name}'"):
+        exists = isinstance(name, str) and name in steps
+        need(exists, f"The step '{step.name}' depends on the step {json.dumps(name)}, which does not exist.")
         step.waits_for.add(name)
     if step.branch_of:
         step.waits_for.add(step.branch_of[0])
     if step.type == "Condition":
-        for each in step.said:
-            check_condition(each, step.name)
-    for each in expressions(step.said):
-        where = f"{json.dumps(each)} in step '{step.name}'"
-        if "Get" in each:
-            _check_get(each["Get"], where, step, steps, parameters)
-        elif "Std:Join" in each:
-            join = each["Std:Join"]
+        for condition in step.arguments["Conditions"]:
+            check_condition(condition, step.name)
+    for expression in expressions(step.own_arguments):
+        where = f"{json.dumps(expression)} in step '{step.name}'"
+        if "Get" in expression:
+            _check_get(expression["Get"], where, step, steps, parameters)
+        elif "Std:Join" in expression:
+            join = expression["Std:Join"]
             need(isinstance(join, dict) and isinstance(join.get("Values"), list), f"{where} has no list of Values.")
         else:
-            get = each["Std:JsonGet"]
-            need(isinstance(get, dict) and isinstance(get.get("Path"), str), f"{where} has no Path.")
-            need(("PropertyFile" in get) != ("S3Uri" in get), f"{where} needs either a PropertyFile or an S3Uri.")
-            need(is_path(get["Path"]), f"{where}: the Path is not one such as A.B[0].")
-            if "PropertyFile" in get:
-                reference = get["PropertyFile"].get("Get") if isinstance(get["PropertyFile"], dict) else None
-                named = isinstance(reference, str) and PROPERTY_FILE.fullmatch(reference)
-                need(bool(named), f"{where}: the PropertyFile is no Get of Steps.STEP.PropertyFiles.NAME.")
+            json_get = expression["Std:JsonGet"]
+            need(isinstance(json_get, dict) and isinstance(json_get.get("Path"), str), f"{where} has no Path.")
+            need(
+                ("PropertyFile" in json_get) != ("S3Uri" in json_get),
+                f"{where} needs either a PropertyFile or an S3Uri.",
+            )
+            need(is_path(json_get["Path"]), f"{where}: the Path is not one such as A.B[0].")
+            if "PropertyFile" in json_get:
+                file = json_get["PropertyFile"]
+                reference = file.get("Get") if isinstance(file, dict) else None
+                valid = isinstance(reference, str) and PROPERTY_FILE.fullmatch(reference)
+                need(bool(valid), f"{where}: the PropertyFile is no Get of Steps.STEP.PropertyFiles.NAME.")
 
 
-def _check_get(path: object, where: str, step: Step, steps: dict[str, Step], parameters: dict[str, dict]) -> None:
-    head, _, rest = path.partition(".") if isinstance(path, str) else ("", "", "")
+def _check_get(
+    get: object, where: str, step: Step, steps: dict[str, Step], parameters: dict[str, dict[str, Any]]
+) -> None:
+    path = get if isinstance(get, str) else ""
+    head, _, rest = path.partition(".")
     if head == "Parameters":
         need(rest in parameters, f"{where}: there is no parameter '{rest}'.")
     elif head == "Execution":
@@ -142,11 +157,11 @@ def _check_get(path: object, where: str, step: Step, steps: dict[str, Step], par
         need(name in steps, f"{where}: there is no step '{name}'.")
         step.waits_for.add(name)
         source = steps[name]
-        if named := PROPERTY_FILE.fullmatch(path):
-            property_file(source, named[2], where)
+        if reference := PROPERTY_FILE.fullmatch(path):
+            property_file(source, reference[2], where)
         elif source.type in CALLS:
-            found = property_shape(source, member)
-            need(found is not None, f"{where}: a {source.type} step has no such property.")
+            exists = property_shape(source, member) is not None
+            need(exists, f"{where}: a {source.type} step has no such property.")
         else:
             need(
                 source.type == "Condition" and member == "Outcome",
@@ -156,18 +171,19 @@ def _check_get(path: object, where: str, step: Step, steps: dict[str, Step], par
         raise bad(f"{where}: it must begin with Parameters, Execution or Steps.")
 
 
-def property_file(step: Step, name: str, where: str) -> dict:
+def property_file(step: Step, name: str, where: str) -> dict[str, Any]:
     """A Processing step's property file; AwsError if there is none, or none of the outputs that it names."""
     files = step.body.get("PropertyFiles") or []
-    found = next((each for each in files if each.get("PropertyFileName") == name), None)
-    need(found is not None, f"{where}: the step '{step.name}' has no property file '{name}'.")
+    file: dict[str, Any] | None = next((file for file in files if file.get("PropertyFileName") == name), None)
+    if file is None:
+        raise bad(f"{where}: the step '{step.name}' has no property file '{name}'.")
     outputs = (step.arguments.get("ProcessingOutputConfig") or {}).get("Outputs")
     outputs = outputs if isinstance(outputs, list) else []
     need(
-        any(each.get("OutputName") == found["OutputName"] for each in outputs),
-        f"{where}: the output '{found['OutputName']}' of property file '{name}' is not one of step '{step.name}'.",
+        any(isinstance(output, dict) and output.get("OutputName") == file["OutputName"] for output in outputs),
+        f"{where}: the output '{file['OutputName']}' of property file '{name}' is not one of step '{step.name}'.",
     )
-    return found
+    return file
 
 
 def _refuse_cycles(steps: dict[str, Step]) -> None:
@@ -186,17 +202,20 @@ def _refuse_cycles(steps: dict[str, Step]) -> None:
         visit(name, [])
 
 
-def parameter_values(definition: Definition, given: list[dict]) -> dict[str, object]:
-    """The parameters' values of an execution, in their types: those given (as text), else the defaults."""
-    texts = {each["Name"]: each["Value"] for each in given}
-    if len(texts) < len(given):
+def parameter_values(definition: Definition, parameters: list[dict[str, Any]]) -> dict[str, object]:
+    """The parameters' values of an execution, in their types: its PipelineParameters (as texts), else the defaults.
+
+    Raises AwsError for a parameter that is unknown, has no value, or has one of another type.
+    """
+    texts = {parameter["Name"]: parameter["Value"] for parameter in parameters}
+    if len(texts) < len(parameters):
         raise AwsError("ValidationException", "A parameter is given more than once.")
     unknown = sorted(set(texts) - set(definition.parameters))
     if unknown:
         raise AwsError(
             "ValidationException", f"Parameters [{', '.join(unknown)}] are not defined in the pipeline definition."
         )
-    values = {}
+    values: dict[str, object] = {}
     for name, parameter in definition.parameters.items():
         if name not in texts:
             if "DefaultValue" not in parameter:
@@ -216,10 +235,10 @@ def parameter_values(definition: Definition, given: list[dict]) -> dict[str, obj
     return values
 
 
-def _check_value(parameter: dict, value: object) -> None:
+def _check_value(parameter: dict[str, Any], value: object) -> None:
     """Refuse a value that is not of its parameter's type, or not among its EnumValues."""
-    wanted = PARAMETER_TYPES[parameter["Type"]]
-    if isinstance(value, bool) != (bool in wanted) or not isinstance(value, wanted):
+    types = PARAMETER_TYPES[parameter["Type"]]
+    if isinstance(value, bool) != (bool in types) or not isinstance(value, types):
         raise AwsError(
             "ValidationException",
             f"Parameter [{parameter['Name']}] is of type {parameter['Type']}: {json.dumps(value)} is not.",

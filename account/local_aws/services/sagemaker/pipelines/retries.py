@@ -1,4 +1,4 @@
-"""The retrying of a pipeline's steps: which error a policy is for, how often it tries again, and after which time.
+"""RetryPolicies of a pipeline's steps: which errors a policy is for, how often a step is retried, and when.
 
 Reference: the developer guide, "Retry policy for pipeline steps", and the SageMaker SDK's ``sagemaker.workflow.retry``.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
-from .expressions import list_in, need
+from .expressions import json_array, need
 
 # The types of steps that may have policies.
 RETRIED = ("Processing", "Training", "Tuning", "Model", "RegisterModel", "Transform")
@@ -26,11 +27,14 @@ LONGEST_GROWTH = 1e6  # a second becomes longer than a policy may last
 INTERVAL, BACKOFF, ATTEMPTS = 1, 2.0, 5  # the defaults: seconds, a factor, attempts
 
 
-def check_retries(name: str, kind: str, policies: object) -> None:
-    """Refuse the RetryPolicies of the step ``name`` of the type ``kind`` if the step cannot be tried again so."""
+def check_retries(name: str, step_type: str, policies: object) -> None:
+    """Refuse the RetryPolicies of the step ``name`` of the type ``step_type`` if the step cannot be tried again so."""
     where = f"RetryPolicies of step '{name}'"
-    for policy in list_in(policies or [], where):
-        need(kind in RETRIED, f"A {kind} step cannot be retried ({where}); steps that can: {', '.join(RETRIED)}.")
+    for policy in json_array(policies or [], where):
+        need(
+            step_type in RETRIED,
+            f"A {step_type} step cannot be retried ({where}); steps that can: {', '.join(RETRIED)}.",
+        )
         need(isinstance(policy, dict), f"Expecting start of Json Object in {where}.")
         for member, value in policy.items():
             if member in LIMITS:
@@ -41,9 +45,11 @@ def check_retries(name: str, kind: str, policies: object) -> None:
                 need(number and value >= 0, f"BackoffRate is no number from 0 on in {where}.")
             else:
                 need(member == "ExceptionType", f"Unknown member '{member}' in {where}.")
-        kinds = policy.get("ExceptionType")
+        exceptions = policy.get("ExceptionType")
         known = (
-            isinstance(kinds, list) and kinds and all(isinstance(each, str) and each in EXCEPTIONS for each in kinds)
+            isinstance(exceptions, list)
+            and exceptions
+            and all(isinstance(exception, str) and exception in EXCEPTIONS for exception in exceptions)
         )
         need(bool(known), f"ExceptionType in {where} must be a list of {', '.join(EXCEPTIONS)}.")
         both = "MaxAttempts" in policy and "ExpireAfterMin" in policy
@@ -54,8 +60,8 @@ def check_retries(name: str, kind: str, policies: object) -> None:
 class Retries:
     """How often a step has been tried again, by each of its policies; times are those of the steady clock."""
 
-    kind: str
-    policies: list[dict]
+    step_type: str
+    policies: list[dict[str, Any]]
     began: float = field(default_factory=time.monotonic)
     done: dict[int, int] = field(default_factory=dict)
 
@@ -66,7 +72,7 @@ class Retries:
         """
         now = time.monotonic()
         for number, policy in enumerate(self.policies):
-            if not any(self._matches(each, code, reason) for each in policy["ExceptionType"]):
+            if not any(self._matches(exception, code, reason) for exception in policy["ExceptionType"]):
                 continue
             done = self.done.get(number, 0)
             if "ExpireAfterMin" in policy:
@@ -79,11 +85,12 @@ class Retries:
             growth = 1.0
             for _ in range(min(done, LIMITS["MaxAttempts"])):
                 growth = min(growth * policy.get("BackoffRate", BACKOFF), LONGEST_GROWTH)
-            return now + policy.get("IntervalSeconds", INTERVAL) * growth
+            interval: int = policy.get("IntervalSeconds", INTERVAL)  # seconds
+            return now + interval * growth
         return None
 
     def _matches(self, exception: str, code: str, reason: str) -> bool:
         codes, beginning = EXCEPTIONS[exception]
-        if self.kind == "Tuning" and exception == "SageMaker.JOB_INTERNAL_ERROR":
+        if self.step_type == "Tuning" and exception == "SageMaker.JOB_INTERNAL_ERROR":
             return False  # such a job tries again itself
         return code in codes or (beginning is not None and reason.startswith(beginning))

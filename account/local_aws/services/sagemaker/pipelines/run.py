@@ -1,4 +1,4 @@
-"""One execution of a pipeline at work: steps started when what they wait for is done, watched, and ended.
+"""A PipelineExecution at work: steps started when what they wait for is done, watched, and ended.
 
 A step is a call of one of the account's own operations, with the request that the step's arguments come to.
 Reference: the developer guide, "Pipelines steps"; the names of jobs are those that pipelines on AWS give.
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
@@ -34,14 +35,14 @@ from local_aws.services.sagemaker.resources import Record, now
 from .arguments import CALLS
 from .cache import longest_age, signature
 from .definition import Definition, property_file
-from .expressions import PROPERTY_FILE, Undefined, as_text, holds, pick, resolved
+from .expressions import Undefined, as_text, holds, pick, resolved
 from .retries import Retries
 from .step import Step
 
 POLL = 0.05  # seconds
 FAILED = "Step failure: One or multiple steps failed."
-# For each type of step what it makes, and under which name the step's metadata tell of it.
-MADE = {
+# For each type of step the kind of resource that it creates, and the member of the step's Metadata that tells of it.
+CREATED = {
     "Processing": (PROCESSING_JOB, "ProcessingJob"),
     "Training": (TRAINING_JOB, "TrainingJob"),
     "Tuning": (TUNING_JOB, "TuningJob"),
@@ -49,9 +50,9 @@ MADE = {
     "Model": (MODEL, "Model"),
     "RegisterModel": (MODEL_PACKAGE, "RegisterModel"),
 }
-JOBS = ("Processing", "Training", "Tuning", "Transform")  # what goes on when its Create has answered
+JOB_STEPS = ("Processing", "Training", "Tuning", "Transform")  # what goes on when its Create has answered
 LETTERS = string.ascii_letters + string.digits
-TOP_JOBS = 50  # training jobs of a tuning job that are among its properties, the best first
+TOP_TRAINING_JOBS = 50  # training jobs of a tuning job that are among its properties, the best first
 
 
 class PipelineRun(JobRun):
@@ -63,7 +64,7 @@ class PipelineRun(JobRun):
         name: str,
         definition: Definition,
         parameters: dict[str, object],
-        call: Callable[[str, dict], dict],
+        call: Callable[[str, dict[str, Any]], dict[str, Any]],
         executions: Callable[[str], list[Record]],
     ) -> None:
         """``call`` does an operation of the account's, ``executions`` are those of the pipeline of a name."""
@@ -73,33 +74,36 @@ class PipelineRun(JobRun):
         self.definition = definition
         self.parameters = parameters
         body = jobs.resources.get(PIPELINE_EXECUTION, name)
-        self.pipeline, _, self.identity = name.partition("/execution/")
+        self.pipeline, _, self.execution_id = name.partition("/execution/")
         self.variables = {
             "StartDateTime": _iso(body["CreationTime"]),
             "PipelineName": self.pipeline,
             "PipelineArn": body["PipelineArn"],
-            "PipelineExecutionId": self.identity,
+            "PipelineExecutionId": self.execution_id,
             "PipelineExecutionArn": body["PipelineExecutionArn"],
         }
         self.parallel = body.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps", math.inf)
-        self.steps: dict[str, dict] = {}  # what is told of each step that has begun, by its name
-        self.made: dict[str, str] = {}  # the name of what each step has made
+        self.steps: dict[str, dict[str, Any]] = {}  # the PipelineExecutionStep of each step that has begun, by its name
+        self.created: dict[str, str] = {}  # the name of the resource that each step has created
         self.signatures: dict[str, str] = {}  # of each step that may be cached, by which its runs are told apart
         self.retries: dict[str, Retries] = {}  # of each step that has begun
-        self.again: dict[str, float] = {}  # when the steps that wait to be tried again begin, by the steady clock
+        self.retry_times: dict[str, float] = {}  # when the steps that wait to be tried again begin, by the steady clock
         self.skipped: set[str] = set()  # steps of a branch that was not taken, and those that wait for them
 
     def live(self) -> None:
+        """Start the steps that may begin, and follow those at work, until all are done or one has failed."""
         while not self.abandoned:
-            working = self._look_after()
+            working = self._update_steps()
             if self.stop_wanted.is_set():
-                return self._stop_all(working)
+                self._stop_all(working)
+                return
             failed = any(step["StepStatus"] == "Failed" for step in self.steps.values())
             ready = [] if failed else self._ready()
             for step in ready[: max(0, int(min(self.parallel - len(working), len(ready))))]:
                 self._start(step)
             if not ready and not working:
-                return self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                self.end("Failed" if failed else "Succeeded", FAILED if failed else None)
+                return
             if working or not ready:
                 time.sleep(POLL)
 
@@ -109,8 +113,8 @@ class PipelineRun(JobRun):
         for step in self.definition.steps.values():
             if step.name in self.steps or step.name in self.skipped:
                 continue
-            outcome = self._outcome(step.branch_of[0]) if step.branch_of else None
-            if step.waits_for & self.skipped or (outcome is not None and outcome != step.branch_of[1]):
+            branch = step.branch_of
+            if step.waits_for & self.skipped or (branch and self._outcome(branch[0]) not in (None, branch[1])):
                 self.skipped.add(step.name)
                 return self._ready()  # others may wait for it
             if all(self.steps.get(name, {}).get("StepStatus") == "Succeeded" for name in step.waits_for):
@@ -119,11 +123,11 @@ class PipelineRun(JobRun):
 
     def _outcome(self, condition: str) -> bool | None:
         """What a Condition step has decided, None if it has not yet."""
-        said = self.steps.get(condition, {}).get("Metadata", {}).get("Condition")
-        return said["Outcome"] == "True" if said else None
+        decided = self.steps.get(condition, {}).get("Metadata", {}).get("Condition")
+        return decided["Outcome"] == "True" if decided else None
 
     def _start(self, step: Step) -> None:
-        told = {
+        execution_step = {
             "StepName": step.name,
             "StepDisplayName": step.body.get("DisplayName"),
             "StepDescription": step.body.get("Description"),
@@ -131,7 +135,7 @@ class PipelineRun(JobRun):
             "StepStatus": "Executing",
             "AttemptCount": 1,
         }
-        self.steps[step.name] = {key: value for key, value in told.items() if value is not None}
+        self.steps[step.name] = {key: value for key, value in execution_step.items() if value is not None}
         self.retries[step.name] = Retries(step.type, step.body.get("RetryPolicies") or [])
         self._change(step, "Executing")
         self._try(step)
@@ -140,9 +144,9 @@ class PipelineRun(JobRun):
         """Do what a step does, for the first time or once more."""
         try:
             if step.type == "Condition":
-                conditions = step.arguments["Conditions"]
-                outcome = all([holds(each, self._evaluate) for each in conditions])
-                self._change(step, "Succeeded", Metadata={"Condition": {"Outcome": str(outcome)}})
+                # All of them are evaluated: one that is undefined fails the step, whatever the others decide.
+                outcomes = [holds(condition, self._evaluate) for condition in step.arguments["Conditions"]]
+                self._change(step, "Succeeded", Metadata={"Condition": {"Outcome": str(all(outcomes))}})
             elif step.type == "Fail":
                 message = as_text(resolved(step.arguments["ErrorMessage"], self._evaluate))
                 self._change(step, "Failed", message, Metadata={"Fail": {"ErrorMessage": message}})
@@ -153,59 +157,61 @@ class PipelineRun(JobRun):
 
     def _call(self, step: Step) -> None:
         """Do what the step is: a call of an operation of the account's."""
-        operation, (kind, title) = CALLS[step.type][0], MADE[step.type]
-        named = f"{kind.name}Name"
-        name = self._new_name(step, resolved(step.arguments.get(named), self._evaluate))
-        own = {f"{each}JobName": name for each in ("Training", "Processing") if step.type == each}
+        operation, (kind, title) = CALLS[step.type][0], CREATED[step.type]
+        name_member = f"{kind.name}Name"
+        name = self._new_name(step, resolved(step.arguments.get(name_member), self._evaluate))
+        own = {f"{step.type}JobName": name} if step.type in ("Training", "Processing") else {}
 
-        def evaluate(expression: dict) -> object:
+        def evaluate(expression: dict[str, Any]) -> object:
             return self._evaluate(expression, own)
 
-        params = resolved(step.arguments, evaluate)
+        params: dict[str, Any] = resolved(step.arguments, evaluate)
         if source := self._cached(step, params):
-            return self._take(step, *source)
+            self._take_cached(step, *source)
+            return
         if step.type != "RegisterModel" or "ModelPackageGroupName" not in params:
-            params[named] = name
+            params[name_member] = name
         else:
             self._need_group(params["ModelPackageGroupName"])
         try:
             answer = self.call(operation, params)
         except AwsError as error:
             reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
-            return self._fail(step, reason, code=error.code)
+            self._fail(step, reason, code=error.code)
+            return
         arn = answer[f"{kind.name}Arn"]
-        self.made[step.name] = arn if step.type == "RegisterModel" else name
-        status = "Executing" if step.type in JOBS else "Succeeded"
+        self.created[step.name] = arn if step.type == "RegisterModel" else name
+        status = "Executing" if step.type in JOB_STEPS else "Succeeded"
         self._change(step, status, Metadata={title: {"Arn": arn}})
 
-    def _cached(self, step: Step, arguments: dict) -> tuple[str, dict] | None:
-        """The newest earlier run of a step that may stand for this one: its execution's ARN, and what is told of it."""
-        mine = signature(step.type, arguments)
-        if mine is None:
+    def _cached(self, step: Step, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """The newest earlier run that may stand for a step's: its execution's ARN, and its PipelineExecutionStep."""
+        own_signature = signature(step.type, arguments)
+        if own_signature is None:
             return None
-        self.signatures[step.name] = mine
+        self.signatures[step.name] = own_signature
         age = longest_age(step.body.get("CacheConfig"))
         if age is None:
             return None
         oldest = now() - age
-        found = [
-            (execution.body["PipelineExecutionArn"], told)
+        runs = [
+            (execution.body["PipelineExecutionArn"], execution_step)
             for execution in self.executions(self.pipeline)
-            if execution.internal.get("StepSignatures", {}).get(step.name) == mine
-            for told in execution.internal["Steps"]
-            if told["StepName"] == step.name
-            and told["StepStatus"] == "Succeeded"
-            and told["EndTime"] >= oldest
-            and "CacheHitResult" not in told  # which has done nothing itself
-            and self.jobs.resources.find(MADE[step.type][0], _made(step, told)) is not None
+            if execution.internal.get("StepSignatures", {}).get(step.name) == own_signature
+            for execution_step in execution.internal["Steps"]
+            if execution_step["StepName"] == step.name
+            and execution_step["StepStatus"] == "Succeeded"
+            and execution_step["EndTime"] >= oldest
+            and "CacheHitResult" not in execution_step  # which has done nothing itself
+            and self.jobs.resources.find(CREATED[step.type][0], _created_name(step, execution_step)) is not None
         ]
-        return max(found, key=lambda each: each[1]["EndTime"], default=None)
+        return max(runs, key=lambda run: run[1]["EndTime"], default=None)
 
-    def _take(self, step: Step, execution: str, told: dict) -> None:
-        """Let what an earlier run of a step has made be what this one makes."""
-        self.made[step.name] = _made(step, told)
+    def _take_cached(self, step: Step, execution: str, execution_step: dict[str, Any]) -> None:
+        """Let what an earlier run of a step has created be what this one creates."""
+        self.created[step.name] = _created_name(step, execution_step)
         source = {"SourcePipelineExecutionArn": execution}
-        self._change(step, "Succeeded", Metadata=told["Metadata"], CacheHitResult=source)
+        self._change(step, "Succeeded", Metadata=execution_step["Metadata"], CacheHitResult=source)
 
     def _need_group(self, group: str) -> None:
         """A pipeline makes the group that it registers its model in, if it is not there."""
@@ -219,32 +225,32 @@ class PipelineRun(JobRun):
         """A name for what the step makes; ``prefix`` is a name that the step's arguments give."""
         suffix = "".join(secrets.choice(LETTERS) for _ in range(10))
         if step.type == "Tuning":  # whose names have 32 characters at most
-            return f"{self.identity}-{step.name[:7].strip('-_')}-{suffix}".replace("_", "-")
-        beginning = f"{prefix}-{self.identity}" if prefix else f"pipelines-{self.identity}-{step.name}"
+            return f"{self.execution_id}-{step.name[:7].strip('-_')}-{suffix}".replace("_", "-")
+        beginning = f"{prefix}-{self.execution_id}" if prefix else f"pipelines-{self.execution_id}-{step.name}"
         return f"{beginning[:52].rstrip('-_')}-{suffix}".replace("_", "-")
 
-    def _look_after(self) -> list[Step]:
+    def _update_steps(self) -> list[Step]:
         """The steps whose jobs are at work, once those whose jobs have ended are ended too."""
         working = []
-        for name, told in self.steps.items():
-            if told["StepStatus"] != "Executing":
+        for name, execution_step in self.steps.items():
+            if execution_step["StepStatus"] != "Executing":
                 continue
             step = self.definition.steps[name]
-            if name in self.again:
+            if name in self.retry_times:
                 if self.stop_wanted.is_set():
                     self._change(step, "Stopped")
                     continue
-                if time.monotonic() >= self.again[name]:
-                    del self.again[name]
-                    told["AttemptCount"] += 1
+                if time.monotonic() >= self.retry_times[name]:
+                    del self.retry_times[name]
+                    execution_step["AttemptCount"] += 1
                     self._try(step)
-                if told["StepStatus"] == "Executing":
+                if execution_step["StepStatus"] == "Executing":
                     working.append(step)
                 continue
-            kind = MADE[step.type][0]
-            body = self.jobs.resources.find(kind, self.made[name]) or {
+            kind = CREATED[step.type][0]
+            body = self.jobs.resources.find(kind, self.created[name]) or {
                 f"{kind.name}Status": "Failed",
-                "FailureReason": f"The {kind.noun} {self.made[name]} was deleted.",
+                "FailureReason": f"The {kind.noun} {self.created[name]} was deleted.",
             }
             status = body[f"{kind.name}Status"]
             if status not in ENDED:
@@ -254,9 +260,9 @@ class PipelineRun(JobRun):
             elif status == "Stopped" and self.stop_wanted.is_set():
                 self._change(step, "Stopped")
             else:
-                why = body.get("FailureReason") or f"The {kind.noun} {self.made[name]} was stopped."
+                why = body.get("FailureReason") or f"The {kind.noun} {self.created[name]} was stopped."
                 self._fail(step, f"ClientError: {why}", why=why)
-                if told["StepStatus"] == "Executing":
+                if execution_step["StepStatus"] == "Executing":
                     working.append(step)
         return working
 
@@ -264,30 +270,29 @@ class PipelineRun(JobRun):
         """A step's call was refused with ``code``, or its job has failed and says ``why``: try it again, or end it."""
         at = None if self.stop_wanted.is_set() else self.retries[step.name].next(code, why)
         if at is None:
-            return self._change(step, "Failed", reason)
-        self.again[step.name] = at
+            self._change(step, "Failed", reason)
+            return
+        self.retry_times[step.name] = at
         self._change(step, "Executing")
 
     def _stop_all(self, working: list[Step]) -> None:
         for step in working:
-            if step.name in self.again:
+            if step.name in self.retry_times:
                 continue
-            kind = MADE[step.type][0]
-            try:
-                self.call(f"Stop{kind.name}", {f"{kind.name}Name": self.made[step.name]})
-            except AwsError:  # it has ended by itself, or is stopping already
-                pass
-        while self._look_after() and not self.abandoned:
+            kind = CREATED[step.type][0]
+            with suppress(AwsError):  # it has ended by itself, or is stopping already
+                self.call(f"Stop{kind.name}", {f"{kind.name}Name": self.created[step.name]})
+        while self._update_steps() and not self.abandoned:
             time.sleep(POLL)
         if not self.abandoned:
             self.end("Stopped")
 
-    def _evaluate(self, expression: dict, own: dict[str, str] | None = None) -> object:
+    def _evaluate(self, expression: dict[str, Any], own: dict[str, str] | None = None) -> object:
         """What an expression is worth now; ``own`` are variables of the step that asks."""
         if "Std:Join" in expression:
             join = expression["Std:Join"]
-            glue = resolved(join.get("On", ""), lambda each: self._evaluate(each, own))
-            return as_text(glue).join(as_text(self._value(each, own)) for each in join["Values"])
+            glue = self._value(join.get("On", ""), own)
+            return as_text(glue).join(as_text(self._value(value, own)) for value in join["Values"])
         if "Std:JsonGet" in expression:
             return self._json_get(expression["Std:JsonGet"], own)
         path = expression["Get"]
@@ -308,32 +313,32 @@ class PipelineRun(JobRun):
             raise Undefined(f"The property {path} is undefined: {error}") from None
 
     def _value(self, value: object, own: dict[str, str] | None) -> object:
-        return resolved(value, lambda each: self._evaluate(each, own))
+        return resolved(value, lambda expression: self._evaluate(expression, own))
 
-    def _properties(self, name: str) -> dict:
-        """What the Describe of what a step has made answers."""
-        step, made = self.definition.steps[name], self.made[name]
+    def _properties(self, name: str) -> dict[str, Any]:
+        """What the Describe of the resource that a step has created answers."""
+        step, created = self.definition.steps[name], self.created[name]
         if step.type == "Tuning":
-            asked = {"HyperParameterTuningJobName": made}
-            best = asked | {"SortBy": "FinalObjectiveMetricValue", "MaxResults": TOP_JOBS}
-            body = self.call("DescribeHyperParameterTuningJob", asked)
-            kind = body["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
-            best["SortOrder"] = "Descending" if kind == "Maximize" else "Ascending"
+            params = {"HyperParameterTuningJobName": created}
+            best = params | {"SortBy": "FinalObjectiveMetricValue", "MaxResults": TOP_TRAINING_JOBS}
+            body = self.call("DescribeHyperParameterTuningJob", params)
+            objective_type = body["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
+            best["SortOrder"] = "Descending" if objective_type == "Maximize" else "Ascending"
             return body | self.call("ListTrainingJobsForHyperParameterTuningJob", best)
         if step.type == "RegisterModel":
-            return self.call("DescribeModelPackage", {"ModelPackageName": made})
-        return self.jobs.resources.get(MADE[step.type][0], made)
+            return self.call("DescribeModelPackage", {"ModelPackageName": created})
+        return self.jobs.resources.get(CREATED[step.type][0], created)
 
-    def _json_get(self, asked: dict, own: dict[str, str] | None) -> object:
+    def _json_get(self, json_get: dict[str, Any], own: dict[str, str] | None) -> object:
         """What lies at a path of a JSON file in S3: a step's property file, or one by its address."""
-        if "PropertyFile" in asked:
-            named = PROPERTY_FILE.fullmatch(asked["PropertyFile"]["Get"])
-            file = property_file(self.definition.steps[named[1]], named[2], "Std:JsonGet")
-            outputs = self._properties(named[1])["ProcessingOutputConfig"]["Outputs"]
-            output = next(each for each in outputs if each["OutputName"] == file["OutputName"])
+        if "PropertyFile" in json_get:
+            _, step_name, _, file_name = json_get["PropertyFile"]["Get"].split(".", 3)  # Steps.STEP.PropertyFiles.NAME
+            file = property_file(self.definition.steps[step_name], file_name, "Std:JsonGet")
+            outputs = self._properties(step_name)["ProcessingOutputConfig"]["Outputs"]
+            output = next(output for output in outputs if output["OutputName"] == file["OutputName"])
             uri = f"{output['S3Output']['S3Uri'].rstrip('/')}/{file['FilePath'].lstrip('/')}"
         else:
-            uri = as_text(self._value(asked["S3Uri"], own))
+            uri = as_text(self._value(json_get["S3Uri"], own))
         try:
             text = self.jobs.objects.object(*split_uri(uri)).path.read_bytes()
         except AwsError as error:
@@ -343,18 +348,18 @@ class PipelineRun(JobRun):
         except (ValueError, RecursionError):
             raise Undefined(f"The file {uri} is not JSON.") from None
         try:
-            return pick(document, asked["Path"])
+            return pick(document, json_get["Path"])
         except Undefined:
-            raise Undefined(f"The file {uri} has nothing at the path '{asked['Path']}'.") from None
+            raise Undefined(f"The file {uri} has nothing at the path '{json_get['Path']}'.") from None
 
     def _change(self, step: Step, status: str, reason: str | None = None, **changes: object) -> None:
-        """Tell what has become of a step."""
-        told = self.steps[step.name]
-        told |= {"StepStatus": status, **changes}
+        """Give a step a status and a FailureReason, and keep that."""
+        execution_step = self.steps[step.name]
+        execution_step |= {"StepStatus": status, **changes}
         if status != "Executing":
-            told["EndTime"] = now()
+            execution_step["EndTime"] = now()
         if reason:
-            told["FailureReason"] = reason[:MAX_REASON]
+            execution_step["FailureReason"] = reason[:MAX_REASON]
         with self.state:
             self.jobs.resources.update(
                 PIPELINE_EXECUTION,
@@ -364,15 +369,19 @@ class PipelineRun(JobRun):
             )
 
     def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give the execution its last state, as ``Jobs.finish``; one that is to stop is Stopped, whatever its steps
+        did.
+        """
         with self.state:
             if self.stop_wanted.is_set():  # whatever the steps had come to
                 status, reason = "Stopped", None
             self.jobs.finish(self.job, status, reason, **changes)
 
 
-def _made(step: Step, told: dict) -> str:
-    """The name of the job that a step has made, by what is told of the step."""
-    return told["Metadata"][MADE[step.type][1]]["Arn"].rpartition("/")[2]
+def _created_name(step: Step, execution_step: dict[str, Any]) -> str:
+    """The name of the job that a step has created, by its PipelineExecutionStep."""
+    arn: str = execution_step["Metadata"][CREATED[step.type][1]]["Arn"]
+    return arn.rpartition("/")[2]
 
 
 def _iso(at: float) -> str:

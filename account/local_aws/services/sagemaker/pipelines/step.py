@@ -1,4 +1,4 @@
-"""A step of a pipeline's definition.
+"""Step: one entry of the Steps of a pipeline definition.
 
 Reference: the JSON schema of the pipeline definition (version 2020-12-01).
 """
@@ -21,6 +21,6 @@ class Step:
     branch_of: tuple[str, bool] | None = None
 
     @property
-    def said(self) -> object:
-        """What of the arguments is the step's own: the steps in a Condition step's branches stand for themselves."""
+    def own_arguments(self) -> object:
+        """The arguments without the steps in a Condition step's branches, which stand for themselves."""
         return self.arguments["Conditions"] if self.type == "Condition" else self.arguments

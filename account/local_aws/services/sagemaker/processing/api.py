@@ -1,6 +1,6 @@
-"""Processing jobs: what may be asked for, and what is told of them.
+"""CreateProcessingJob, DescribeProcessingJob and their siblings: what a caller sees of processing jobs.
 
-Here is what a caller sees of them; ``run.py`` is a job at work.  Reference: the API reference of
+``run.py`` is a job at work.  Reference: the API reference of
 CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs and StopProcessingJob.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 
@@ -16,9 +17,8 @@ from local_aws.core.errors import AwsError
 from local_aws.images import check_processing_image
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
-from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
-from local_aws.services.sagemaker.jobs.inputs import find_objects
+from local_aws.services.sagemaker.jobs.inputs import InputFile, find_objects
 from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
 from local_aws.services.sagemaker.kinds import PROCESSING_JOB
 from local_aws.services.sagemaker.resources import Resources, now
@@ -45,11 +45,14 @@ class ProcessingJobs(Jobs):
     def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
 
-    def cluster(self, body: dict) -> dict:
-        return body["ProcessingResources"]["ClusterConfig"]
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The ClusterConfig of a job."""
+        cluster: dict[str, Any] = body["ProcessingResources"]["ClusterConfig"]
+        return cluster
 
     @operation("CreateProcessingJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin a processing job; AwsError, in AWS's words, for one that cannot be run here."""
         name, app = params["ProcessingJobName"], params["AppSpecification"]
         refuse("CreateProcessingJob", params, REFUSED)
         check_processing_image(app["ImageUri"])
@@ -88,36 +91,40 @@ class ProcessingJobs(Jobs):
         return {"ProcessingJobArn": arn}
 
     @operation("DescribeProcessingJob", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """A job's description; the SDK's request is held while the job is at work."""
         return await super().describe(params, request)
 
     @operation("StopProcessingJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
+        """Ask a job to stop: its program gets SIGTERM, and SIGKILL 120 s later; AwsError if it is not InProgress."""
         super().stop(params)
 
     @operation("DeleteProcessingJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
+        """Delete a job that has ended; AwsError ResourceInUse for another one."""
         await super().delete(params)
 
     @operation("ListProcessingJobs")
-    def list_jobs(self, params: dict) -> dict:
-        shown = (
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the jobs, the oldest first unless the request says otherwise."""
+        members = (
             "ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime", "LastModifiedTime",
             "ProcessingJobStatus", "FailureReason", "ExitMessage",
         )  # fmt: skip
         jobs, token = self.resources.page(
-            PROCESSING_JOB, params, lambda body: {key: body.get(key) for key in shown}, order="Ascending"
+            PROCESSING_JOB, params, lambda body: {key: body.get(key) for key in members}, order="Ascending"
         )
         return {"ProcessingJobSummaries": jobs, "NextToken": token}
 
-    def _inputs(self, params: dict) -> dict[str, list[tuple[S3Object, str]]]:
+    def _inputs(self, params: dict[str, Any]) -> dict[str, list[InputFile]]:
         """For each input's local path its objects, with the path that each gets below it."""
-        inputs: dict[str, list[tuple[S3Object, str]]] = {}
-        for each in params.get("ProcessingInputs", []):
-            name, source = each["InputName"], each.get("S3Input")
-            if each.get("AppManaged"):
+        inputs: dict[str, list[InputFile]] = {}
+        for job_input in params.get("ProcessingInputs", []):
+            name, source = job_input["InputName"], job_input.get("S3Input")
+            if job_input.get("AppManaged"):
                 raise not_implemented(f"AppManaged (input '{name}')")
-            if each.get("DatasetDefinition"):
+            if job_input.get("DatasetDefinition"):
                 raise not_implemented(f"A DatasetDefinition, of Athena or Redshift (input '{name}')")
             if source is None:
                 raise AwsError("ValidationException", f"The input '{name}' has neither S3Input nor DatasetDefinition.")
@@ -129,11 +136,11 @@ class ProcessingJobs(Jobs):
         return inputs
 
 
-def _check_outputs(outputs: list[dict]) -> None:
-    for each in outputs:
-        name, target = each["OutputName"], each.get("S3Output")
+def _check_outputs(outputs: list[dict[str, Any]]) -> None:
+    for output in outputs:
+        name, target = output["OutputName"], output.get("S3Output")
         for member in ("AppManaged", "FeatureStoreOutput"):
-            if each.get(member):
+            if output.get(member):
                 raise not_implemented(f"{member} (output '{name}')")
         if target is None:
             raise AwsError("ValidationException", f"The output '{name}' has no S3Output.")
@@ -142,28 +149,28 @@ def _check_outputs(outputs: list[dict]) -> None:
         split_uri(target["S3Uri"])
 
 
-def _check_paths(inputs: list[dict], outputs: list[dict]) -> None:
-    """Names are given once, and each local path is a folder below ``/opt/ml/processing`` of its own."""
+def _check_paths(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
+    """Refuse a name that is there twice, and a LocalPath that is no folder of its own below ``/opt/ml/processing``."""
     seen: set[str] = set()
-    for kind, sources in (("Input", inputs), ("Output", outputs)):
-        names = [each[f"{kind}Name"] for each in sources]
-        for each in sources:
-            name = each[f"{kind}Name"]
+    for direction, members in (("Input", inputs), ("Output", outputs)):
+        names = [member[f"{direction}Name"] for member in members]
+        for member in members:
+            name = member[f"{direction}Name"]
             if names.count(name) > 1:
-                raise AwsError("ValidationException", f"Duplicate {kind}Name '{name}'.")
-            if f"S3{kind}" not in each:
+                raise AwsError("ValidationException", f"Duplicate {direction}Name '{name}'.")
+            if f"S3{direction}" not in member:
                 continue
-            path = each[f"S3{kind}"].get("LocalPath", "")
+            path = member[f"S3{direction}"].get("LocalPath", "")
             place = posixpath.normpath(path)
             if not place.startswith(LOCAL_ROOT + "/"):
                 raise AwsError(
                     "ValidationException",
-                    f"LocalPath '{path}' of {kind.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
+                    f"LocalPath '{path}' of {direction.lower()} '{name}' is invalid: it must be below {LOCAL_ROOT}/.",
                 )
             if place in seen:
                 raise AwsError(
                     "ValidationException",
-                    f"LocalPath '{path}' of {kind.lower()} '{name}' is used more than once: inputs and outputs need "
-                    "folders of their own.",
+                    f"LocalPath '{path}' of {direction.lower()} '{name}' is used more than once: inputs and outputs "
+                    "need folders of their own.",
                 )
             seen.add(place)

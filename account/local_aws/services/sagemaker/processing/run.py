@@ -1,4 +1,4 @@
-"""One processing job at work: input laid out, the user's program watched, output uploaded.
+"""A ProcessingJob at work: input laid out, the user's program watched, output uploaded.
 
 Reference: the developer guide, "How to Build Your Own Processing Container".
 """
@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from local_aws.containers import script_container
 from local_aws.containers.rerooted import sitecustomize as rerooted
@@ -20,7 +21,7 @@ from local_aws.core.job_failure import JobFailure
 from local_aws.services.s3.objects import copy_file
 from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
-from local_aws.services.sagemaker.jobs.inputs import as_key, place_below
+from local_aws.services.sagemaker.jobs.inputs import InputFile, as_key, place_below
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import PROCESSING_JOB
 from local_aws.services.sagemaker.resources import now
@@ -29,26 +30,31 @@ MAX_MESSAGE = 1024  # bytes of an ExitMessage
 
 
 class ProcessingRun(JobRun):
-    """One processing job at work."""
+    """One processing job at work; ``inputs`` are the files of each input, by its LocalPath."""
 
-    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[tuple[S3Object, str]]]) -> None:
+    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[InputFile]]) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
         self.root = script_container.root_folder(self.root)
 
     def live(self) -> None:
+        """Download the inputs, run the user's program and upload the outputs."""
         with self.instance() as granted:
             if not granted:
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
             if reason := self.lost_role():
-                return self.end("Failed", reason)
+                self.end("Failed", reason)
+                return
             try:
                 self._lay_out(body)
             except JobFailure as failure:
-                return self.end("Failed", f"ClientError: Failed to download data. {failure}")
+                self.end("Failed", f"ClientError: Failed to download data. {failure}")
+                return
             if self.stop_wanted.is_set():
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             with self.session() as session:
                 status, reason = self._process(body, session)
             if self.abandoned:
@@ -59,19 +65,19 @@ class ProcessingRun(JobRun):
             except JobFailure as failure:
                 status, reason = "Failed", f"ClientError: {failure}"
             if status == "Completed":
-                failure = self._upload(body)
-                if failure:
-                    status, reason = "Failed", failure
+                upload_failure = self._upload(body)
+                if upload_failure:
+                    status, reason = "Failed", upload_failure
             self.end(status, reason, ExitMessage=message)
 
     def _path(self, path: str) -> Path:
         """Where a path of the container lies."""
         return Path(os.path.normpath(f"{self.root}/{path}"))
 
-    def _lay_out(self, body: dict) -> None:
+    def _lay_out(self, body: dict[str, Any]) -> None:
         script_container.lay_out(self.root)
-        for folder in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
-            self._path(folder).mkdir(parents=True)
+        for path in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
+            self._path(path).mkdir(parents=True)
         members = (
             "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "Environment", "ProcessingInputs",
             "ProcessingOutputConfig", "ProcessingResources", "RoleArn", "StoppingCondition",
@@ -89,8 +95,8 @@ class ProcessingRun(JobRun):
             self._path(f"/opt/ml/config/{name}.json").write_text(json.dumps(content))
         for output in _outputs(body):
             self._path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        for place, files in self.inputs.items():
-            folder = self._path(place)
+        for local_path, files in self.inputs.items():
+            folder = self._path(local_path)
             for item, name in files:
                 self._fetch(item, folder, name)
 
@@ -109,7 +115,7 @@ class ProcessingRun(JobRun):
         except (OSError, AwsError) as error:
             raise JobFailure(f"{address}: {getattr(error, 'strerror', None) or error}.") from None
 
-    def _process(self, body: dict, session: Session) -> tuple[str, str | None]:
+    def _process(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
         app = body["AppSpecification"]
         stream = f"{self.job}/algo-1-{int(clock.now())}"
@@ -144,7 +150,7 @@ class ProcessingRun(JobRun):
             raise JobFailure("The file /opt/ml/output/message is not UTF-8 encoded.") from None
         return rerooted.as_seen(text, str(self.root)) or None
 
-    def _upload(self, body: dict) -> str | None:
+    def _upload(self, body: dict[str, Any]) -> str | None:
         """Put the files of the output folders into S3; a FailureReason if that cannot be done."""
         handed_over = self.root / "uploaded"
         for output in _outputs(body):
@@ -162,11 +168,12 @@ class ProcessingRun(JobRun):
         return None
 
 
-def _outputs(body: dict) -> list[dict]:
-    return [each["S3Output"] for each in body.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+def _outputs(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [output["S3Output"] for output in body.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
 
 def _files(folder: Path) -> list[Path]:
     """The files below a folder; links are passed over, as AWS does."""
-    found = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()] if folder.is_dir() else []
-    return sorted(found)
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

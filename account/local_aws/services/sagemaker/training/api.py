@@ -1,12 +1,13 @@
-"""Training jobs: what may be asked for, and what is told of them.
+"""CreateTrainingJob, DescribeTrainingJob and their siblings: what a caller sees of training jobs.
 
-Here is what a caller sees of them; ``run.py`` is a job at work.  Reference: the API reference of
+``run.py`` is a job at work.  Reference: the API reference of
 CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import regex
 from starlette.requests import Request
@@ -20,9 +21,8 @@ from local_aws.services.cloudwatch import Metrics
 from local_aws.services.logs import Logs
 from local_aws.services.quotas import INSTANCES_OF_A_TRAINING_JOB, limit_exceeded
 from local_aws.services.s3.objects import ObjectStore
-from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
-from local_aws.services.sagemaker.jobs.inputs import KINDS, find_objects
+from local_aws.services.sagemaker.jobs.inputs import S3_DATA_TYPES, InputFile, find_objects
 from local_aws.services.sagemaker.jobs.job import DEFAULT_MAX_RUNTIME, Jobs
 from local_aws.services.sagemaker.kinds import TRAINING_JOB
 from local_aws.services.sagemaker.resources import Record, Resources, now
@@ -61,10 +61,12 @@ class TrainingJobs(Jobs):
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
 
-    def cluster(self, body: dict) -> dict:
-        return body["ResourceConfig"]
+    def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The ResourceConfig of a job."""
+        cluster: dict[str, Any] = body["ResourceConfig"]
+        return cluster
 
-    def ending(self, record: Record, last: dict) -> dict:
+    def ending(self, record: Record, last: dict[str, Any]) -> dict[str, Any]:
         """The last phase, and the seconds that AWS bills."""
         body = record.body
         secondary, ended = last.get("SecondaryStatus", last["TrainingJobStatus"]), last["LastModifiedTime"]
@@ -83,10 +85,11 @@ class TrainingJobs(Jobs):
         return changes
 
     def retry(self, name: str) -> bool:
+        """Begin an interrupted job anew if its RetryStrategy allows one more attempt and its input is still there."""
         body = self.resources.get(TRAINING_JOB, name)
-        most = body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        max_retries = body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
         # A tuning job does not outlive the account's process, and neither does what it has launched.
-        if body["TrainingJobStatus"] != self.working or attempts(body) > most or "TuningJobArn" in body:
+        if body["TrainingJobStatus"] != self.working or attempts(body) > max_retries or "TuningJobArn" in body:
             return False
         try:
             image = _image(body)
@@ -98,12 +101,13 @@ class TrainingJobs(Jobs):
         return True
 
     @operation("CreateTrainingJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin a training job; AwsError, in AWS's words, for one that cannot be trained here."""
         run = self.launch(params)
         return {"TrainingJobArn": self.resources.arn(TRAINING_JOB, run.job)}
 
-    def check(self, params: dict) -> tuple[Image, dict[str, list[tuple[S3Object, str]]]]:
-        """Refuse what cannot be trained, in AWS's words; else the image and the channels' objects."""
+    def check(self, params: dict[str, Any]) -> tuple[Image, dict[str, list[InputFile]]]:
+        """The image of a CreateTrainingJob and its channels' files; AwsError, in AWS's words, if it cannot be done."""
         name, spec = params["TrainingJobName"], params["AlgorithmSpecification"]
         refuse("CreateTrainingJob", params, REFUSED)
         if "TrainingImage" not in spec:
@@ -112,7 +116,7 @@ class TrainingJobs(Jobs):
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
         image = _image(params)
-        own = [each for each in ("ContainerEntrypoint", "ContainerArguments") if each in spec]
+        own = [member for member in ("ContainerEntrypoint", "ContainerArguments") if member in spec]
         if own and not (image.script_mode and "ContainerEntrypoint" in own):
             raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
         if not image.train:
@@ -146,8 +150,10 @@ class TrainingJobs(Jobs):
             )
         return image, channels
 
-    def launch(self, params: dict, tuning_job: str | None = None, objective: str | None = None) -> TrainingRun:
-        """Make a training job known and set it to work.
+    def launch(
+        self, params: dict[str, Any], tuning_job: str | None = None, objective: str | None = None
+    ) -> TrainingRun:
+        """Store a training job and begin it; ``params`` are those of CreateTrainingJob.  Raises AwsError as ``check``.
 
         One of a tuning job (its ARN) has that job's metric ``objective`` as its ObjectiveMetric too.
         """
@@ -156,7 +162,7 @@ class TrainingJobs(Jobs):
         output = {"CompressionType": "GZIP", "KmsKeyId": "", **params["OutputDataConfig"]}
         artifact = "model/" if output["CompressionType"] == "NONE" else "model.tar.gz"
         definitions = metric_definitions(image, spec)
-        tuned = [{**each, "Name": OBJECTIVE} for each in definitions if each["Name"] == objective]
+        tuned = [{**metric, "Name": OBJECTIVE} for metric in definitions if metric["Name"] == objective]
         created = now()
         body = {key: value for key, value in params.items() if key not in ("TrainingJobName", "Tags")}
         body |= {
@@ -186,7 +192,7 @@ class TrainingJobs(Jobs):
         if "ProfilerConfig" in params or "ProfilerRuleConfigurations" in params:
             body["ProfilingStatus"] = "Disabled"
         if rules := params.get("ProfilerRuleConfigurations"):
-            body["ProfilerRuleEvaluationStatuses"] = [_not_evaluated(each, created) for each in rules]
+            body["ProfilerRuleEvaluationStatuses"] = [_not_evaluated(rule, created) for rule in rules]
         if tuning_job:
             body["TuningJobArn"] = tuning_job
         self.resources.add(TRAINING_JOB, name, body, params.get("Tags"))
@@ -195,22 +201,26 @@ class TrainingJobs(Jobs):
         return run
 
     @operation("DescribeTrainingJob", wants_request=True)
-    async def describe(self, params: dict, request: Request) -> dict:
+    async def describe(self, params: dict[str, Any], request: Request) -> dict[str, Any]:
+        """A job's description; the SDK's request is held while the job is at work."""
         return await super().describe(params, request)
 
     @operation("StopTrainingJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
+        """Ask a job to stop: its containers get SIGTERM, and SIGKILL 120 s later; AwsError if it is not InProgress."""
         super().stop(params)
 
     @operation("DeleteTrainingJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
+        """Delete a job that has ended; AwsError ResourceInUse for another one."""
         await super().delete(params)
 
     @operation("ListTrainingJobs")
-    def list_jobs(self, params: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the jobs, the oldest first; a page may have fewer than MaxResults that pass the filters."""
         if params.get("WarmPoolStatusEquals") or params.get("TrainingPlanArnEquals"):
             raise not_implemented("ListTrainingJobs' warm pools and training plans")
-        shown = (
+        members = (
             "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
             "TrainingJobStatus", "SecondaryStatus",
         )  # fmt: skip
@@ -218,15 +228,15 @@ class TrainingJobs(Jobs):
         jobs, token = self.resources.page(
             TRAINING_JOB,
             params,
-            lambda body: {key: body.get(key) for key in shown},
+            lambda body: {key: body.get(key) for key in members},
             order="Ascending",
             counted_first=True,
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def _channels(self, params: dict, image: Image) -> dict[str, list[tuple[S3Object, str]]]:
+    def _channels(self, params: dict[str, Any], image: Image) -> dict[str, list[InputFile]]:
         """For each channel its objects, with the path that each gets below ``input/data/<channel>``."""
-        channels: dict[str, list[tuple[S3Object, str]]] = {}
+        channels: dict[str, list[InputFile]] = {}
         for channel in params.get("InputDataConfig", []):
             name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
             if name in channels:
@@ -236,7 +246,7 @@ class TrainingJobs(Jobs):
                 raise not_implemented(f"The input mode Pipe of {image.name} (channel '{name}')")
             if source is None:
                 raise not_implemented(f"A data source other than S3DataSource (channel '{name}')")
-            if source["S3DataType"] not in KINDS:
+            if source["S3DataType"] not in S3_DATA_TYPES:
                 raise not_implemented(f"The S3DataType {source['S3DataType']} (channel '{name}')")
             if channel.get("ShuffleConfig"):
                 raise not_implemented(f"A channel's ShuffleConfig (channel '{name}')")
@@ -249,19 +259,19 @@ class TrainingJobs(Jobs):
         return channels
 
 
-def _image(params: dict) -> Image:
+def _image(params: dict[str, Any]) -> Image:
     """The image of a CreateTrainingJob, or of a job that one has made."""
     spec = params["AlgorithmSpecification"]
     program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
     return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
 
 
-def metric_definitions(image: Image, spec: dict) -> list[dict]:
+def metric_definitions(image: Image, spec: dict[str, Any]) -> list[dict[str, Any]]:
     """The metrics of a job's AlgorithmSpecification: the algorithm's own, or the user's of a script."""
     return list(spec.get("MetricDefinitions", []) if image.script_mode else image.metric_definitions)
 
 
-def _not_evaluated(rule: dict, at: float) -> dict:
+def _not_evaluated(rule: dict[str, Any], at: float) -> dict[str, Any]:
     """What Describe tells of a profiler's rule: it only looks on, and here nobody profiles."""
     return {
         "RuleConfigurationName": rule["RuleConfigurationName"],
@@ -271,26 +281,26 @@ def _not_evaluated(rule: dict, at: float) -> dict:
     }
 
 
-def _check_spot(params: dict) -> None:
+def _check_spot(params: dict[str, Any]) -> None:
     condition = params.get("StoppingCondition", {})
-    longest = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
-    if params.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < longest:
+    max_runtime = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+    if params.get("EnableManagedSpotTraining") and condition.get("MaxWaitTimeInSeconds", 0) < max_runtime:
         raise AwsError(
             "ValidationException",
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
         )
 
 
-def _check_metrics(definitions: list[dict]) -> None:
-    for each in definitions:
+def _check_metrics(definitions: list[dict[str, Any]]) -> None:
+    for metric in definitions:
         try:
-            groups = regex.compile(each["Regex"]).groups
+            groups = regex.compile(metric["Regex"]).groups
         except (regex.error, OverflowError, RecursionError) as error:
             raise AwsError(
-                "ValidationException", f"The regex of the metric '{each['Name']}' cannot be used: {error}."
+                "ValidationException", f"The regex of the metric '{metric['Name']}' cannot be used: {error}."
             ) from None
         if groups < 1:
             raise AwsError(
                 "ValidationException",
-                f"The regex of the metric '{each['Name']}' must have a capturing group, which holds the value.",
+                f"The regex of the metric '{metric['Name']}' must have a capturing group, which holds the value.",
             )

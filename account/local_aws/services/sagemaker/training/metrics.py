@@ -1,4 +1,4 @@
-"""The metrics of a training job, read from the lines of its log as they come.
+"""MetricDefinitions of a training job: its metrics, read from the lines of its log as they come.
 
 Reference: the API reference of MetricDefinition; the developer guide, "Define Training Metrics".
 """
@@ -14,7 +14,7 @@ import regex  # whose search, unlike re's, can be given up
 
 from local_aws.services.cloudwatch import Metrics
 
-LONGEST_LOOK = 1.0  # seconds for a metric's expression on one line
+MATCH_TIMEOUT = 1.0  # seconds for a metric's expression on one line
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 OBJECTIVE = "ObjectiveMetric"  # the name under which a tuning job's metric is kept once more
 
@@ -32,7 +32,7 @@ class TrainingMetrics:
         self.objective: list[float] = []
         self._metrics = metrics
         self._job = job
-        self._patterns = [(each["Name"], _finder(each["Regex"])) for each in definitions]
+        self._patterns = [(metric["Name"], _finder(metric["Regex"])) for metric in definitions]
 
     def read(self, lines: Sequence[tuple[float, str]], host: str, counts: bool) -> None:
         """Keep the metrics in a host's ``lines``, each with its time.
@@ -42,9 +42,9 @@ class TrainingMetrics:
         points = []
         for at, line in lines:
             for name, find in self._patterns:
-                found = find(line)
+                match = find(line)
                 try:
-                    value = float(found.group(1)) if found else math.nan
+                    value = float(match.group(1)) if match else math.nan
                 except (ValueError, TypeError):  # a group that took no part is None
                     continue
                 if math.isfinite(value):  # CloudWatch takes nothing else; AWS passes over the rest in silence
@@ -62,18 +62,18 @@ class TrainingMetrics:
 
 
 def _finder(expression: str) -> Callable[[str], regex.Match[str] | None]:
-    """What finds a metric in a line; if anything may stand before it, only the line's beginning needs a look.
+    """A function that finds a metric in a line; if anything may stand before it, only the line's beginning is searched.
 
-    An expression that cannot make up its mind about a line, as ``(a+)+;`` cannot, is given up for the rest of the job.
+    An expression that takes too long on a line, as ``(a+)+;`` may, is given up for the rest of the job.
     """
     pattern = regex.compile(expression)
-    look = pattern.match if expression.startswith(".*") else pattern.search
+    search = pattern.match if expression.startswith(".*") else pattern.search
     given_up = False
 
     def find(line: str) -> regex.Match[str] | None:
         nonlocal given_up
         try:
-            return None if given_up else look(line, timeout=LONGEST_LOOK, concurrent=True)
+            return None if given_up else search(line, timeout=MATCH_TIMEOUT, concurrent=True)
         except TimeoutError:
             given_up = True
             log.warning("the metric's expression %r takes too long on a line, and is given up", expression)

@@ -1,4 +1,4 @@
-"""Pipe input mode: a channel's objects as one stream, in a FIFO for each pass that the program makes.
+"""TrainingInputMode Pipe: a channel's objects as one stream, in a FIFO for each pass that the program makes.
 
 The program opens ``input/data/CHANNEL_0``, reads it to its end, and may go on with ``CHANNEL_1``.  Reference: the
 developer guide, "How Amazon SageMaker Provides Training Information".
@@ -19,9 +19,9 @@ from pathlib import Path
 from local_aws.core.job_failure import JobFailure
 
 _MAGIC = 0xCED7230A
-_LONGEST = (1 << 29) - 1  # bytes: the length of a RecordIO record has 29 bits
+_MAX_RECORD = (1 << 29) - 1  # bytes: the length of a RecordIO record has 29 bits
 _CHUNK = 1 << 16
-_LOOK = 0.05  # seconds between two looks at whether somebody reads, or the job has ended
+_POLL_INTERVAL = 0.05  # seconds between two looks at whether somebody reads, or the job has ended
 
 
 class Pipe(threading.Thread):
@@ -35,7 +35,7 @@ class Pipe(threading.Thread):
     ) -> None:
         """``files`` make the stream, decompressed if ``gzipped``, each a RecordIO record of its own if ``wrapped``.
 
-        The words beside a file are what an error calls it.
+        The text beside a file is its description for errors.
         """
         super().__init__(name=f"pipe of the channel {channel}", daemon=True)
         self.error: str | None = None
@@ -51,6 +51,7 @@ class Pipe(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        """Feed the FIFOs in this thread; ``error`` or ``bug`` says what has ended it, if not ``close``."""
         try:
             self._feed()
         except JobFailure as failure:
@@ -83,7 +84,7 @@ class Pipe(threading.Thread):
             except OSError as error:
                 if error.errno != errno.ENXIO:  # nobody reads yet
                     return None
-            self._closed.wait(_LOOK)
+            self._closed.wait(_POLL_INTERVAL)
         return None
 
     def _write(self, fifo: int, chunk: bytes) -> bool:
@@ -93,7 +94,7 @@ class Pipe(threading.Thread):
         while len(left):
             if self._closed.is_set():
                 return False
-            if not poll.poll(1000 * _LOOK):
+            if not poll.poll(1000 * _POLL_INTERVAL):
                 continue
             try:
                 left = left[os.write(fifo, left) :]
@@ -105,18 +106,18 @@ class Pipe(threading.Thread):
 
     def _stream(self) -> Iterator[bytes]:
         """The stream in chunks.  JobFailure if an object cannot be read to its end."""
-        for path, shown in self._files:
+        for path, description in self._files:
             try:
                 if self._wrapped:
                     length = sum(map(len, self._chunks(path)))
-                    if length > _LONGEST:
+                    if length > _MAX_RECORD:
                         raise OSError(f"its {length} bytes are too many for a RecordIO record")
                     yield struct.pack("<II", _MAGIC, length)
                 yield from self._chunks(path)
                 if self._wrapped:
                     yield b"\0" * (-length % 4)
             except (OSError, EOFError, zlib.error) as error:
-                raise JobFailure(f"{shown}: {getattr(error, 'strerror', None) or error}.") from None
+                raise JobFailure(f"{description}: {getattr(error, 'strerror', None) or error}.") from None
 
     def _chunks(self, path: Path) -> Iterator[bytes]:
         with self._open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""One training job at work: input laid out, the container watched, output kept, the artifact uploaded.
+"""A TrainingJob at work: its input laid out, its containers watched, its log and metrics kept, its model uploaded.
 
 Reference: the developer guide, "How Amazon SageMaker Provides Training Information" and "How Amazon
 SageMaker Processes Training Output".
@@ -12,10 +12,10 @@ import json
 import shutil
 import socket
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from local_aws.containers import script_container
 from local_aws.containers.container import Container
@@ -27,9 +27,8 @@ from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.services.cloudwatch import Metrics
-from local_aws.services.s3.records import S3Object
 from local_aws.services.sagemaker.jobs import artifacts
-from local_aws.services.sagemaker.jobs.inputs import fetch_code, place_below, shard
+from local_aws.services.sagemaker.jobs.inputs import InputFile, fetch_code, place_below, shard
 from local_aws.services.sagemaker.jobs.job import MAX_REASON, JobRun, Jobs
 from local_aws.services.sagemaker.kinds import TRAINING_JOB
 from local_aws.services.sagemaker.resources import Resources, now, now_after
@@ -46,11 +45,11 @@ CONTROL = {code: f"#{code:03o}" for code in (*range(32), 127)}
 
 @dataclass
 class Host:
-    """An instance of a job: its container's root, and its channels' objects, each with its path in the channel."""
+    """An instance of a job: its container's root, its channels' files by the channels' names, and its FIFOs."""
 
     name: str
     root: Path
-    channels: dict[str, list[tuple[S3Object, str]]]
+    channels: dict[str, list[InputFile]]
     pipes: list[Pipe] = field(default_factory=list)
 
     @property
@@ -60,14 +59,14 @@ class Host:
 
 
 class TrainingRun(JobRun):
-    """One training job at work."""
+    """One training job at work on its ``hosts``, of which the first one writes the model."""
 
     def __init__(
         self,
         jobs: Jobs,
         name: str,
         image: Image,
-        channels: dict[str, list[tuple[S3Object, str]]],
+        channels: dict[str, list[InputFile]],
         metrics: Metrics,
     ) -> None:
         super().__init__(jobs, name)
@@ -80,29 +79,35 @@ class TrainingRun(JobRun):
         self.base = self.hosts[0].base  # the first host writes the model
         self.metrics = TrainingMetrics(metrics, name, body["AlgorithmSpecification"]["MetricDefinitions"])
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
+        """The job's secondary status and its next transition when it is to stop."""
         return {
             "SecondaryStatus": "Stopping",
             "SecondaryStatusTransitions": next_phase(body, "Stopping", "Stopping the training job", at),
         }
 
     def live(self) -> None:
+        """Download the input, run the containers and upload the artifact, with a secondary status for each phase."""
         self._message("Preparing the instances for training")
         with self.instance() as granted:
             if not granted:
-                return self._end("Stopped")
+                self._end("Stopped")
+                return
             body = self.jobs.resources.update(TRAINING_JOB, self.job, TrainingStartTime=now())
             if reason := self.lost_role():
-                return self._end("Failed", reason)
+                self._end("Failed", reason)
+                return
             self._enter("Downloading", "Downloading input data")
             try:
                 for host in self.hosts:
                     self._lay_out(body, host)
             except JobFailure as failure:
-                return self._end("Failed", f"ClientError: Data download failed: {failure}")
+                self._end("Failed", f"ClientError: Data download failed: {failure}")
+                return
             self._message("Downloading the training image")
             if self.stop_wanted.is_set():
-                return self._end("Stopped")
+                self._end("Stopped")
+                return
             self._enter("Training", "Training image download completed. Training in progress.")
             try:
                 with self.session(body["EnableNetworkIsolation"]) as session:
@@ -121,9 +126,11 @@ class TrainingRun(JobRun):
                     secondary, reason = "Failed", f"ClientError: {failure}"
             self._end(secondary, reason)
 
-    def _make_hosts(self, body: dict, channels: dict[str, list[tuple[S3Object, str]]]) -> list[Host]:
+    def _make_hosts(self, body: dict[str, Any], channels: dict[str, list[InputFile]]) -> list[Host]:
         count = body["ResourceConfig"]["InstanceCount"]
-        sources = {each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in body.get("InputDataConfig", [])}
+        sources = {
+            channel["ChannelName"]: channel["DataSource"]["S3DataSource"] for channel in body.get("InputDataConfig", [])
+        }
         hosts = []
         for number in range(count):
             name = f"algo-{number + 1}"
@@ -131,10 +138,10 @@ class TrainingRun(JobRun):
             hosts.append(Host(name, self.root / name if count > 1 else self.root, own))
         return hosts
 
-    def _lay_out(self, body: dict, host: Host) -> None:
+    def _lay_out(self, body: dict[str, Any], host: Host) -> None:
         for part in ("input/config", "input/data", "model", "output/data"):
             (host.base / part).mkdir(parents=True)
-        names = [each.name for each in self.hosts]
+        names = [other.name for other in self.hosts]
         configuration = {
             "hyperparameters": body.get("HyperParameters", {}),
             "inputdataconfig": {
@@ -166,24 +173,26 @@ class TrainingRun(JobRun):
         for name, content in configuration.items():
             (host.base / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
         config = body.get("InputDataConfig", [])
-        compressed = {each["ChannelName"] for each in config if each.get("CompressionType") == "Gzip"}
-        piped = {each["ChannelName"]: each for each in config if input_mode(each, body) == PIPE}
-        for channel, files in host.channels.items():
-            if channel in piped:
-                self._lay_pipe(piped[channel], files, host)
+        compressed = {channel["ChannelName"] for channel in config if channel.get("CompressionType") == "Gzip"}
+        piped = {channel["ChannelName"]: channel for channel in config if input_mode(channel, body) == PIPE}
+        for name, files in host.channels.items():
+            if name in piped:
+                self._lay_pipe(piped[name], files, host)
                 continue
-            folder = host.base / "input" / "data" / channel
+            folder = host.base / "input" / "data" / name
             folder.mkdir(parents=True)
-            for each, name in files:
-                place = f"s3://{each.bucket}/{each.key} in the channel '{channel}'"
-                target = place_below(folder, name, place, "channel")
+            for item, path in files:
+                place = f"s3://{item.bucket}/{item.key} in the channel '{name}'"
+                target = place_below(folder, path, place, "channel")
                 try:
-                    self.jobs.objects.link(each, target)
-                    if channel in compressed:
-                        _replace(target, self.root / "decompressed", gzip.open)
+                    self.jobs.objects.link(item, target)
+                    if name in compressed:
+                        with gzip.open(target, "rb") as decompressed:
+                            _replace(target, self.root / "decompressed", decompressed)
                     elif self.image.script_mode:
                         # A script may write on what it was given; S3's own bytes stay as they are.
-                        _replace(target, self.root / "copied", open)
+                        with target.open("rb") as original:
+                            _replace(target, self.root / "copied", original)
                 except (OSError, EOFError, zlib.error, AwsError) as error:
                     raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
         if self.image.script_mode:
@@ -205,21 +214,22 @@ class TrainingRun(JobRun):
         if fetch_code(uri, self.jobs.objects, self.root / "sourcedir.tar.gz"):
             self.archive = str(self.root / "sourcedir.tar.gz")
 
-    def _lay_pipe(self, channel: dict, files: list[tuple[S3Object, str]], host: Host) -> None:
+    def _lay_pipe(self, channel: dict[str, Any], files: list[InputFile], host: Host) -> None:
         """Lay the FIFO of a channel, and beside the container's folders the objects that it is fed with."""
-        name, kept = channel["ChannelName"], []
-        for number, (each, _) in enumerate(files):
-            place = f"s3://{each.bucket}/{each.key} in the channel '{name}'"
+        name = channel["ChannelName"]
+        streamed: list[tuple[Path, str]] = []
+        for number, (item, _) in enumerate(files):
+            place = f"s3://{item.bucket}/{item.key} in the channel '{name}'"
             path = host.root / "streamed" / name / str(number)
             try:
-                self.jobs.objects.link(each, path)
+                self.jobs.objects.link(item, path)
             except (OSError, AwsError) as error:
                 raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
-            kept.append((path, place))
+            streamed.append((path, place))
         gzipped, wrapped = channel.get("CompressionType") == "Gzip", channel.get("RecordWrapperType") == "RecordIO"
-        host.pipes.append(Pipe(host.base / "input" / "data", name, kept, gzipped, wrapped))
+        host.pipes.append(Pipe(host.base / "input" / "data", name, streamed, gzipped, wrapped))
 
-    def _train(self, body: dict, session: Session) -> tuple[str, str | None]:
+    def _train(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the containers; the job's last secondary status and its FailureReason."""
         pairs = [socket.socketpair() for _ in self.hosts[1:]]
         try:
@@ -228,8 +238,8 @@ class TrainingRun(JobRun):
                 containers.append(self._start(body, session, host, [far]))
         finally:
             # Theirs alone: a host that ends is then the end of its sockets.
-            for each in itertools.chain(*pairs):
-                each.close()
+            for end in itertools.chain(*pairs):
+                end.close()
         for pipe in self._pipes():
             pipe.start()
         codes = self.watch_all(containers)
@@ -237,15 +247,15 @@ class TrainingRun(JobRun):
             pipe.close()
         if bug := next((pipe.bug for pipe in self._pipes() if pipe.bug), None):
             raise bug
-        if cut := next((pipe.error for pipe in self._pipes() if pipe.error), None):
-            return "Failed", f"ClientError: Data download failed: {cut}"
+        if error := next((pipe.error for pipe in self._pipes() if pipe.error), None):
+            return "Failed", f"ClientError: Data download failed: {error}"
         if codes is None:
             return "Stopped" if self.stop_wanted.is_set() else TOO_LONG, None
         if not any(codes):
             return "Completed", None
         failed = [(code, host) for code, host in zip(codes, self.hosts, strict=True) if code]
         # A host that lost another one is not the reason.
-        code, host = min(failed, key=lambda each: each[0] == PEER_LOST)
+        code, host = min(failed, key=lambda pair: pair[0] == PEER_LOST)
         failure = self._failure(host)
         if failure is not None and self.image.script_mode:
             failure = f"AlgorithmError: {failure}, exit code: {code if code > 0 else 128 - code}"
@@ -264,7 +274,7 @@ class TrainingRun(JobRun):
         # In a container the job's folder is the root of all.
         return text.replace(f"{host.root}/", "/")[:MAX_REASON]
 
-    def _start(self, body: dict, session: Session, host: Host, peers: list[socket.socket]) -> Container:
+    def _start(self, body: dict[str, Any], session: Session, host: Host, peers: list[socket.socket]) -> Container:
         stream = f"{self.job}/{host.name}-{int(clock.now())}"
 
         def keep(lines: list[tuple[float, str]]) -> None:
@@ -290,6 +300,7 @@ class TrainingRun(JobRun):
         return [pipe for host in self.hosts for pipe in host.pipes]
 
     def broken(self) -> bool:
+        """Whether the input of a channel in Pipe mode cannot be read to its end."""
         return any(pipe.error or pipe.bug for pipe in self._pipes())
 
     def _message(self, message: str) -> None:
@@ -310,7 +321,7 @@ class TrainingRun(JobRun):
                 return
             body = self.jobs.resources.get(TRAINING_JOB, self.job)
             at = now()
-            changes = {
+            changes: dict[str, Any] = {
                 "SecondaryStatusTransitions": next_phase(body, status, message, at),
                 "LastModifiedTime": at,
             }
@@ -325,24 +336,25 @@ class TrainingRun(JobRun):
         self.end("Stopped" if secondary == TOO_LONG else secondary, reason, **changes)
 
 
-def input_mode(channel: dict, job: dict) -> str:
+def input_mode(channel: dict[str, Any], job: dict[str, Any]) -> str:
     """How a job gets a channel's objects: File, FastFile (here the same: a file is the object itself) or Pipe."""
-    return channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
+    mode: str = channel.get("InputMode") or job["AlgorithmSpecification"]["TrainingInputMode"]
+    return mode
 
 
-def _replace(path: Path, scratch: Path, opened: Callable[..., IO[bytes]]) -> None:
-    """Put in the place of a file what ``opened`` reads from it, by way of ``scratch``, a new file on the same disk.
+def _replace(path: Path, scratch: Path, content: BufferedIOBase) -> None:
+    """Replace a file by what is read from ``content``, by way of ``scratch``, a new file on the same disk.
 
     The object in S3, which may share the file's bytes, stays as it is.
     """
-    with opened(path, "rb") as source, scratch.open("wb") as plain:
-        shutil.copyfileobj(source, plain, 1 << 20)
+    with scratch.open("wb") as new:
+        shutil.copyfileobj(content, new, 1 << 20)
     scratch.replace(path)
 
 
-def attempts(body: dict) -> int:
+def attempts(body: dict[str, Any]) -> int:
     """How often a job has begun."""
-    return sum(each["Status"] == "Starting" for each in body["SecondaryStatusTransitions"])
+    return sum(transition["Status"] == "Starting" for transition in body["SecondaryStatusTransitions"])
 
 
 def start_again(resources: Resources, name: str) -> None:
@@ -355,7 +367,7 @@ def start_again(resources: Resources, name: str) -> None:
     )
 
 
-def next_phase(body: dict, status: str, message: str | None, at: float) -> list[dict]:
+def next_phase(body: dict[str, Any], status: str, message: str | None, at: float) -> list[dict[str, Any]]:
     """A job's SecondaryStatusTransitions once it has entered the phase ``status``."""
     transitions = body["SecondaryStatusTransitions"]
     transitions[-1]["EndTime"] = at

@@ -1,4 +1,4 @@
-"""The part of JSONPath that batch transform's filters know.
+"""JSONPath, as far as InputFilter and OutputFilter of DataProcessing support it.
 
 ``$``, ``.name``, ``*``, ``['a','b']``, ``[1,3]``, ``[a:b]``, ``[0,5:]``, negative indexes.  Source: the
 developer guide, "Associate Prediction Results with Input Records", supported JSONPath operators, and the API
@@ -23,7 +23,7 @@ Selector = str | int | slice
 
 def unexpected(text: str) -> str | None:
     """The first character of ``text`` that no path may have: neither letter nor digit nor one of ``OPERATORS``."""
-    return next((each for each in text if not each.isalnum() and each not in OPERATORS), None)
+    return next((character for character in text if not character.isalnum() and character not in OPERATORS), None)
 
 
 class JsonPath:
@@ -37,16 +37,16 @@ class JsonPath:
             raise ValueError(f"The JSONPath '{text}' does not begin with $.")
         position = 1
         while position < len(text):
-            found = _STEP.match(text, position)
-            if not found:
+            step = _STEP.match(text, position)
+            if not step:
                 raise ValueError(f"The JSONPath '{text}' cannot be read from '{text[position:]}' on.")
-            position = found.end()
-            if found["name"] is not None:
-                self.steps.append([found["name"]])
-            elif found["inner"] is None or found["inner"].strip() == "*":
+            position = step.end()
+            if step["name"] is not None:
+                self.steps.append([step["name"]])
+            elif step["inner"] is None or step["inner"].strip() == "*":
                 self.steps.append(None)
             else:
-                self.steps.append(self._selectors(found["inner"]))
+                self.steps.append(self._selectors(step["inner"]))
 
     @property
     def whole(self) -> bool:
@@ -87,21 +87,22 @@ class JsonPath:
         if selectors is None:
             if not isinstance(value, (dict, list)):
                 raise ValueError(f"The JSONPath '{self.text}' selects from what is neither object nor array.")
-            return [self._apply(each, rest) for each in (value.values() if isinstance(value, dict) else value)]
+            return [self._apply(item, rest) for item in (value.values() if isinstance(value, dict) else value)]
         if isinstance(selectors[0], str):
             if not isinstance(value, dict) or not all(name in value for name in selectors):
                 raise ValueError(f"The JSONPath '{self.text}' names what the record has not.")
-            found = {name: self._apply(value[name], rest) for name in selectors}
-            return found if len(selectors) > 1 else found[selectors[0]]
+            members = {name: self._apply(value[name], rest) for name in selectors}
+            return members if len(selectors) > 1 else members[selectors[0]]
         if not isinstance(value, list):
             raise ValueError(f"The JSONPath '{self.text}' takes an index of what is no array.")
-        taken: list[object] = []
-        for each in selectors:
-            if isinstance(each, slice):
-                part = value[each]
-            else:
-                part = [value[each]] if -len(value) <= each < len(value) else []
+        items: list[object] = []
+        for selector in selectors:
+            part = []
+            if isinstance(selector, slice):
+                part = value[selector]
+            elif isinstance(selector, int) and -len(value) <= selector < len(value):
+                part = [value[selector]]
             if not part:
                 raise ValueError(f"The JSONPath '{self.text}' has an index that is out of range.")
-            taken += [self._apply(item, rest) for item in part]
-        return taken[0] if len(selectors) == 1 and isinstance(selectors[0], int) else taken
+            items += [self._apply(item, rest) for item in part]
+        return items[0] if len(selectors) == 1 and isinstance(selectors[0], int) else items

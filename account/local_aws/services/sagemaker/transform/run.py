@@ -1,4 +1,4 @@
-"""One transform job at work: the model loaded, every object sent through it, the answers kept in S3.
+"""A TransformJob at work: the model loaded, every object sent through it, the answers uploaded to S3.
 
 The model answers as an endpoint's does.  Reference: the developer guide, "Use
 batch transform to get inferences from large datasets" and "How Containers Serve Requests" (of batch
@@ -13,6 +13,7 @@ import threading
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
@@ -22,13 +23,14 @@ from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.hosting.inference_pipeline import containers_of
-from local_aws.services.sagemaker.hosting.model_source import Source
-from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Lines, Unhealthy
+from local_aws.services.sagemaker.hosting.model_source import ModelSource
+from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Unhealthy, WriteLog
+from local_aws.services.sagemaker.jobs.inputs import InputFile
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import TRANSFORM_JOB
 from local_aws.services.sagemaker.resources import now
 
-from .data import DataError, Processing, batches, split
+from .data import DataError, DataProcessing, batches, split
 
 DEFAULTS = {"MaxConcurrentTransforms": 1, "MaxPayloadInMB": 6, "BatchStrategy": "MULTI_RECORD"}
 STRATEGIES = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}
@@ -46,21 +48,23 @@ class _Refused(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         client = 400 <= status < 500
-        self.whose = "ClientError" if client else "AlgorithmError"
-        said = f"ClientError: {status}" if client else f"Bad HTTP status received from algorithm: {status}"
-        self.lines = [said, "", "Message:", *text.splitlines()] if status else ["Unable to get response from algorithm"]
+        self.error_type = "ClientError" if client else "AlgorithmError"
+        outcome = f"ClientError: {status}" if client else f"Bad HTTP status received from algorithm: {status}"
+        self.lines = (
+            [outcome, "", "Message:", *text.splitlines()] if status else ["Unable to get response from algorithm"]
+        )
 
 
 class TransformRun(JobRun):
-    """One transform job at work."""
+    """One transform job at work; each file of ``inputs`` becomes an object PATH.out below the S3OutputPath."""
 
     def __init__(
         self,
         jobs: Jobs,
         name: str,
-        model: dict,
-        inputs: list[tuple[S3Object, str]],
-        processing: Processing,
+        model: dict[str, Any],
+        inputs: list[InputFile],
+        processing: DataProcessing,
     ) -> None:
         super().__init__(jobs, name)
         self.containers = containers_of(model)
@@ -72,24 +76,29 @@ class TransformRun(JobRun):
         self.model: BatchModel | None = None
         self.client = CLIENT | self.body.get("ModelClientConfig", {})
 
-    def stopping(self, body: dict, at: float) -> dict:
+    def stopping(self, body: dict[str, Any], at: float) -> dict[str, Any]:
+        """Stop the model in a thread of its own; nothing but the status changes in the description."""
         if self.model:
             # Not awaited here: the account answers no other request while a stop is asked for.
             threading.Thread(target=self.model.stop, args=(STOP_GRACE,), daemon=True).start()
         return {}
 
     def abandon(self) -> None:
+        """Kill the model's containers without a word of it: the account is going down."""
         self.abandoned = True
         if self.model:
             self.model.stop(0)
 
     def live(self) -> None:
+        """Load the model, send every object through it and upload the answers."""
         with self.instance() as granted:
             if not granted:
-                return self.end("Stopped")
+                self.end("Stopped")
+                return
             self.jobs.resources.update(TRANSFORM_JOB, self.job, TransformStartTime=now())
             if reason := self.lost_role():
-                return self.end("Failed", reason)
+                self.end("Failed", reason)
+                return
             try:
                 status, reason = self._transform_all()
             except _Stopped:
@@ -106,16 +115,17 @@ class TransformRun(JobRun):
             model = self._load()
         except JobFailure as failure:
             return "Failed", str(failure)
-        asked = self._parameters(model)
-        self._data_log(", ".join(f"{key}={asked[key]}" for key in DEFAULTS))
-        answers = [self.root / str(number) for number in range(len(self.inputs))]
+        parameters = self._parameters(model)
+        self._data_log(", ".join(f"{key}={parameters[key]}" for key in DEFAULTS))
+        folders = [self.root / str(number) for number in range(len(self.inputs))]
         reasons = [
-            self._transform(model, asked, each, folder) for (each, _), folder in zip(self.inputs, answers, strict=True)
+            self._transform(model, parameters, item, folder)
+            for (item, _), folder in zip(self.inputs, folders, strict=True)
         ]
         self._check_stop()  # for the last time: a job that is stopped leaves nothing in S3, else all is there
         reasons += [
-            self._upload(each, name, folder / "output")
-            for (each, name), folder, reason in zip(self.inputs, answers, reasons, strict=True)
+            self._upload(item, path, folder / "output")
+            for (item, path), folder, reason in zip(self.inputs, folders, reasons, strict=True)
             if not reason
         ]
         failed = [reason for reason in reasons if reason]
@@ -135,13 +145,15 @@ class TransformRun(JobRun):
         sources, timeout = [], self.client["InvocationsTimeoutInSeconds"]
         try:
             for name, container in self.containers:
-                known = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
+                variables = {**container.get("Environment", {}), **self.body.get("Environment", {}), **environment}
                 uri, url = container["Image"], container.get("ModelDataUrl")
                 place = self.root / "model" / name
-                source = Source(uri, place, url, known, timeout=timeout, role=self.role, isolated=self.isolated)
+                source = ModelSource(
+                    uri, place, url, variables, timeout=timeout, role=self.role, isolated=self.isolated
+                )
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
-                if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in known).load:
+                if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in variables).load:
                     self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
             sessions, root = self.jobs.resources.roles.sessions, self.root / "container"
             self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
@@ -158,32 +170,33 @@ class TransformRun(JobRun):
         if self.stop_wanted.is_set() or self.abandoned:
             raise _Stopped
 
-    def _parameters(self, model: BatchModel) -> dict:
-        """What holds of the job: what was asked for, else what the container says, else AWS's defaults."""
-        asked = {key: self.body[key] for key in DEFAULTS if self.body.get(key)}
-        if "BatchStrategy" in asked:
-            asked["BatchStrategy"] = STRATEGIES[asked["BatchStrategy"]]
-        return DEFAULTS | model.execution_parameters() | asked
+    def _parameters(self, model: BatchModel) -> dict[str, Any]:
+        """MaxConcurrentTransforms, MaxPayloadInMB and BatchStrategy: as requested, else the container's, else AWS's."""
+        requested = {key: self.body[key] for key in DEFAULTS if self.body.get(key)}
+        if "BatchStrategy" in requested:
+            requested["BatchStrategy"] = STRATEGIES[requested["BatchStrategy"]]
+        return DEFAULTS | model.execution_parameters() | requested
 
-    def _transform(self, model: BatchModel, asked: dict, each: S3Object, folder: Path) -> str | None:
+    def _transform(self, model: BatchModel, parameters: dict[str, Any], item: S3Object, folder: Path) -> str | None:
         """Send one object through the model, the answers to ``folder``; a FailureReason if that cannot be done."""
         source = self.body["TransformInput"]
         folder.mkdir(parents=True)
-        given, kept = folder / "input", folder / "output"
-        whose, lines = "ClientError", []
+        records_file, answers_file = folder / "input", folder / "output"
+        error_type = "ClientError"
+        lines: list[str] = []
         try:
-            self.jobs.objects.link(each, given)
+            self.jobs.objects.link(item, records_file)
             opener = gzip.open if source["CompressionType"] == "Gzip" else open
-            with opener(given, "rb") as stream, kept.open("wb") as out:
-                limit = asked["MaxPayloadInMB"] * 1024**2
+            with opener(records_file, "rb") as stream, answers_file.open("wb") as out:
+                limit = parameters["MaxPayloadInMB"] * 1024**2
                 records = split(stream, source["SplitType"], limit)
-                single = asked["BatchStrategy"] == "SINGLE_RECORD"
+                single = parameters["BatchStrategy"] == "SINGLE_RECORD"
                 glue = b"\n" if source["SplitType"] == "Line" else b""
-                for taken, payload in batches(records, self.processing, single, limit, glue):
+                for batch, payload in batches(records, self.processing, single, limit, glue):
                     self._check_stop()
-                    out.write(self._answer(model, taken, payload))
+                    out.write(self._answer(model, batch, payload))
         except _Refused as refusal:
-            whose, lines = refusal.whose, refusal.lines
+            error_type, lines = refusal.error_type, refusal.lines
         except DataError as error:
             lines = [str(error)]
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -191,25 +204,25 @@ class TransformRun(JobRun):
         except AwsError as error:
             lines = [f"{error.code}: {error.message}"]
         finally:
-            given.unlink(missing_ok=True)
+            records_file.unlink(missing_ok=True)
         if lines:
-            kept.unlink(missing_ok=True)
-        return self._failed(each, whose, lines)
+            answers_file.unlink(missing_ok=True)
+        return self._failed(item, error_type, lines)
 
-    def _upload(self, each: S3Object, name: str, answers: Path) -> str | None:
+    def _upload(self, item: S3Object, path: str, answers: Path) -> str | None:
         """Bring the answers for one object to S3; a FailureReason if that cannot be done."""
         bucket, prefix = split_uri(self.body["TransformOutput"]["S3OutputPath"])
         lines = []
         try:
-            self.jobs.objects.put_file(bucket, f"{prefix.rstrip('/')}/{name}.out".lstrip("/"), answers)
+            self.jobs.objects.put_file(bucket, f"{prefix.rstrip('/')}/{path}.out".lstrip("/"), answers)
         except AwsError as error:
             lines = [f"{error.code}: {error.message}"]
-        return self._failed(each, "ClientError", lines)
+        return self._failed(item, "ClientError", lines)
 
-    def _failed(self, each: S3Object, whose: str, lines: list[str]) -> str | None:
+    def _failed(self, item: S3Object, error_type: str, lines: list[str]) -> str | None:
         """Tell the job's log why an object failed; its FailureReason, None if there are no lines."""
-        self._data_log(*(f"{each.bucket}/{each.key}: {line}" for line in lines))
-        return f"{whose}: {SEE_LOGS}" if lines else None
+        self._data_log(*(f"{item.bucket}/{item.key}: {line}" for line in lines))
+        return f"{error_type}: {SEE_LOGS}" if lines else None
 
     def _answer(self, model: BatchModel, records: list[bytes], payload: bytes) -> bytes:
         """What is kept of the model's answer to one payload."""
@@ -226,7 +239,7 @@ class TransformRun(JobRun):
         ended = output["AssembleWith"] == "None" or answer.body.endswith(b"\n")
         return answer.body if ended else answer.body + b"\n"
 
-    def _write(self, stream: str) -> Lines:
+    def _write(self, stream: str) -> WriteLog:
         return lambda lines: self.jobs.logs.write(TRANSFORM_JOB.log_group, stream, lines)
 
     def _data_log(self, *lines: str) -> None:
@@ -237,5 +250,6 @@ class TransformRun(JobRun):
             self.jobs.logs.write(TRANSFORM_JOB.log_group, f"{self.stream}/data-log", events)
 
     def end(self, status: str, reason: str | None = None, **changes: object) -> None:
+        """Give the job its last state, as ``Jobs.finish``; a stop that comes when all is in S3 comes too late."""
         with self.state:  # a stop that comes when all is in S3 comes too late
             self.jobs.finish(self.job, status, reason, **changes)

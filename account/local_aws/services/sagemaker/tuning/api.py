@@ -1,6 +1,6 @@
-"""Hyperparameter tuning jobs: what may be asked for, and what is told of them and of their training jobs.
+"""CreateHyperParameterTuningJob, DescribeHyperParameterTuningJob and their siblings: what a caller sees of tuning jobs.
 
-Here is what a caller sees of them; ``run.py`` is a job at work, ``strategies.py`` what it tries.
+``run.py`` is a job at work, ``strategies.py`` chooses the values that it tries.
 Reference: the API reference of CreateHyperParameterTuningJob and of the operations beside it.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from local_aws.containers.image import Image
 from local_aws.core.account import Account
@@ -23,7 +24,7 @@ from local_aws.wire.operation import operation
 from local_aws.wire.refusals import not_implemented, refuse
 
 from .run import TuningRun, training_job
-from .strategies import DEFAULT_SEED, STRATEGIES, Choices, Range, read_ranges
+from .strategies import DEFAULT_SEED, STRATEGIES, CategoricalRange, ParameterRange, read_ranges
 
 # What CreateHyperParameterTuningJob takes and this account cannot do.
 REFUSED = (
@@ -59,7 +60,8 @@ class TuningJobs(Jobs):
         self.training = training
 
     @operation("CreateHyperParameterTuningJob", executes=True)
-    def create(self, params: dict) -> dict:
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin a tuning job; AwsError, in AWS's words, if its training jobs could not be trained or tuned here."""
         name, config = params["HyperParameterTuningJobName"], params["HyperParameterTuningJobConfig"]
         definition = params.get("TrainingJobDefinition", {})
         refuse("CreateHyperParameterTuningJob", params, REFUSED)
@@ -99,63 +101,68 @@ class TuningJobs(Jobs):
         }
         tags = params.get("Tags", [])
         arn = self.resources.add(TUNING_JOB, name, body, tags)
-        search = STRATEGIES[config["Strategy"]](ranges, config.get("RandomSeed", DEFAULT_SEED))
-        self.begin(TuningRun(self, name, search, definition, tags, self.training.launch))
+        strategy = STRATEGIES[config["Strategy"]](ranges, config.get("RandomSeed", DEFAULT_SEED))
+        self.begin(TuningRun(self, name, strategy, definition, tags, self.training.launch))
         return {"HyperParameterTuningJobArn": arn}
 
     @operation("DescribeHyperParameterTuningJob")
-    def describe_now(self, params: dict) -> dict:
+    def describe_now(self, params: dict[str, Any]) -> dict[str, Any]:
         """Answer the SDK at once too: who asks after a tuning job wants to see how far it is."""
         return self.described(self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"]))
 
     @operation("StopHyperParameterTuningJob", executes=True)
-    def stop(self, params: dict) -> None:
+    def stop(self, params: dict[str, Any]) -> None:
+        """Ask a job to stop, and its training jobs with it; AwsError if it is not InProgress."""
         super().stop(params)
 
     @operation("DeleteHyperParameterTuningJob")
-    async def delete(self, params: dict) -> None:
+    async def delete(self, params: dict[str, Any]) -> None:
+        """Delete a job that has ended; AwsError ResourceInUse for another one.  Its training jobs stay."""
         await super().delete(params)
 
     @operation("ListHyperParameterTuningJobs")
-    def list_jobs(self, params: dict) -> dict:
-        def summary(body: dict) -> dict:
+    def list_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of the jobs, by their names unless the request says otherwise."""
+
+        def summary(body: dict[str, Any]) -> dict[str, Any]:
             body = self.described(body)
             config = body["HyperParameterTuningJobConfig"]
-            shown = (
+            members = (
                 "HyperParameterTuningJobName", "HyperParameterTuningJobArn", "HyperParameterTuningJobStatus",
                 "CreationTime", "HyperParameterTuningEndTime", "LastModifiedTime", "TrainingJobStatusCounters",
                 "ObjectiveStatusCounters",
             )  # fmt: skip
             limits = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-            return {key: body.get(key) for key in shown} | limits
+            return {key: body.get(key) for key in members} | limits
 
         jobs, token = self.resources.page(TUNING_JOB, params, summary, order="Ascending", sort_by="Name")
         return {"HyperParameterTuningJobSummaries": jobs, "NextToken": token}
 
     @operation("ListTrainingJobsForHyperParameterTuningJob")
-    def list_training_jobs(self, params: dict) -> dict:
+    def list_training_jobs(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One page of a tuning job's training jobs; by FinalObjectiveMetricValue, of those that have one."""
         body = self.resources.get(TUNING_JOB, params["HyperParameterTuningJobName"])
-        found = self._jobs(body)
+        summaries = self._training_jobs(body)
         if params.get("SortBy") == "FinalObjectiveMetricValue":
-            found = [
-                each | {"FinalObjectiveMetricValue": each["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]}
-                for each in found
-                if "FinalHyperParameterTuningJobObjectiveMetric" in each
+            summaries = [
+                summary | {"FinalObjectiveMetricValue": summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]}
+                for summary in summaries
+                if "FinalHyperParameterTuningJobObjectiveMetric" in summary
             ]
         jobs, token = self.resources.page(
             TRAINING_JOB,
             {key: value for key, value in params.items() if key != "HyperParameterTuningJobName"},
-            lambda each: {key: value for key, value in each.items() if key != "FinalObjectiveMetricValue"},
+            lambda summary: {key: value for key, value in summary.items() if key != "FinalObjectiveMetricValue"},
             order="Ascending",
             sort_by="Name",
-            bodies=found,
+            bodies=summaries,
             within=body["HyperParameterTuningJobName"],
         )
         return {"TrainingJobSummaries": jobs, "NextToken": token}
 
-    def described(self, body: dict) -> dict:
+    def described(self, body: dict[str, Any]) -> dict[str, Any]:
         """A tuning job's body with what follows from its training jobs: counters, and the best one."""
-        jobs = self._jobs(body)
+        jobs = self._training_jobs(body)
         counters = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
         objectives = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
         for job in jobs:
@@ -180,22 +187,22 @@ class TuningJobs(Jobs):
             "BestTrainingJob": best,
         }
 
-    def _jobs(self, tuning: dict) -> list[dict]:
+    def _training_jobs(self, tuning_job: dict[str, Any]) -> list[dict[str, Any]]:
         """The HyperParameterTrainingJobSummary of each training job of a tuning job, the oldest first."""
-        config = tuning["HyperParameterTuningJobConfig"]
-        tuned = [each.name for each in read_ranges(config["ParameterRanges"])]
+        config = tuning_job["HyperParameterTuningJobConfig"]
+        tuned = [parameter.name for parameter in read_ranges(config["ParameterRanges"])]
         metric = config["HyperParameterTuningJobObjective"]["MetricName"]
         jobs = []
-        for body, _ in self.resources.all(TRAINING_JOB, f"{tuning['HyperParameterTuningJobName']}-"):
-            if body.get("TuningJobArn") != tuning["HyperParameterTuningJobArn"]:
+        for body, _ in self.resources.all(TRAINING_JOB, f"{tuning_job['HyperParameterTuningJobName']}-"):
+            if body.get("TuningJobArn") != tuning_job["HyperParameterTuningJobArn"]:
                 continue
-            if body["CreationTime"] < tuning["CreationTime"]:  # of one that had the name before, and was deleted
+            if body["CreationTime"] < tuning_job["CreationTime"]:  # of one that had the name before, and was deleted
                 continue
-            shown = (
+            members = (
                 "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime",
                 "TrainingJobStatus", "FailureReason",
             )  # fmt: skip
-            job = {key: body[key] for key in shown if key in body}
+            job = {key: body[key] for key in members if key in body}
             job["TunedHyperParameters"] = {name: body["HyperParameters"][name] for name in tuned}
             value = objective_of(body)
             if body["TrainingJobStatus"] not in ENDED:
@@ -209,42 +216,47 @@ class TuningJobs(Jobs):
         return jobs
 
 
-def objective_of(training: dict) -> float | None:
+def objective_of(training_job: dict[str, Any]) -> float | None:
     """The last value of a training job's ObjectiveMetric, by its description."""
     return next(
-        (each["Value"] for each in training.get("FinalMetricDataList", []) if each["MetricName"] == OBJECTIVE), None
+        (
+            metric["Value"]
+            for metric in training_job.get("FinalMetricDataList", [])
+            if metric["MetricName"] == OBJECTIVE
+        ),
+        None,
     )
 
 
-def _limits(config: dict, ranges: list[Range]) -> dict:
+def _limits(config: dict[str, Any], ranges: list[ParameterRange]) -> dict[str, Any]:
     """The job's ResourceLimits, with the number of training jobs that a grid has."""
     limits = dict(config["ResourceLimits"])
     if config["Strategy"] == "Grid":
-        if not all(isinstance(each, Choices) for each in ranges):
+        if not all(isinstance(parameter, CategoricalRange) for parameter in ranges):
             raise AwsError("ValidationException", "The strategy Grid takes categorical hyperparameter ranges only.")
-        whole = math.prod(each.width for each in ranges)
-        if limits.setdefault("MaxNumberOfTrainingJobs", whole) != whole:
+        combinations = math.prod(parameter.width for parameter in ranges)
+        if limits.setdefault("MaxNumberOfTrainingJobs", combinations) != combinations:
             raise AwsError(
                 "ValidationException",
                 f"MaxNumberOfTrainingJobs ({limits['MaxNumberOfTrainingJobs']}) must equal the total number of "
-                f"distinct categorical combinations ({whole}) for the strategy Grid.",
+                f"distinct categorical combinations ({combinations}) for the strategy Grid.",
             )
     if "MaxNumberOfTrainingJobs" not in limits:
         raise AwsError("ValidationException", "You must provide MaxNumberOfTrainingJobs in the ResourceLimits.")
-    for member, most in (("MaxNumberOfTrainingJobs", MAX_JOBS), ("MaxParallelTrainingJobs", MAX_PARALLEL)):
-        if limits[member] > most:
+    for member, quota in (("MaxNumberOfTrainingJobs", MAX_JOBS), ("MaxParallelTrainingJobs", MAX_PARALLEL)):
+        if limits[member] > quota:
             raise AwsError(
                 "ResourceLimitExceeded",
-                f"The account-level service limit for {member} of a hyperparameter tuning job is {most}, and "
+                f"The account-level service limit for {member} of a hyperparameter tuning job is {quota}, and "
                 f"{limits[member]} were requested.",
             )
     return limits
 
 
-def _check_objective(image: Image, metrics: list[dict], uri: str, objective: dict) -> None:
+def _check_objective(image: Image, metrics: list[dict[str, Any]], uri: str, objective: dict[str, Any]) -> None:
     name, direction = objective["MetricName"], objective["Type"]
     if image.script_mode:
-        if name not in {each["Name"] for each in metrics}:
+        if name not in {metric["Name"] for metric in metrics}:
             raise AwsError(
                 "ValidationException",
                 "A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric "
@@ -265,9 +277,9 @@ def _check_objective(image: Image, metrics: list[dict], uri: str, objective: dic
         )
 
 
-def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
+def _check_tunable(image: Image, definition: dict[str, Any], ranges: list[ParameterRange]) -> None:
     uri = definition["AlgorithmSpecification"]["TrainingImage"]
-    unknown = [each.name for each in ranges if each.name not in image.tunable and not image.script_mode]
+    unknown = [parameter.name for parameter in ranges if parameter.name not in image.tunable and not image.script_mode]
     if unknown:
         raise AwsError(
             "ValidationException",
@@ -275,18 +287,24 @@ def _check_tunable(image: Image, definition: dict, ranges: list[Range]) -> None:
             f"[{', '.join(unknown)}]. For the algorithm, {uri}, you can tune only [{', '.join(image.tunable)}]. "
             "Delete untunable hyperparameters.",
         )
-    for each in ranges:
-        kind = "Categorical" if isinstance(each, Choices) else "Integer" if each.integer else "Continuous"
-        known = image.tunable.get(each.name, kind)
+    for parameter in ranges:
+        range_type = (
+            "Categorical"
+            if isinstance(parameter, CategoricalRange)
+            else "Integer"
+            if parameter.integer
+            else "Continuous"
+        )
+        known = image.tunable.get(parameter.name, range_type)
         # Whole numbers are numbers: a range of them is taken for what takes any.
-        if kind != "Categorical" and known != kind and (known, kind) != ("Continuous", "Integer"):
+        if range_type != "Categorical" and known != range_type and (known, range_type) != ("Continuous", "Integer"):
             raise AwsError(
                 "ValidationException",
-                f"The hyperparameter [{each.name}] of the algorithm, {uri}, takes a range of the type "
-                f"{known}, not {kind}.",
+                f"The hyperparameter [{parameter.name}] of the algorithm, {uri}, takes a range of the type "
+                f"{known}, not {range_type}.",
             )
-        if each.name in definition["StaticHyperParameters"]:
+        if parameter.name in definition["StaticHyperParameters"]:
             raise AwsError(
                 "ValidationException",
-                f"The hyperparameter [{each.name}] has a range and is among the StaticHyperParameters.",
+                f"The hyperparameter [{parameter.name}] has a range and is among the StaticHyperParameters.",
             )

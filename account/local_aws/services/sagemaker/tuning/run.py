@@ -1,4 +1,4 @@
-"""One tuning job at work: training jobs launched, watched, stopped early, until there are enough.
+"""A HyperParameterTuningJob at work: training jobs launched, watched, stopped early, until there are enough.
 
 Reference: the developer guide, "How Hyperparameter Tuning Works" and "Stop Training Jobs Early".
 """
@@ -10,6 +10,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
@@ -18,7 +19,7 @@ from local_aws.services.sagemaker.kinds import TRAINING_JOB, TUNING_JOB
 from local_aws.services.sagemaker.training.metrics import OBJECTIVE
 from local_aws.services.sagemaker.training.run import TrainingRun
 
-from .strategies import BayesianSearch, Proposal, Search
+from .strategies import BayesianSearch, Proposal, Strategy
 
 POLL = 0.05  # seconds
 GIVE_UP_AFTER = 5  # training jobs of which none succeeded
@@ -26,21 +27,21 @@ COMPARED_WITH = 3  # training jobs that must have completed before one is stoppe
 
 
 class TuningRun(JobRun):
-    """One tuning job at work."""
+    """One tuning job at work, and the training jobs that it has launched, each with its proposal."""
 
     def __init__(
         self,
         jobs: Jobs,
         name: str,
-        search: Search,
-        definition: dict,
-        tags: list[dict],
-        launch: Callable[[dict, str, str], TrainingRun],
+        strategy: Strategy,
+        definition: dict[str, Any],
+        tags: list[dict[str, Any]],
+        launch: Callable[[dict[str, Any], str, str], TrainingRun],
     ) -> None:
         """``launch`` sets a training job to work: its request, the tuning job's ARN, and the metric to tune."""
         super().__init__(jobs, name)
         self.launch = launch
-        self.search = search
+        self.strategy = strategy
         self.definition = definition
         self.tags = tags
         self.body = jobs.resources.get(TUNING_JOB, name)
@@ -53,35 +54,39 @@ class TuningRun(JobRun):
         self._values: dict[str, float | None] = {}
 
     def live(self) -> None:
+        """Launch training jobs until there are enough, or until none of them can succeed."""
         try:
             self._search()
         except JobFailure as failure:
             self._stop_all("Failed", f"ClientError: {failure}")
 
     def _search(self) -> None:
-        most, parallel = self.limits["MaxNumberOfTrainingJobs"], self.limits["MaxParallelTrainingJobs"]
+        max_jobs, parallel = self.limits["MaxNumberOfTrainingJobs"], self.limits["MaxParallelTrainingJobs"]
         deadline = time.monotonic() + self.limits.get("MaxRuntimeInSeconds", math.inf)
         # A Bayesian proposal is made from the same results however long each job takes: all but the last few.
-        in_turn = isinstance(self.search, BayesianSearch)
+        in_turn = isinstance(self.strategy, BayesianSearch)
         while not self.abandoned:
             if self.stop_wanted.is_set() or time.monotonic() > deadline:
-                return self._stop_all("Stopped", None)
+                self._stop_all("Stopped", None)
+                return
             number, working = len(self.launched), [run for _, run in self.launched if run.is_alive()]
             oldest = self.launched[max(number - parallel, 0) : max(number - parallel + 1, 0)]
             free = len(working) < parallel and not (in_turn and any(run.is_alive() for _, run in oldest))
             ended = [self._value(run) for _, run in self.launched if not run.is_alive()]
-            hopeless = len(ended) >= min(GIVE_UP_AFTER, most) and all(value is None for value in ended)
+            hopeless = len(ended) >= min(GIVE_UP_AFTER, max_jobs) and all(value is None for value in ended)
             if hopeless and not working:
                 tried = f"No training job succeeded after {number} attempts."
-                if number == most:
+                if number == max_jobs:
                     tried = "All training jobs failed."
                 reason = f"{tried} Please take a look at the training job failures to get more details."
-                return self.end("Failed", reason)
-            if number == most and not working:
-                return self.end("Completed")
+                self.end("Failed", reason)
+                return
+            if number == max_jobs and not working:
+                self.end("Completed")
+                return
             if self.early:
                 self._stop_early(working)
-            if number < most and free and not hopeless:
+            if number < max_jobs and free and not hopeless:
                 self._launch(number, max(number - parallel + 1, 0) if in_turn else number)
             else:
                 time.sleep(POLL)
@@ -97,7 +102,7 @@ class TuningRun(JobRun):
             if value is not None:
                 results.append((proposal, self.sign * value))
         pending = [proposal for proposal, _ in self.launched[known:]]
-        proposal = self.search.propose(number, results, pending)
+        proposal = self.strategy.propose(number, results, pending)
         name = f"{self.job}-{number + 1:03d}-{secrets.token_hex(4)}"
         params = training_job(self.definition, name, proposal, self.tags)
         try:
@@ -123,7 +128,7 @@ class TuningRun(JobRun):
         ]
         for run in working:
             epochs = len(run.metrics.objective)
-            averages = [self.sign * statistics.fmean(each[:epochs]) for each in done if 0 < epochs <= len(each)]
+            averages = [self.sign * statistics.fmean(values[:epochs]) for values in done if 0 < epochs <= len(values)]
             if len(averages) < COMPARED_WITH or run.stop_wanted.is_set():
                 continue
             if self.sign * run.metrics.objective[epochs - 1] > statistics.median(averages):
@@ -138,7 +143,9 @@ class TuningRun(JobRun):
         self.end(status, reason)
 
 
-def training_job(definition: dict, name: str, proposal: Proposal, tags: list[dict]) -> dict:
+def training_job(
+    definition: dict[str, Any], name: str, proposal: Proposal, tags: list[dict[str, Any]]
+) -> dict[str, Any]:
     """The CreateTrainingJob of a tuning job's training job."""
     params = {
         key: value
