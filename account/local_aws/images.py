@@ -29,7 +29,7 @@ def find_image(uri: str, script: bool = False) -> Image:
     """
     repository = _repository(uri)
     kinds = (FRAMEWORKS, IMAGES) if script else (IMAGES, FRAMEWORKS)
-    image = next((each[repository] for each in kinds if repository in each), None)
+    image = next((images[repository] for images in kinds if repository in images), None)
     if image is None:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join({**IMAGES, **FRAMEWORKS})})")
     if not image.releases:

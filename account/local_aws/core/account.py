@@ -42,6 +42,7 @@ class Account:
 
     @property
     def role_arn(self) -> str:
+        """The execution role that the account is opened with."""
         return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{ROLE_NAME}"
 
     @property

@@ -72,7 +72,7 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)  # none where bytes are not the text that they should be
-        if code is None and "decode" in str(error) or code is not None and code & 0xFF in DAMAGE:
+        if (code is None and "decode" in str(error)) or (code is not None and code & 0xFF in DAMAGE):
             raise _damaged(path, error) from error
         raise
 
