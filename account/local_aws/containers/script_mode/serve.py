@@ -17,6 +17,7 @@ import traceback
 import zlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
 import uvicorn
@@ -54,15 +55,16 @@ INTERNAL = (
 def told(error: BaseException) -> str:
     """An error as Python prints it, without the lines that on AWS are not there."""
     whole = traceback.TracebackException.from_exception(error)
-    waiting, seen = [whole], set()
+    waiting: list[traceback.TracebackException | None] = [whole]
+    seen: set[int] = set()
     while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
+        part = waiting.pop()
+        if part is None or id(part) in seen:
             continue
-        seen.add(id(each))
+        seen.add(id(part))
         ours = (str(HERE), str(Path(rerooted.__file__).parent), str(PACKAGES), "<frozen importlib")
-        each.stack = traceback.StackSummary.from_list([at for at in each.stack if not at.filename.startswith(ours)])
-        waiting += [each.__cause__, each.__context__]
+        part.stack = traceback.StackSummary.from_list([at for at in part.stack if not at.filename.startswith(ours)])
+        waiting += [part.__cause__, part.__context__]
     return "".join(whole.format()).replace(f"{ROOT}/", "/")
 
 
@@ -119,9 +121,10 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
             print(text, end="", flush=True)
             if not defaults.inference_toolkit:
                 return Response(INTERNAL, 500, media_type="text/html")
-            known = isinstance(error, BaseInferenceToolkitError)
-            said, status = (error.message, error.status_code) if known else (error, 500)
-            return Response(f"{said}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
+            message, status = str(error), 500
+            if isinstance(error, BaseInferenceToolkitError):
+                message, status = error.message, error.status_code
+            return Response(f"{message}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
 
     async def invoke(request: Request) -> Response:
         headers = request.headers
@@ -153,7 +156,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
     )
 
 
-def _response(result: object, content_type: str) -> Response:
+def _response(result: Any, content_type: str) -> Response:
     """The answer that a function gave: a body, a body and its content type, or Flask's; TypeError if it is neither."""
     if hasattr(result, "get_data") and hasattr(result, "status_code"):
         return Response(result.get_data(), result.status_code, {"Content-Type": result.content_type})

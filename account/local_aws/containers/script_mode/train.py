@@ -19,7 +19,9 @@ import sys
 import tarfile
 import threading
 import zlib
-from typing import BinaryIO, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
 import requirements
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
@@ -51,7 +53,7 @@ class Framework(NamedTuple):
     module: str  # what the toolkit calls
     older: bool = False  # whether that is sagemaker_containers: it runs modules, and tells less of what fails
     keeps_errors: bool = False  # whether the script's last error stands in the failure
-    variables: dict[str, str] = {}
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
 FRAMEWORKS = {
@@ -97,7 +99,7 @@ def main(image: str, archive: str) -> int:
     return 0
 
 
-def run(framework: Framework, environment: dict, archive: str) -> None:
+def run(framework: Framework, environment: dict[str, Any], archive: str) -> None:
     """Lay out the user's code and run it.
 
     Raises UserError with the job's failure, or another error if the code cannot be laid out.
@@ -196,16 +198,16 @@ def execute(command: list[str], known: dict[str, str], keeps_errors: bool) -> tu
         process.terminate()
     if not keeps_errors:
         return process.wait(), ""
-    found: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    kept: dict[str, list[str]] = {"stdout": [], "stderr": []}
     readers = [
-        threading.Thread(target=_pass_on, args=(getattr(process, name), found[name]), daemon=True) for name in found
+        threading.Thread(target=_pass_on, args=(getattr(process, name), kept[name]), daemon=True) for name in kept
     ]
     for reader in readers:
         reader.start()
     code = process.wait()
     for reader in readers:
         reader.join(timeout=10)  # a process that the script left behind may hold the pipe
-    return code, "\n ".join(dict.fromkeys(line for lines in found.values() for line in lines)).strip()
+    return code, "\n ".join(dict.fromkeys(line for lines in kept.values() for line in lines)).strip()
 
 
 def _pass_on(stream: BinaryIO, kept: list[str]) -> None:

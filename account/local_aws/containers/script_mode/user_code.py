@@ -35,7 +35,8 @@ def lay_out(uri: str, archive: str) -> None:
     if place_in_s3(uri):
         if not archive:
             raise FileNotFoundError(f"{uri}: An error occurred (404) when calling the HeadObject operation: Not Found")
-        return _unpack(archive)
+        _unpack(archive)
+        return
     place = os.path.normpath(os.path.join("/", uri))
     if place != BASE and not place.startswith(f"{BASE}/"):
         # Beyond /opt/ml lies this machine, which the container has nothing of.
