@@ -65,7 +65,8 @@ class Ensemble:
         hosts, loss and gradient of a step are the means over the hosts that have a batch left.
         """
         if self._grams is None:
-            return self._pass_over_rows() / self._steps
+            objective: Array = self._pass_over_rows() / self._steps
+            return objective
         objective = self._pass_over_grams(self._grams) / self._steps
         if not self._grams.resolve(objective):
             self._grams = None

@@ -41,7 +41,8 @@ class _Stream:
     def uniform(self, count: int) -> NDArray[np.float32]:
         """``std::uniform_real_distribution<float>``: in [0, 1)."""
         words = np.frombuffer(self._twister.bytes(4 * count), "<u4")
-        return np.minimum(words.astype(np.float32) / np.float32(2**32), np.float32(1 - 2**-24))
+        numbers: NDArray[np.float32] = np.minimum(words.astype(np.float32) / np.float32(2**32), np.float32(1 - 2**-24))
+        return numbers
 
     def normal(self, count: int) -> NDArray[np.float32]:
         """``std::normal_distribution<float>`` of libstdc++: the polar method, a new one for every number."""

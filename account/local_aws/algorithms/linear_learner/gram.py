@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batches
+from .rows import DenseBlock
 
 _MEMORY = 256 << 20  # bytes of matrices at most
 _WORTH = 2e8  # floating point operations that must be saved: jobs of a blink keep to the plain loop
@@ -38,6 +39,7 @@ class Grams:
     def __init__(self, batches: Batches) -> None:
         self.matrices = np.empty((len(batches), batches.width, batches.width), batches.dtype)
         for matrix, block in zip(self.matrices, batches, strict=True):
+            assert isinstance(block, DenseBlock)  # of sparse rows there are no matrices
             np.matmul(block.table.T, block.table, out=matrix)
         self.matrices /= batches.size
         self._floor = RESOLUTION * np.finfo(batches.dtype).eps * float(self.matrices[:, 0, 0].mean(dtype=np.float64))

@@ -50,7 +50,7 @@ class _Rule:
         )
 
     def schema(self) -> dict[str, object]:
-        word = {"enum": list(self.words), "type": "string"}
+        word: dict[str, object] = {"enum": list(self.words), "type": "string"}
         if not self.integer and not self.number:
             return word
         bounds: dict[str, object] = {"type": "integer", "minimum": 1} if self.integer else {"type": "number"}
@@ -72,8 +72,15 @@ def _integer(default: str, *words: str, maximum: float | None = None) -> _Rule:
     return _Rule(default, words=words, integer=True, maximum=maximum)
 
 
-def _number(default: str, *words: str, **bounds: float) -> _Rule:
-    return _Rule(default, words=words, number=True, **bounds)
+def _number(
+    default: str,
+    *words: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> _Rule:
+    return _Rule(default, words, False, minimum, maximum, above, below, number=True)
 
 
 REGRESSOR, BINARY, MULTICLASS = "regressor", "binary_classifier", "multiclass_classifier"
@@ -244,7 +251,10 @@ class Hyperparameters:
         def integer(name: str) -> int | None:
             return None if text[name] == "auto" else int(text[name])
 
-        def number(name: str, auto: float | None = None) -> float | None:
+        def number(name: str) -> float | None:
+            return None if text[name] == "auto" else float(text[name])
+
+        def number_or(name: str, auto: float) -> float:
             return auto if text[name] == "auto" else float(text[name])
 
         def boolean(name: str, auto: bool = True) -> bool:
@@ -273,14 +283,14 @@ class Hyperparameters:
             init_sigma=float(text["init_sigma"]),
             init_bias=float(text["init_bias"]),
             optimizer=None if text["optimizer"] == "auto" else text["optimizer"],
-            momentum=number("momentum", 0.0),
+            momentum=number_or("momentum", 0.0),
             learning_rate=number("learning_rate"),
             wd=number("wd"),
             l1=number("l1"),
-            beta_1=number("beta_1", 0.9),
-            beta_2=number("beta_2", 0.999),
+            beta_1=number_or("beta_1", 0.9),
+            beta_2=number_or("beta_2", 0.999),
             bias_lr_mult=number("bias_lr_mult"),
-            bias_wd_mult=number("bias_wd_mult", 0.0),
+            bias_wd_mult=number_or("bias_wd_mult", 0.0),
             use_lr_scheduler=boolean("use_lr_scheduler"),
             lr_scheduler_step=integer("lr_scheduler_step"),
             lr_scheduler_factor=number("lr_scheduler_factor"),

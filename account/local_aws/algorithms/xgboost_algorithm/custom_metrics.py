@@ -46,14 +46,14 @@ def evaluation(names: Sequence[str], objective: str | None, rounded: bool = Fals
 
     def value(name: str, true: NDArray[np.float32], predictions: NDArray[np.float32]) -> float:
         if name in _OF_NUMBERS:
-            return getattr(metrics, _OF_NUMBERS[name])(true, predictions)
+            return float(getattr(metrics, _OF_NUMBERS[name])(true, predictions))
         function, average = _OF_CLASSES[name]
-        given = {"average": average} if average else {}
-        found = np.rint(predictions) if rounded and predictions.ndim == 1 else classes(predictions, objective)
-        return getattr(metrics, function)(true, found, **given)
+        options = {"average": average} if average else {}
+        predicted = np.rint(predictions) if rounded and predictions.ndim == 1 else classes(predictions, objective)
+        return float(getattr(metrics, function)(true, predicted, **options))
 
     def evaluate(predictions: NDArray[np.float32], data: xgboost.DMatrix) -> list[tuple[str, float]]:
-        return [(name, float(value(name, data.get_label(), predictions))) for name in names]
+        return [(name, value(name, data.get_label(), predictions)) for name in names]
 
     return evaluate
 
@@ -61,7 +61,8 @@ def evaluation(names: Sequence[str], objective: str | None, rounded: bool = Fals
 def classes(predictions: NDArray[np.float32], objective: str | None) -> NDArray[np.int64]:
     """The class (n,) that predictions, as the objective makes them, speak for."""
     if predictions.ndim > 1:
-        return predictions.argmax(axis=1)
+        best: NDArray[np.int64] = predictions.argmax(axis=1)
+        return best
     if objective == "multi:softmax":
         return predictions.astype(int)
     return (predictions > (0.5 if objective in ("binary:logistic", "reg:logistic") else 0.0)).astype(int)
