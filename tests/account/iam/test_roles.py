@@ -182,6 +182,25 @@ def test_a_condition_that_cannot_be_decided_is_named(account, sagemaker, data, b
     assert arn in message and "policy variable" in message and processing.NOT_HERE in message
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "StringEquals",
+        ["StringEquals"],
+        {"StringEquals": "aws:SourceAccount"},
+        {"StringEquals": {"aws:SourceAccount": None}},
+        {"NumericEquals": {"aws:EpochTime": {"a": 1}}},
+        {"NumericLessThan": {"aws:EpochTime": [None]}},
+        {"IpAddress": {"aws:SourceIp": [["10.0.0.0/8"]]}},
+    ],
+    ids=str,
+)
+def test_a_condition_of_another_form_is_named(account, sagemaker, data, bucket, make_role, condition):
+    arn = make_role(trust({"Condition": condition}))
+    code, message = training.refusal(sagemaker.create_training_job, **training_job(account, data, bucket, arn))
+    assert code == "ValidationException" and arn in message and "Condition" in message
+
+
 def test_a_role_whose_trust_policy_changes_and_that_is_deleted(account, iam, sagemaker, s3, data, bucket, make_role):
     arn = make_role(trust({"Principal": {"Service": "ec2.amazonaws.com"}}))
     name, params = arn.rpartition("/")[2], model(arn, s3, bucket)
