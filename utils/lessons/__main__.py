@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.core.account import StateError
+from local_aws.core.store import StateError
 from utils.course import CourseError, start
 from utils.lessons.play import ROOT, lessons
 from utils.preflight.sdk import installed_edition
