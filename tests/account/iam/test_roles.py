@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import boto3
@@ -41,10 +42,8 @@ def make_role(iam) -> Iterator:
 
     yield make
     for name in made:
-        try:
+        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_role(RoleName=name)
-        except iam.exceptions.NoSuchEntityException:
-            pass
 
 
 @pytest.fixture(scope="module")
