@@ -1,4 +1,4 @@
-"""The images that the account can run: which program stands for which container.
+"""Images that the account can run: which program stands for which container.
 
 An image is known by the repository in its address, whatever registry and region it names.
 """

@@ -1,4 +1,4 @@
-"""How a process on this machine reaches the embedded account: start it, find it, live in its environment."""
+"""Connection to the account from a process on this machine: start it, find it, live in its environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session of version 2 of the SageMaker SDK: only how long it waits between two questions differs.
+"""Session of version 2 of the SageMaker SDK: only how long it waits between two requests differs.
 
 Who imports this has set the environment before: the SDK reads it, and takes a second to import.
 """

@@ -1,4 +1,4 @@
-"""The sessions in which SageMaker has roles: keys that are drawn for a job or a model's container, and void after it.
+"""Sessions of execution roles: keys that are drawn for a job or a model's container, and void after it.
 
 They are kept in memory alone: with the account's process, which its jobs and containers do not outlive, they are gone.
 """

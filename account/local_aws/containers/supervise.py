@@ -1,4 +1,4 @@
-"""Runs a container's program, and ends it with the account: ``supervise.py COMMAND …``.
+"""Supervisor of a container's program, which ends it with the account: ``supervise.py COMMAND …``.
 
 The program takes this process's place, with the environment as it is: a shell would drop the variables whose names
 are not its own, such as ``SM_HP_LEARNING-RATE``.  What stays beside it reads the account's end of the pipe that is

@@ -1,4 +1,4 @@
-"""Who is alive: files that processes hold locked as long as they live.
+"""Process locks: files that processes hold locked as long as they live.
 
 The operating system lets go of a lock when its process ends, however it ends; so a lock says what a
 process number cannot, whether the one that wrote it is still there.

@@ -1,4 +1,4 @@
-"""Where the account lies on this machine, and what its process takes from the environment.
+"""Settings: where the account lies on this machine, and what its process takes from the environment.
 
 An account is a folder: `.local_aws/` in the checkout, or the one that ``LOCAL_AWS_STATE`` names.  Nothing outside of it
 belongs to the account.

@@ -1,4 +1,4 @@
-"""What the embedded account must not forget, in SQLite files.
+"""SQLite databases: what the embedded account must not forget.
 
 Every service keeps its rows in one file of its own.  The journal is a write-ahead log
 with ``synchronous=NORMAL``: a transaction that has returned outlives ``kill -9`` of this

@@ -227,8 +227,8 @@ class Metrics:
                 and params.get("Namespace", row["namespace"]) == row["namespace"]
                 and params.get("MetricName", row["name"]) == row["name"]
             ):
-                listed = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-                metrics.append({"Namespace": row["namespace"], "MetricName": row["name"], "Dimensions": listed})
+                members = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+                metrics.append({"Namespace": row["namespace"], "MetricName": row["name"], "Dimensions": members})
         token = params.get("NextToken") or "0"
         if not token.isdecimal():
             raise AwsError("InvalidParameterValue", "Invalid nextToken")

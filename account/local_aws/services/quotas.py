@@ -1,4 +1,4 @@
-"""Service Quotas: how many machines of a kind the account may use at once, and asking for more.
+"""Service Quotas: how many instances of a type the account may use at once, and requests for more.
 
 The account may use far more machines than this one has processors.  ``LOCAL_AWS_NEW_ACCOUNT=1`` gives it the quotas
 of an AWS account that was just opened: 0 for most.  Reference: the API reference of Service Quotas; the quotas'
@@ -150,8 +150,8 @@ class Quotas:
 
     def _request_shown(self, quota: Quota, requested: dict[str, Any]) -> dict[str, Any]:
         members = ("ServiceCode", "ServiceName", "QuotaArn", "QuotaCode", "QuotaName", "Unit", "GlobalQuota")
-        shown = self._shown(quota, self.value)
-        return {member: shown[member] for member in members} | {
+        quota_members = self._shown(quota, self.value)
+        return {member: quota_members[member] for member in members} | {
             "Id": requested["id"],
             "DesiredValue": requested["value"],
             "Status": "APPROVED",

@@ -1,4 +1,4 @@
-"""What AWS calls a request that no service of the account takes: the operation's name, by botocore's models.
+"""Names of AWS operations, by botocore's models, for requests that no service of the account takes.
 
 So a refusal names what is missing, whichever of AWS's protocols the request is written in.
 """

@@ -1,4 +1,4 @@
-"""An operation of AWS's: declared beside the function that does it, collected from the object that has that function.
+"""Operations: declared beside the function that does one, collected from the object that has the function.
 
 ``@operation("StopTrainingJob", executes=True)`` is the one place that says of an operation what it is called, whether
 something runs by it, and whether its function wants the request.  All others ask: the services what they can do, the

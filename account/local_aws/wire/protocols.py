@@ -1,4 +1,4 @@
-"""AWS's wire protocols as the account's services speak them.
+"""Wire protocols of AWS, as the account's services speak them.
 
 - ``json`` (SageMaker, CloudWatch Logs, CloudWatch, ECR): the operation in ``X-Amz-Target``, a JSON body.
 - ``rest-json`` (the SageMaker runtime): the operation in the path, errors named in a header.

@@ -1,4 +1,4 @@
-"""Who sent a request: AWS Signature Version 4, and S3's older query signature.
+"""Request signatures: AWS Signature Version 4, and S3's older query signature.
 
 Signature Version 4 as in the IAM User Guide, "Create a signed AWS API request": in the
 ``Authorization`` header or in the query (a presigned URL).  Signature Version 2 of S3's query

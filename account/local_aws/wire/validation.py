@@ -1,4 +1,4 @@
-"""Requests held against AWS's own service model, with the words that AWS uses.
+"""Request validation against AWS's own service model, with the words that AWS uses.
 
 The model is botocore's: the same shapes from which boto3 is made.  boto3 itself checks names and
 types before it sends; lengths, ranges, patterns and enumerations are left to the service, and so

@@ -1,4 +1,4 @@
-"""The model file: ``model_algo-1``, an uncompressed zip around an MXNet module.
+"""Model artifact of Linear Learner: ``model_algo-1``, an uncompressed zip around an MXNet module.
 
 Its four members are those of the archives that Amazon's algorithm uploads, so that what
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_how-it-works.html says about loading

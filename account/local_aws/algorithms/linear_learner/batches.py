@@ -1,4 +1,4 @@
-"""The mini-batches of a job, on the scale that its models are trained on."""
+"""Mini-batches of a training job, normalised by the scaler."""
 
 from __future__ import annotations
 

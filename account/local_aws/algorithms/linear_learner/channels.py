@@ -1,4 +1,4 @@
-"""Reading the channels of a job: CSV and RecordIO-protobuf files below ``input/data``."""
+"""Input channels of a training job: CSV and RecordIO-protobuf files below ``input/data``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A classifier's labels: which are allowed, and how much the records of each class count."""
+"""Class labels and class weights of a classifier."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def weigh_classes(
 
 
 def _of_all(counts: NDArray[np.int64], peers: Peers) -> NDArray[np.int64]:
-    total: NDArray[np.int64] = np.sum(peers.everyone(counts.tolist()), axis=0)
+    total: NDArray[np.int64] = np.sum(peers.all_gather(counts.tolist()), axis=0)
     return total

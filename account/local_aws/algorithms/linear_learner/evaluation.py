@@ -1,4 +1,4 @@
-"""The numbers printed about the finished model, oddities included.
+"""Final metrics of a model, as AWS's image prints them.
 
 What AWS's image prints as balanced accuracy and log loss of a binary classifier is taken
 from a sigmoid of its scores, which are sigmoids already; a multiclass classifier's log loss
@@ -96,10 +96,10 @@ class _Binary(_Sums):
 
     def add(self, scores: Array, labels: Array) -> None:
         column, positive = scores[:, 0].astype(np.float32), labels == 1
-        said = column >= self._threshold
-        self._hits += int(np.count_nonzero(said & positive))
-        self._said += int(np.count_nonzero(said))
-        self._right += int(np.count_nonzero(said == positive))
+        predicted = column >= self._threshold
+        self._hits += int(np.count_nonzero(predicted & positive))
+        self._said += int(np.count_nonzero(predicted))
+        self._right += int(np.count_nonzero(predicted == positive))
         twice, doubled = LogisticLoss(), column.astype(np.float64)
         again = (twice.scores(doubled) >= 0.5) == positive
         self._right_again += [np.count_nonzero(again & ~positive), np.count_nonzero(again & positive)]
@@ -135,13 +135,13 @@ class _Multiclass(_Sums):
     def add(self, scores: Array, labels: Array) -> None:
         right, classes = labels.astype(np.int64), self._hp.classes
         own = np.take_along_axis(scores, right[:, None], axis=1)
-        said = scores.argmax(axis=1)
+        predicted = scores.argmax(axis=1)
         # Of classes with equal scores, the first one stands before the others.
         before = (scores == own) & (np.arange(classes) < right[:, None])
         rank = 1 + (scores > own).sum(axis=1) + before.sum(axis=1)
-        self._hits += np.bincount(right[said == right], minlength=classes)
+        self._hits += np.bincount(right[predicted == right], minlength=classes)
         self._of_class += np.bincount(right, minlength=classes)
-        self._said += np.bincount(said, minlength=classes)
+        self._said += np.bincount(predicted, minlength=classes)
         self._in_top += int(np.count_nonzero(rank <= self._hp.accuracy_top_k))
         self._gain += float(np.sum(1 / np.log2(rank + 1)))
         self._log_loss += float(SoftmaxLoss().mean(scores[:, None, :], labels)[0]) * (len(labels) / self._rows)

@@ -1,4 +1,4 @@
-"""Mini-batches of a squared loss, each compressed to one small matrix.
+"""Gram matrices of mini-batches: the squared loss of a batch from one small matrix.
 
 With rows ``z = (y, x, 1)`` and parameters ``p = (-1, w, b)`` a batch of B rows Z has the errors ``Z p``, so its
 mean loss is ``p' G p`` and the gradient ``G p`` (without its first row), where ``G = Z'Z / B``.  All matrices are

@@ -1,4 +1,4 @@
-"""The models that train side by side: their settings.
+"""Hyperparameter grid: the settings of the models that train in parallel.
 
 With everything on ``auto`` a regressor or a binary classifier trains 32 models, every
 combination of four weight decays, two learning rates, two floors of the learning rate and

@@ -1,4 +1,4 @@
-"""Hyperparameters: names, defaults and ranges of the image, and what they resolve to.
+"""Hyperparameters: their names, defaults and ranges in AWS's image, and their values in a job.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html; the defaults are
 those that the image prints at the top of every log.  Values are strings throughout, as
@@ -164,9 +164,9 @@ RULES: dict[str, _Rule] = {
 DEFAULTS = {name: rule.default for name, rule in RULES.items() if rule.default is not None}
 
 
-def merge(given: Mapping[str, str]) -> dict[str, str]:
+def merge(hyperparameters: Mapping[str, str]) -> dict[str, str]:
     """The defaults overlaid with what the job was given, as the log prints it. Checks nothing."""
-    return DEFAULTS | dict(given)
+    return DEFAULTS | dict(hyperparameters)
 
 
 @dataclass(frozen=True)
@@ -228,14 +228,14 @@ class Hyperparameters:
         return self.classes if self.predictor_type == MULTICLASS else 1
 
     @classmethod
-    def parse(cls, given: Mapping[str, str]) -> Hyperparameters:
+    def parse(cls, hyperparameters: Mapping[str, str]) -> Hyperparameters:
         """Check every name and value of a job's hyperparameters and resolve ``auto``.
 
         Raises CustomerError for the first thing that is wrong, in the words of the JSON
         schema that the image checks against.
         """
-        _check(given)
-        text = merge(given)
+        _check(hyperparameters)
+        text = merge(hyperparameters)
         predictor, loss = text["predictor_type"], text["loss"]
         if loss != "auto" and loss not in LOSS_OF[predictor]:
             raise CustomerError(
@@ -313,18 +313,18 @@ class Hyperparameters:
         )
 
 
-def _check(given: Mapping[str, str]) -> None:
-    if "predictor_type" not in given:
+def _check(hyperparameters: Mapping[str, str]) -> None:
+    if "predictor_type" not in hyperparameters:
         raise CustomerError(
             "No value(s) were specified for 'predictor_type' which are required hyperparameter(s)",
             "ValidationError",
             "'predictor_type' is a required property",
         )
-    unknown = sorted(set(given) - set(RULES))
+    unknown = sorted(set(hyperparameters) - set(RULES))
     if unknown:
         names, verb = ", ".join(map(repr, unknown)), "was" if len(unknown) == 1 else "were"
         raise CustomerError(f"Additional properties are not allowed ({names} {verb} unexpected)", "ValidationError")
-    for name, value in given.items():
+    for name, value in hyperparameters.items():
         rule = RULES[name]
         if rule.accepts(value):
             continue
@@ -332,13 +332,13 @@ def _check(given: Mapping[str, str]) -> None:
             raise not_implemented(f"Hyperparameter {name}={value}", f"Leave it out or give {rule.default}.")
         schema = rule.schema()
         keyword = "oneOf" if "oneOf" in schema else "enum"
-        said = "is not valid under any of the given schemas"
+        reason = "is not valid under any of the given schemas"
         if keyword == "enum":
-            said = f"is not one of {schema['enum']}"
+            reason = f"is not one of {schema['enum']}"
         raise CustomerError(
-            f"{value!r} {said}",
+            f"{value!r} {reason}",
             "ValidationError",
-            f"{value!r} {said}\n\n"
+            f"{value!r} {reason}\n\n"
             f"Failed validating {keyword!r} in schema['properties'][{name!r}]:\n    {schema}\n\n"
             f"On instance[{name!r}]:\n    {value!r}",
         )

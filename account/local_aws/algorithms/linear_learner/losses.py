@@ -1,4 +1,4 @@
-"""The losses: what a linear function is charged for each record, and how that changes with its output.
+"""Loss functions: their values, derivatives and names.
 
 Formulas: https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html and the
 loss-function notebook of aws/amazon-sagemaker-examples.  A classifier's classes are the

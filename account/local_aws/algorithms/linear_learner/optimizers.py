@@ -1,4 +1,4 @@
-"""The optimizers and the learning-rate schedule as MXNet 1.x computes them, for all models at once.
+"""Optimizers and learning-rate schedule as MXNet 1.x computes them, for all models at once.
 
 Parameters are a matrix (rows, models · outputs): one row per feature, and a last one for the
 biases if the models have any; the outputs of a model stand side by side.  Weight decay and l1

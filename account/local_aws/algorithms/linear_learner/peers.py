@@ -1,4 +1,4 @@
-"""The hosts of a job that trains on several: what they tell each other.
+"""Distributed training: collective operations between the hosts of a job (all-gather, broadcast, average).
 
 Each host but the first has a socket to the first one, made by the account before it started them: nobody else
 can reach it, and it closes with the host that holds it, however that ends.
@@ -46,16 +46,16 @@ class Peers:
         """Whether this host evaluates, decides, and writes the model."""
         return self.number == 0
 
-    def everyone(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """The JSON values of all hosts, in their order."""
         if self.first:
-            values: list[Any] = self.told([value, *(json.loads(self._receive(peer)) for peer in self._sockets)])
+            values: list[Any] = self.broadcast([value, *(json.loads(self._receive(peer)) for peer in self._sockets)])
         else:
             self._send(self._sockets[0], json.dumps(value).encode())
-            values = self.told(None)
+            values = self.broadcast(None)
         return values
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The first host's JSON value."""
         if not self.first:
             return json.loads(self._receive(self._sockets[0]))

@@ -1,4 +1,4 @@
-"""The rows of a channel in a file: read once from whatever format, passed over in every epoch."""
+"""Rows of a channel in a scratch file, dense: read once from whatever format, passed over in every epoch."""
 
 from __future__ import annotations
 

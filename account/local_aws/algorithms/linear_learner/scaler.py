@@ -1,4 +1,4 @@
-"""Normalisation: mean and standard deviation from the first whole mini-batches."""
+"""Normalisation: mean and standard deviation of features and label, from the first whole mini-batches."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _statistics(rows: Rows, used: int, peers: Peers) -> tuple[NDArray[np.float64
     for block in rows.pieces(_EXAMINED, used):
         moments += _moments(block)
     columns = moments.mean, moments.variance, moments.first, moments.constant
-    of_hosts = peers.everyone([moments.rows, *(column.tolist() for column in columns)])
+    of_hosts = peers.all_gather([moments.rows, *(column.tolist() for column in columns)])
     moments = reduce(operator.add, (_Moments(count, *map(np.array, rest)) for count, *rest in of_hosts))
     deviation = np.sqrt(moments.variance)
     return moments.mean, np.where(moments.constant | (deviation == 0), 1.0, deviation)

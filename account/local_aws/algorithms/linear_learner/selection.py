@@ -1,4 +1,4 @@
-"""Which model is the best, and at which score a binary classifier says 1.
+"""Model selection: the best model, and the threshold of a binary classifier.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html
 (``binary_classifier_model_selection_criteria``).

@@ -1,4 +1,4 @@
-"""The inference container: a loaded model that answers request bodies.
+"""Inference: a loaded model that answers request bodies.
 
 Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/LL-in-formats.html
 """

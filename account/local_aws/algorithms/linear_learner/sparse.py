@@ -1,4 +1,4 @@
-"""Rows that are zero almost everywhere: they take the disk, the memory and the multiplications of what is not.
+"""Sparse rows of a channel: they take the disk, the memory and the multiplications of what is not zero.
 
 Only a job that meets such rows imports this module: SciPy costs a good part of a second.
 """

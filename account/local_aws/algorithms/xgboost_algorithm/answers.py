@@ -1,4 +1,4 @@
-"""Predictions as the bodies of answers: plain, or with the content that ``SAGEMAKER_INFERENCE_OUTPUT`` selects.
+"""Response bodies: predictions alone, or the content that ``SAGEMAKER_INFERENCE_OUTPUT`` selects.
 
 Source: ``algorithm_mode/serve.py`` and ``serve_utils.py`` of AWS's container.
 """

@@ -1,4 +1,4 @@
-"""The channels of a job: which there may be, and their files as XGBoost's matrices.
+"""Input channels of a training job: which there may be, and their files as XGBoost's matrices.
 
 Source: ``data_utils.py`` and ``algorithm_mode/channel_validation.py`` of AWS's container.
 """

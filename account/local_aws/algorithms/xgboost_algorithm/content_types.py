@@ -1,4 +1,4 @@
-"""Names of the formats of data, in training and in requests."""
+"""Content types of channels and of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hyperparameters: their types, ranges and dependencies, and what is said of a wrong one.
+"""Hyperparameters: their types, ranges and dependencies, and the messages about wrong ones.
 
 Source: ``algorithm_mode/hyperparameter_validation.py`` and ``sagemaker_algorithm_toolkit`` of AWS's container.
 """

@@ -1,4 +1,4 @@
-"""The body of a request as XGBoost's matrix.
+"""Request bodies as XGBoost's matrices.
 
 Source: ``algorithm_mode/serve_utils.py`` and ``encoder.py`` of AWS's container.
 """

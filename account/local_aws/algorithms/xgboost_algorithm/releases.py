@@ -1,4 +1,4 @@
-"""The image's releases, all of which run here on the library of the newest one: what the older ones do otherwise.
+"""Releases of the image: all run here on the library of the newest one; what the older ones do otherwise.
 
 Sources: the branches of the open container (https://github.com/aws/sagemaker-xgboost-container), from which a release's
 image is built anew whenever it is patched; the libraries of the releases themselves; the release notes of XGBoost 1.3

@@ -1,4 +1,4 @@
-"""The inference container: a model behind ``/ping``, ``/invocations`` and ``/execution-parameters``.
+"""Inference: a model behind ``/ping``, ``/invocations`` and ``/execution-parameters``.
 
 Source: ``algorithm_mode/serve.py`` of AWS's container.
 """
@@ -91,15 +91,15 @@ class Model:
             )
         return self._booster.predict(data, iteration_range=(0, self._rounds), validate_features=False)
 
-    def _check_features(self, given: int, kind: str) -> None:
+    def _check_features(self, size: int, kind: str) -> None:
         trained = self._booster.num_features()
-        if kind == LIBSVM and given > trained + 1:
+        if kind == LIBSVM and size > trained + 1:
             raise ValueError(
-                f"Feature size of libsvm inference data {given} is larger than feature size of trained model {trained}."
+                f"Feature size of libsvm inference data {size} is larger than feature size of trained model {trained}."
             )
-        if kind != LIBSVM and given not in (trained, trained - 1):
+        if kind != LIBSVM and size not in (trained, trained - 1):
             raise ValueError(
-                f"Feature size of {kind} inference data {given} is not consistent with feature size of trained model "
+                f"Feature size of {kind} inference data {size} is not consistent with feature size of trained model "
                 f"{trained}."
             )
 

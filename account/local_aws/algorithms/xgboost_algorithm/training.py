@@ -1,4 +1,4 @@
-"""One training job: hyperparameters and channels in, log lines and a model file out.
+"""A training job: hyperparameters and channels in, log lines and a model file out.
 
 Source: ``algorithm_mode/train.py``, ``train_utils.py`` and ``callback.py`` of AWS's container.
 """
@@ -157,10 +157,10 @@ def _boost(
             verbose_eval=False,
         )
     except Exception as error:  # the container tells two kinds apart by their words
-        said = sentence(error)
-        if any(words in said for words in _OF_THE_USER):
-            raise UserError(said) from None
-        raise AlgorithmError(f"XGB train call failed with exception:\n {said}") from None
+        message = sentence(error)
+        if any(words in message for words in _OF_THE_USER):
+            raise UserError(message) from None
+        raise AlgorithmError(f"XGB train call failed with exception:\n {message}") from None
     if release.pickles:
         # As the libraries of these releases left it: the pickle carries it to the inference container.
         best = booster.attr("best_iteration")

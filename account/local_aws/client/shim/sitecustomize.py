@@ -1,4 +1,4 @@
-"""What keeps a Python process's SageMaker calls on this machine; Python imports it at start-up.
+"""Patches that keep a Python process's SageMaker calls on this machine; Python imports them at start-up.
 
 ``AWS_ENDPOINT_URL`` sends every AWS call to the embedded account but for three places where the SageMaker
 SDK goes around it, and one of botocore.  Each is closed here, and nothing else is touched:

@@ -1,4 +1,4 @@
-"""Parts of the images' software that are not here: scripts import more of them than they use."""
+"""Placeholders for parts of AWS's packages that are not here: scripts import more of them than they use."""
 
 import importlib.abc
 

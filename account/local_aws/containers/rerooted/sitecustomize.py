@@ -1,4 +1,4 @@
-"""Shows a Python program ``/opt/ml`` where its job's folder is; Python imports it at start-up.
+"""Path rewriting: shows a Python program ``/opt/ml`` where its job's folder is; Python imports it at start-up.
 
 A script for SageMaker names its files by ``/opt/ml/processing/…``, and must run unchanged on Linux and macOS, without
 root, Docker or chroot.  A mount namespace of the user's own does that on Linux only, and not where the kernel or a

@@ -1,4 +1,4 @@
-"""What a script is told of its training job: arguments and ``SM_…`` variables.
+"""Training environment of a script: its arguments and ``SM_…`` variables.
 
 Source: the package ``sagemaker_training`` 5.1.4, modules ``environment`` and ``mapping``.
 """
@@ -152,10 +152,10 @@ def variables(environment: Mapping[str, Any]) -> dict[str, str]:
         "training_env": environment,
         "user_args": arguments(environment["hyperparameters"]),
     }
-    shown = {name: values[name] for name in named}
-    shown |= {f"channel_{name}": path for name, path in environment["channel_input_dirs"].items()}
-    shown |= {f"hp_{name}": value for name, value in environment["hyperparameters"].items()}
-    return {f"SM_{name.upper()}": _as_text(value) for name, value in shown.items()}
+    members = {name: values[name] for name in named}
+    members |= {f"channel_{name}": path for name, path in environment["channel_input_dirs"].items()}
+    members |= {f"hp_{name}": value for name, value in environment["hyperparameters"].items()}
+    return {f"SM_{name.upper()}": _as_text(value) for name, value in members.items()}
 
 
 def _as_text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What the framework images do between a request and an answer where the user's code does not say.
+"""Inference handlers of the framework images: their defaults, for what the user's code does not say.
 
 A user's module may have ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``, or ``transform_fn`` in place of the
 last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-scikit-learn-container``

@@ -1,4 +1,4 @@
-"""Serves a model by the user's code as AWS's framework images do: an HTTP server by SageMaker's container contract.
+"""Inference server of the framework images: HTTP by SageMaker's container contract around the user's code.
 
 Started by its path, with the image's name.  It listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names:
 ``GET /ping``, ``POST /invocations``, ``GET /execution-parameters``.  The user's module is imported into this process.
@@ -52,7 +52,7 @@ INTERNAL = (
 )
 
 
-def told(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
     """An error as Python prints it, without the lines that on AWS are not there."""
     whole = traceback.TracebackException.from_exception(error)
     waiting: list[traceback.TracebackException | None] = [whole]
@@ -117,7 +117,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
                 response.status_code = handler.context.status or response.status_code
                 return response
         except Exception as error:
-            text = told(error)
+            text = traceback_text(error)
             print(text, end="", flush=True)
             if not defaults.inference_toolkit:
                 return Response(INTERNAL, 500, media_type="text/html")
@@ -144,7 +144,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
         try:
             return _response(await run_in_threadpool(function), JSON)
         except Exception as error:
-            print(told(error), end="", flush=True)
+            print(traceback_text(error), end="", flush=True)
             return Response(status_code=500)
 
     return Starlette(
@@ -176,7 +176,7 @@ def main(image: str) -> int:
     try:
         handler, module = load(defaults)
     except (Exception, SystemExit) as error:
-        print(told(error), end="", flush=True)
+        print(traceback_text(error), end="", flush=True)
         if isinstance(error, ModuleNotFoundError) and error.name in ("torch", None) and "'torch'" in str(error):
             print(requirements.NO_TORCH, flush=True)
         return 1

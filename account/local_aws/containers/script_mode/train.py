@@ -1,4 +1,4 @@
-"""Runs a user's training script as AWS's framework images do; it plays the open ``sagemaker-training-toolkit``.
+"""Training toolkit of the framework images: runs a user's script as the open ``sagemaker-training-toolkit`` does.
 
 Started by its path, with the image's name and the file that the account has fetched from the job's
 ``sagemaker_submit_directory`` (empty if there was none).  The script runs in a process of its own, in ``/opt/ml/code``.
@@ -122,12 +122,12 @@ def run(framework: Framework, environment: dict[str, Any], archive: str) -> None
             failure = _called(framework, "InstallRequirementsError", error.code, error.message, error.command)
             raise UserError(failure) from None
     command = command_of(name, kind, arguments(environment["hyperparameters"]))
-    shown = {**variables(environment), "PYTHONPATH": CODE}
+    logged = {**variables(environment), "PYTHONPATH": CODE}
     toolkit.info(
         "Invoking user script\n\nTraining Env:\n\n%s\n\nEnvironment variables:\n\n%s\n\n"
         "Invoking script with the following command:\n\n%s\n\n",
         json.dumps(environment, indent=4),
-        "\n".join(f"{key}={value}" for key, value in shown.items()),
+        "\n".join(f"{key}={value}" for key, value in logged.items()),
         " ".join(command),
     )
     code, message = execute(command, known, framework.keeps_errors)

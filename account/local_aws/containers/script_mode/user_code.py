@@ -1,4 +1,4 @@
-"""Where the user's code is, and how it comes into ``/opt/ml/code``, in training and in serving alike.
+"""Source code of the user: where it is, and how it comes into ``/opt/ml/code``, in training and in serving.
 
 Source: ``files.py`` of the package ``sagemaker_training`` and of the older ``sagemaker_containers``.
 """

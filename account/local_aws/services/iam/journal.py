@@ -1,4 +1,4 @@
-"""moto's state, kept: the changes that were acknowledged, and made again when the account's process starts anew.
+"""Journal of IAM: moto's state as changes, which are made again when the account's process starts anew.
 
 moto keeps all in memory.  Each request to it is given a seed for what it draws and a moment for its dates; one that
 changed something is written down with both before it is answered.  Made again in their order, the changes give the

@@ -1,4 +1,4 @@
-"""An identity-based policy of IAM, and what it decides.
+"""Identity-based policies of IAM, and what they decide.
 
 Reference: the IAM User Guide, "IAM JSON policy element reference" and "Policy evaluation logic": an explicit deny wins,
 then an allow; what neither names is denied.  Elements, operators and variables that are not here are refused when a

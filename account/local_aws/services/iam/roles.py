@@ -1,4 +1,4 @@
-"""Which roles SageMaker may assume: what IAM's books say of a role, and what its trust policy allows.
+"""Execution roles: which ones SageMaker may assume, by what IAM's journal and their trust policies say.
 
 A trust policy is a resource-based one.  Reference: the IAM User Guide, "AWS JSON policy elements: Principal" and
 "Policy evaluation logic"; the developer guide of SageMaker, "Cross-Service Confused Deputy Prevention".

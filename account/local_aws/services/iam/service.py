@@ -137,8 +137,8 @@ class Bookkeeping:
             self.keys.remove(form.get("AccessKeyId", ""))
         elif service != "ecr":
             self._remember(text, key)
-        shown = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
-        return Response(text, answer.status_code, shown)
+        kept = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
+        return Response(text, answer.status_code, kept)
 
     def _simulate(self, form: Mapping[str, str]) -> dict[str, str | list[dict[str, str]]]:
         """What a role or a user may do: all that is asked, unless there is a policy for the whole account.

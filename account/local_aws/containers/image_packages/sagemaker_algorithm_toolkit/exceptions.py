@@ -1,4 +1,4 @@
-"""Who is to blame for an error."""
+"""Exceptions by who is to blame: the user, the algorithm or the platform."""
 
 
 class BaseToolkitError(Exception):

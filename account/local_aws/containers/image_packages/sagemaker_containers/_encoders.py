@@ -1,4 +1,4 @@
-"""Arrays in and out."""
+"""Encoders and decoders of arrays."""
 
 import csv
 import io

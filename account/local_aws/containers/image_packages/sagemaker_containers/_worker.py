@@ -1,4 +1,4 @@
-"""The answer of a server that is built on Flask, whose own is werkzeug's."""
+"""Response of a server that is built on Flask, whose own is werkzeug's."""
 
 import warnings
 from typing import Any

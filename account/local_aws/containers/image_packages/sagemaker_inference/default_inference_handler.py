@@ -1,4 +1,4 @@
-"""What a handler does where the user's code does not say."""
+"""Default handler functions, for what the user's code does not say."""
 
 from typing import Any
 

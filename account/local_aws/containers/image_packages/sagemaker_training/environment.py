@@ -1,4 +1,4 @@
-"""What a training job's container knows of the job."""
+"""Training environment of a job's container."""
 
 import importlib.util
 import os
