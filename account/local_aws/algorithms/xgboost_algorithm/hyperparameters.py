@@ -79,7 +79,7 @@ class OnCpu(list[str]):
 
 @dataclass(frozen=True)
 class Rule:
-    """How a value is parsed, and where it must lie; ``each``: in a list, every one of its elements.
+    """How a value is parsed, and where it must lie; ``elementwise``: of a list, each element must.
 
     ``since`` and ``until`` are the numbers of the first release that takes the hyperparameter, and of the first one
     that no longer does.
@@ -87,17 +87,17 @@ class Rule:
 
     parse: Callable[[str], Any]
     range: Collection[Any] | Interval
-    each: bool = False
+    elementwise: bool = False
     since: tuple[int, ...] = ()
     until: tuple[int, ...] = (1_000,)
 
     def check(self, name: str, value: Any) -> None:
         """Raise UserError for a value outside the range."""
-        elements = value if self.each else [value]
+        elements = value if self.elementwise else [value]
         if self.parse is _nested:
             elements = [element for inner in value for element in inner]
         if not all(element in self.range for element in elements):
-            if self.each:
+            if self.elementwise:
                 raise UserError(f"Hyperparameter {name}: value {value} not in range {self.range}")
             raise UserError(f"Hyperparameter {name}: {value} is not in {self.range}")
 
@@ -166,8 +166,8 @@ _RULES = {
     "grow_policy": _categorical("depthwise", "lossguide"),
     "max_leaves": _integer("[0"),
     "max_bin": _integer("[0"),
-    "monotone_constraints": Rule(_tuple, [-1, 0, 1], each=True, since=(1, 0)),
-    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), each=True, since=(1, 0)),
+    "monotone_constraints": Rule(_tuple, [-1, 0, 1], elementwise=True, since=(1, 0)),
+    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), elementwise=True, since=(1, 0)),
     "sample_type": _categorical("uniform", "weighted"),
     "normalize_type": _categorical("tree", "forest"),
     "rate_drop": _continuous("[0", "1]"),
@@ -207,10 +207,10 @@ def rules(release: Release) -> dict[str, Rule]:
     return taken | {
         "tree_method": Rule(str, OnCpu(methods) if on_cpu else [*methods, "gpu_hist"]),
         "predictor": Rule(str, OnCpu(predictors) if on_cpu else ["auto", *predictors, "gpu_predictor"]),
-        "updater": Rule(_names, updaters, each=True),
+        "updater": Rule(_names, updaters, elementwise=True),
         "objective": Rule(str, [name for name, since in _OBJECTIVES.items() if not release.before(*since)]),
         "_tuning_objective_metric": _categorical(*release.objectives),
-        "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), each=True),
+        "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), elementwise=True),
     }
 
 

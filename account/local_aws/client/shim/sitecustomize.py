@@ -19,7 +19,7 @@ import os
 import sys
 from urllib.parse import urlsplit, urlunsplit
 
-TYPE_CHECKING = False  # typing itself would cost each Python process 5 ms
+TYPE_CHECKING = False  # typing itself would cost each Python process some milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
