@@ -49,11 +49,13 @@ class Course:
 
     @property
     def prefix(self) -> str:
+        """Where in the bucket the series keeps its objects."""
         parts = (self.session.default_bucket_prefix, "course", self.series)
         return "/".join(part for part in parts if part)
 
     @property
     def output_path(self) -> str:
+        """The address in S3 below which jobs put their artifacts."""
         return f"s3://{self.bucket}/{self.prefix}"
 
     def tags_for(self, table, hyperparameters: dict) -> list[dict]:

@@ -1,4 +1,4 @@
-"""The images that the account can run: which program stands for which container.
+"""Images that the account can run: which program stands for which container.
 
 An image is known by the repository in its address, whatever registry and region it names.
 """
@@ -29,7 +29,7 @@ def find_image(uri: str, script: bool = False) -> Image:
     """
     repository = _repository(uri)
     kinds = (FRAMEWORKS, IMAGES) if script else (IMAGES, FRAMEWORKS)
-    image = next((each[repository] for each in kinds if repository in each), None)
+    image = next((images[repository] for images in kinds if repository in images), None)
     if image is None:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join({**IMAGES, **FRAMEWORKS})})")
     if not image.releases:

@@ -1,4 +1,4 @@
-"""What instances cost on AWS: US dollars an hour in us-east-1, on demand.
+"""Prices of instances on AWS: US dollars an hour in us-east-1, on demand.
 
 Source: aws.amazon.com/sagemaker/pricing, by way of public copies of it that agree.
 """

@@ -105,7 +105,7 @@ def test_play_names_the_cell_that_failed_and_keeps_no_old_output(tmp_path: Path)
 
 
 def test_play_says_that_the_kernel_died(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="(?s)cell 1 of 1.*DeadKernelError"):
+    with pytest.raises(Failure, match=r"(?s)cell 1 of 1.*DeadKernelError"):
         play(notebook("import os\nos._exit(3)"), tmp_path, quiet)
 
 

@@ -304,6 +304,6 @@ def test_a_sheet_that_is_not_there_names_the_others(tmp_path):
     pytest.importorskip("openpyxl")
     table().to_excel(tmp_path / "a.xlsx", sheet_name="Prices", index=False)
     for name in ("Nope", 7):
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=str(name)) as caught:
             pd.read_excel(tmp_path / "a.xlsx", sheet_name=name)
         assert "has no such sheet; it has 'Prices': write sheet_name='Prices', or another." in advice(caught.value)

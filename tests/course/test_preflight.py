@@ -82,7 +82,7 @@ SAYINGS = [
 ]
 
 
-@pytest.mark.parametrize("said, wanted", SAYINGS, ids=lambda value: value if isinstance(value, str) else None)
+@pytest.mark.parametrize(("said", "wanted"), SAYINGS, ids=lambda value: value if isinstance(value, str) else None)
 def test_a_known_error_asks_for_one_thing(said, wanted):
     error = said
     if isinstance(said, tuple):
@@ -140,7 +140,7 @@ PROFILES = {
 }
 
 
-@pytest.mark.parametrize("profile, wanted", PROFILES.items(), ids=lambda text: text.partition(" =")[0])
+@pytest.mark.parametrize(("profile", "wanted"), PROFILES.items(), ids=lambda text: text.partition(" =")[0])
 def test_a_profile_that_gives_no_credentials(nowhere, tmp_path, monkeypatch, profile, wanted):
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)

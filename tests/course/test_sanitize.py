@@ -1,5 +1,4 @@
 """What nbval does not compare, and what it must go on comparing."""
-# ruff: noqa: E501 (the two strings of a pair stand side by side)
 
 import base64
 import re

@@ -1,6 +1,7 @@
 """The scores against arithmetic done here, what a notebook keeps of them, and the figures' words."""
 
 import math
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -53,7 +54,7 @@ def test_mape_is_a_share_of_each_true_value(shown):
 
 
 def test_mape_of_a_true_value_of_nothing_is_refused(shown):
-    with pytest.raises(ValueError, match="MAPE divides by the true value, and one of them is 0."):
+    with pytest.raises(ValueError, match=r"MAPE divides by the true value, and one of them is 0."):
         scores([0, 1], [1, 1], "any", mape=True)
     assert scores([0, 1], [1, 1], "any")["mae"] == 0.5
 
@@ -246,7 +247,7 @@ def test_a_font_that_is_installed_later_is_found(shown, monkeypatch, tmp_path):
     plain = [font for font in manager.ttflist if font.name == "STIXNonUnicode" and font.style == "normal"]
     found = min(plain, key=lambda font: font.weight)
     path = str(tmp_path / "later.ttf")
-    (tmp_path / "later.ttf").write_bytes(open(found.fname, "rb").read())
+    (tmp_path / "later.ttf").write_bytes(Path(found.fname).read_bytes())
     monkeypatch.setattr(manager, "ttflist", [font for font in manager.ttflist if font.name == "DejaVu Sans"])
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [path])
     letter = chr(max(set(font_manager.get_font(path).get_charmap())))

@@ -284,9 +284,9 @@ def test_an_endpoint_that_fails_leaves_nothing(course, learner, s3):
     whole = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=b"no archive")
     try:
-        with pytest.raises(UnexpectedStatusException, match="valid tar.gz archive"):
-            with course.endpoint(learner, **MACHINE):
-                pytest.fail("an endpoint of no model")
+        refused = pytest.raises(UnexpectedStatusException, match=r"valid tar.gz archive")
+        with refused, course.endpoint(learner, **MACHINE):
+            pytest.fail("an endpoint of no model")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=whole)
     assert left(course) == NOTHING

@@ -296,5 +296,5 @@ def test_a_table_that_the_lessons_cannot_use_is_refused(folder, table, said):
 
 def test_salaries_that_are_all_equal_are_refused(folder):
     (folder / "salary.csv").write_text(re.sub(r",\d+", ",50000", SALARY))
-    with pytest.raises(TableError, match="column Salary: every row has 50000.0, and the lessons compare different"):
+    with pytest.raises(TableError, match=r"column Salary: every row has 50000.0, and the lessons compare different"):
         load("salary")

@@ -72,9 +72,9 @@ class Purse:
 
     def _of_job(self, params: dict) -> float:
         limit = params.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
-        if "TransformJobName" not in params:  # a batch has no limit of its own; its model is small
-            if limit is None or limit > LONGEST_JOB:
-                raise TooMuch(f"a job may take {LONGEST_JOB} s at most: {params}")
+        # A batch has no limit of its own; its model is small.
+        if "TransformJobName" not in params and (limit is None or limit > LONGEST_JOB):
+            raise TooMuch(f"a job may take {LONGEST_JOB} s at most: {params}")
         machine = params.get("ResourceConfig") or params.get("TransformResources")
         machine = machine or params["ProcessingResources"]["ClusterConfig"]
         return _rate(machine) * (limit or LONGEST_JOB) / 3600

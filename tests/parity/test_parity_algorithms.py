@@ -162,7 +162,7 @@ def numbers(there, kind: str, given: dict, **others: str) -> dict:
 
     ``others`` are the kinds of labels in the other channels.
     """
-    body, settings = labelled(kind)
+    _, settings = labelled(kind)
     common = {"num_models": "1", "epochs": "3", "mini_batch_size": "5"}
     job = training(there, "numbers", "", HyperParameters=common | settings | given)
     job["InputDataConfig"] = [

@@ -12,7 +12,7 @@ HYPERPARAMETER = {"Name": "learning_rate", "MinValue": "0.01", "MaxValue": "0.1"
 def test_lists_that_are_filtered(there, answers):
     """What a page of one shows when the newest does not pass its filter; and tokens of another list."""
     sagemaker, container = there.sagemaker, served_by(there, there.put("lists/model.tar.gz", b"x"))
-    old, new = names = [there.name("old"), there.name("new")]
+    old, _ = names = [there.name("old"), there.name("new")]
     for name in names:
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=there.role, PrimaryContainer=container)
         variant = {"VariantName": "all", "ModelName": name, "InstanceType": "ml.t2.medium", "InitialInstanceCount": 1}

@@ -145,7 +145,7 @@ def test_the_cap_holds(account, spender):
     client.meta.events.register_first("before-send.sagemaker.CreateProcessingJob", accept)
     for _ in range(5):
         client.create_processing_job(**a_job(account))
-    with pytest.raises(TooMuch, match="over [$]0.05"):
+    with pytest.raises(TooMuch, match=r"over [$]0.05"):
         client.create_processing_job(**a_job(account))
     assert purse.bill() == {"jobs": 5, "endpoints": 0, "dollars at most": "0.05"}
     assert len(sent) == 5
@@ -162,7 +162,7 @@ def test_what_is_refused_costs_nothing(account, spender):
 def test_what_no_question_may_ask_for(account, spender):
     client, purse = spender
     large = {"ClusterConfig": {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5}}
-    with pytest.raises(TooMuch, match="not ml.p4d.24xlarge"):
+    with pytest.raises(TooMuch, match=r"not ml.p4d.24xlarge"):
         client.create_processing_job(**a_job(account, ProcessingResources=large))
     for members in ({"StoppingCondition": {"MaxRuntimeInSeconds": 301}}, {"StoppingCondition": {}}):
         job = a_job(account) | members

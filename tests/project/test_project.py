@@ -128,6 +128,15 @@ def test_the_code_is_clean(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the lock has other libraries, and types, for other Pythons"
+)
+def test_the_types_are_right() -> None:
+    """mypy: strict in the account, plain in utils and in what tests share."""
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_make_help_names_every_target_and_is_the_default() -> None:
     targets = set(re.search(r"(?m)^\.PHONY: (.+)$", (ROOT / "Makefile").read_text("utf-8"))[1].split())
     clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}

@@ -61,14 +61,20 @@ class Place:
         """The account, running."""
         done = self.command("start", **variables)
         assert done.returncode == 0, done.stderr
-        return self.running()
+        return self.connection()
 
     def running(self) -> client.Connection | None:
         return client.find(self.folder, open_account(self.folder))
 
+    def connection(self) -> client.Connection:
+        """The running account, which there must be."""
+        connection = self.running()
+        assert connection is not None
+        return connection
+
     def client(self, service: str, *keys: str, **config: object):
         """A boto3 client of the account, with the account's own keys or others."""
-        account, url = open_account(self.folder), self.running().url
+        account, url = open_account(self.folder), self.connection().url
         keys = keys or (account.access_key_id, account.secret_access_key, account.session_token)
         session = boto3.Session(*keys, region_name=account.region)
         # Another test of this process may have installed the shim, which keeps STS's address to the environment.
@@ -77,7 +83,7 @@ class Place:
 
     def kill(self) -> None:
         """``kill -9`` of the account's process."""
-        os.kill(self.running().pid, signal.SIGKILL)
+        os.kill(self.connection().pid, signal.SIGKILL)
         until(lambda: not process_lock.is_held(self.folder / "server.lock"))
 
     def servers(self) -> list[int]:

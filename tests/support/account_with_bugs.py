@@ -10,12 +10,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
+from local_aws.containers.rerooted import sitecustomize as rerooted
 from local_aws.door import server
 from local_aws.services.iam.roles import Roles
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.pipelines import definition
-from local_aws.services.sagemaker.processing import run
 from local_aws.services.sagemaker.training import pipe_mode
 from local_aws.services.sagemaker.training.api import TrainingJobs
 from support import ROOT, TESTS_PATH
@@ -61,7 +61,7 @@ def _break(owner: object, name: str, bug: str, told: Callable[..., str]) -> None
 
 
 def _break_all() -> None:
-    asked = Counter()
+    asked: Counter[str] = Counter()
 
     def from_the_second_time_on(roles: Roles, arn: str, source: str) -> str:
         asked[source] += 1
@@ -79,8 +79,8 @@ def _break_all() -> None:
     _break(TrainingJobs, "launch", "bug-in-launch", lambda jobs, params, *_: params["TrainingJobName"])
     _break(inference_pipeline, "begin", "bug-in-begin", lambda sources, root, *_: f"{root}")
     _break(definition, "check_cache", "bug-in-definition", lambda name, *_: name)
-    _break(run.rerooted, "as_seen", "bug-in-message", lambda text, root: text)
-    pipe_mode.struct = Struct
+    _break(rerooted, "as_seen", "bug-in-message", lambda text, root: text)
+    vars(pipe_mode)["struct"] = Struct
 
 
 if __name__ == "__main__":

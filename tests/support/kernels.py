@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
@@ -20,7 +21,7 @@ from support.training import IMAGE
 from tools.lessons.play import ROOT
 from utils.sweep import COURSE
 
-SWEEP = re.search(r'\n\t@\$\(ENV\) -c "(from utils import clean_up.+)"', (ROOT / "Makefile").read_text())[1]
+(SWEEP,) = re.findall(r'\n\t@\$\(ENV\) -c "(from utils import clean_up.+)"', (ROOT / "Makefile").read_text())
 ME = "the-reader"
 # The tags of what is none of the sweep's business.
 OTHERS = {
@@ -79,9 +80,11 @@ class Account:
         }
 
 
-NOTHING_OF_MINE = dict.fromkeys(("endpoints", "configurations", "models"), set(OTHERS)) | dict.fromkeys(
-    ("pipelines", "groups", "training jobs", "processing jobs", "transform jobs", "tuning jobs"), set()
-)
+NOTHING_OF_MINE: dict[str, set[str]] = {
+    **{kind: set(OTHERS) for kind in ("endpoints", "configurations", "models")},
+    **{kind: set() for kind in ("pipelines", "groups")},
+    **{f"{kind} jobs": set() for kind in ("training", "processing", "transform", "tuning")},
+}
 
 
 class Kernel:
@@ -100,11 +103,13 @@ class Kernel:
 
     def kill(self) -> None:
         """SIGKILL: nothing in the kernel gets a chance to delete anything."""
+        manager: Any = self.client.km
+        channels: Any = self.client.kc
         with suppress(ProcessLookupError):  # it is dead already
-            os.kill(self.client.km.provisioner.pid, signal.SIGKILL)
-        run_sync(self.client.km.provisioner.wait)()
-        self.client.kc.stop_channels()
-        run_sync(self.client.km.cleanup_resources)()
+            os.kill(manager.provisioner.pid, signal.SIGKILL)
+        run_sync(manager.provisioner.wait)()
+        channels.stop_channels()
+        run_sync(manager.cleanup_resources)()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from support.linear_learner import ROOT
+from support import ROOT
 
 PROGRAM = """
 import re, resource, sys

@@ -7,6 +7,7 @@ and prose.
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
@@ -29,7 +30,7 @@ BUCKET = re.compile(r"s3://[\w.-]")
 def problems(notebook: NotebookNode, size: int, lesson: bool) -> list[str]:
     """A sentence for each rule that the notebook breaks; `size` is that of its file, in bytes."""
     found = [*_file(notebook, size), *_cells(notebook), *_order(notebook), *_leaks(notebook), *_prose(notebook)]
-    return found + [*_anatomy(notebook), *_reproducible(notebook)] if lesson else found
+    return [*found, *_anatomy(notebook), *_reproducible(notebook)] if lesson else found
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
@@ -161,7 +162,7 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
             yield f"{trio[2].id}: the third code cell in a row"
     predictions = [
         (cell, after)
-        for cell, after in zip(cells, cells[1:], strict=False)
+        for cell, after in pairwise(cells)
         if cell.cell_type == "markdown" and re.search(r"(?m)^> \*\*Predict\.\*\*", cell.source)
     ]
     if len(predictions) < 2:

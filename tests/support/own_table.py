@@ -34,5 +34,7 @@ def mend(said: str, own: pd.DataFrame) -> pd.DataFrame:
 
         return eval(f"pd.read_csv(text, {arguments[1]})", {"pd": pd, "text": io.StringIO(own.to_csv(index=False))})
     scope = {"pd": pd, "table": own.copy()}
-    exec(re.search(r"write (.+)\.$", said)[1], scope)
+    statement = re.search(r"write (.+)\.$", said)
+    assert statement, said
+    exec(statement[1], scope)
     return scope["table"]

@@ -31,8 +31,8 @@ def endpoint(account, sagemaker, s3, bucket):
         role = account.account.role_arn
         sagemaker.create_model(ModelName=made, PrimaryContainer=container, ExecutionRoleArn=role)
         variant = {"VariantName": "AllTraffic", "ModelName": made, "InstanceType": "ml.t2.medium"}
-        variant["InitialInstanceCount"] = 1
-        sagemaker.create_endpoint_config(EndpointConfigName=made, ProductionVariants=[variant])
+        variants = [{**variant, "InitialInstanceCount": 1}]
+        sagemaker.create_endpoint_config(EndpointConfigName=made, ProductionVariants=variants)
         sagemaker.create_endpoint(EndpointName=made, EndpointConfigName=made)
         body = wait_until(
             lambda: sagemaker.describe_endpoint(EndpointName=made), lambda it: it["EndpointStatus"] != "Creating", made

@@ -13,6 +13,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 MODEL = Path("/opt/ml/model")
 seen: set[bytes] = set()
@@ -38,10 +39,12 @@ class Handler(BaseHTTPRequestHandler):
         elif order == "sleep":
             time.sleep(float(value))
         elif order == "refuse":
-            return self.answer(int(value), b"the model will not do that")
+            self.answer(int(value), b"the model will not do that")
+            return
         elif order == "hesitate" and body not in seen:
             seen.add(body)
-            return self.answer(int(value), b"the model will do that next time")
+            self.answer(int(value), b"the model will do that next time")
+            return
         said = {
             "pid": os.getpid(),
             "name": (MODEL / "name").read_text() if (MODEL / "name").exists() else None,
@@ -71,7 +74,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: object) -> None:
         if not isinstance(sys.exception(), ConnectionError):  # a caller that has gone away is no trouble of ours
             super().handle_error(request, client_address)
 

@@ -20,7 +20,7 @@ QUICK = {"predictor_type": "regressor", "num_models": "1", "epochs": "1", "mini_
 ENDLESS = {"predictor_type": "regressor", "epochs": "1000000", "early_stopping_patience": "1000000"}
 ENDLESS |= {"mini_batch_size": "4"}
 TIME_LIMIT = 60  # seconds; nothing here takes as long unless it hangs
-JSON_TYPES = {"string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,)}
+JSON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,)}
 JSON_TYPES |= dict.fromkeys(("float", "double", "timestamp"), (int, float))
 _numbers = itertools.count(1)
 
@@ -88,7 +88,8 @@ def members(s3, uri: str) -> dict[str, bytes]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive.getmembers()}
+        files = {member.name: archive.extractfile(member) for member in archive.getmembers()}
+        return {name: file.read() for name, file in files.items() if file}
 
 
 def coefficients(s3, uri: str):

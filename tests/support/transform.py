@@ -58,4 +58,6 @@ def said(job: str) -> list[str]:
     """The data-log without its stamps."""
     lines = logged(job, data_log=True)
     pattern = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}:\[sagemaker logs\]: (.*)")
-    return [pattern.fullmatch(line)[1] for line in lines]
+    matches = [pattern.fullmatch(line) for line in lines]
+    assert all(matches), lines
+    return [match[1] for match in matches if match]

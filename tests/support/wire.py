@@ -54,7 +54,7 @@ def signed(
     """The headers of a request with botocore's signature; ``at`` is the signer's clock."""
     request = AWSRequest(method, account.url + path, dict(headers or {}), body)
     signer = S3SigV4Auth if service == "s3" else SigV4Auth
-    with mock.patch("botocore.auth.get_current_datetime", lambda: at) if at else mock.MagicMock():
+    with mock.patch("botocore.auth.get_current_datetime", return_value=at) if at else mock.MagicMock():
         signer(keys or credentials(account), service, "us-east-1").add_auth(request)
     return dict(request.headers.items())
 

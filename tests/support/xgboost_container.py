@@ -38,7 +38,7 @@ def container(save, release: str = "3.0-5", **environment: str):
     try:
         until = time.monotonic() + training.TIME_LIMIT
         while True:
-            assert process.poll() is None, process.stdout.read()
+            assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < until
             try:
                 assert client.get("/ping").status_code == 200

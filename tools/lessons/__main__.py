@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.core.account import StateError
+from local_aws.core.store import StateError
 from tools.lessons.play import ROOT, lessons
 from utils.course import CourseError, start
 from utils.preflight.sdk import installed_edition

@@ -38,7 +38,7 @@ def target_of(target: Any, table: pd.DataFrame) -> int:
     if isinstance(target, pd.Series):
         write = say("write_target" if target.name in names else "write_name", name=target.name)
         raise refusal("target_is_column", write=write)
-    if isinstance(target, pd.DataFrame | list | set | pd.Index) or hasattr(target, "dtype") and target.shape:
+    if isinstance(target, pd.DataFrame | list | set | pd.Index) or (hasattr(target, "dtype") and target.shape):
         inside = [each for each in list(target) if any(_same(name, each) for name in names)]
         write = say("write_target", name=inside[0]) if len(inside) == 1 else say("write_one_name")
         raise refusal("target_is_several", kind=type(target).__name__, write=write)
@@ -84,7 +84,7 @@ def texts_of(table: pd.DataFrame, positions: list[int]) -> list[str]:
     return texts
 
 
-def _position(line: str, name: object, table: pd.DataFrame) -> int:
+def _position(line: str, name: Any, table: pd.DataFrame) -> int:
     same = [at for at, each in enumerate(table.columns) if _same(each, name)]
     if len(same) == 1:
         return same[0]

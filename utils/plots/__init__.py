@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from utils.plots.axes import finish
@@ -99,7 +100,7 @@ def _coloured(groups: pd.Series) -> dict:
     return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 
 
-def _show(figure: plt.Figure, caption: str) -> None:
+def _show(figure: Figure, caption: str) -> None:
     """Show the figure once, its caption above it and as its alternative text."""
     axes = figure.axes[0]
     axes.set_title(caption, fontsize=10, loc="left", wrap=True)

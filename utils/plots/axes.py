@@ -6,6 +6,7 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, MaxNLocator
@@ -22,6 +23,7 @@ class Ticks(Formatter):
     power, decimals = 0, 0
 
     def set_locs(self, locs) -> None:
+        """Choose power and decimals for the axis' ticks; Matplotlib calls it before it asks for their texts."""
         largest = np.abs(locs).max(initial=0)
         self.power = 0 if largest == 0 or 1e-3 < largest < 1e7 else int(np.floor(np.log10(largest)))
         scaled = np.unique(locs) / 10.0**self.power
@@ -30,14 +32,16 @@ class Ticks(Formatter):
         self.decimals = close[0] if close and np.isfinite(step) else 0
 
     def __call__(self, x, pos=None) -> str:
+        """The text of the tick at ``x``."""
         value = round(x / 10.0**self.power, self.decimals) + 0.0  # no −0
         return self.fix_minus(f"{value:,.{self.decimals}f}")
 
     def get_offset(self) -> str:
+        """The power of ten at the axis' end; "" if there is none."""
         return f"×10{str(self.power).translate(SUPERSCRIPT)}" if self.power else ""
 
 
-def finish(figure: plt.Figure) -> None:
+def finish(figure: Figure) -> None:
     """Give the first axes of a figure their ticks, and every text a font that has its letters.
 
     Letters that no font of this machine has are left out of the text, and a sentence says so.

@@ -20,12 +20,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Matrix = Vector = NDArray[np.float32]
+Matrix: TypeAlias = NDArray[np.float32]  # (n, d)
+Vector: TypeAlias = NDArray[np.float32]  # (n,)
 _MAGIC = 0xCED7230A
 _WIDEST = 10_000_000
 _WRITTEN = 1 << 18  # bytes that are put together at a time
@@ -33,7 +34,7 @@ _MOST_VALUES = 1 << 21  # of dense rows that are made one by one
 _FRAME = struct.Struct("<II")
 _FEATURES, _LABEL = 1, 2
 _FLOAT32, _FLOAT64, _INT32, _BYTES = 2, 3, 7, 9
-_DTYPES = {_FLOAT32: np.dtype("<f4"), _FLOAT64: np.dtype("<f8")}
+_DTYPES: dict[int, np.dtype[Any]] = {_FLOAT32: np.dtype("<f4"), _FLOAT64: np.dtype("<f8")}
 _VARINT, _FIXED64, _BYTES_WIRE, _FIXED32 = 0, 1, 2, 5
 
 
@@ -134,13 +135,15 @@ def read_blocks(stream: BinaryIO, size: int = 1 << 20) -> Iterator[Table]:
 
 def _join(tables: Sequence[Matrix | SparseTable]) -> Matrix | SparseTable:
     """One table of several; a sparse one if any of them is."""
-    if not any(isinstance(table, SparseTable) for table in tables):
-        return np.concatenate(tables)
+    dense = [table for table in tables if not isinstance(table, SparseTable)]
+    if len(dense) == len(tables):
+        return np.concatenate(dense)
     sparse = [table if isinstance(table, SparseTable) else SparseTable.of(table, all_of_it=True) for table in tables]
     starts = np.cumsum([0, *(len(table.values) for table in sparse)])
     ends = [table.ends + start for table, start in zip(sparse, starts, strict=False)]
-    columns = zip(*((table.values, table.keys) for table in sparse), strict=True)
-    return SparseTable(*map(np.concatenate, columns), np.concatenate(ends), sparse[0].width)
+    values = np.concatenate([table.values for table in sparse])
+    keys = np.concatenate([table.keys for table in sparse])
+    return SparseTable(values, keys, np.concatenate(ends), sparse[0].width)
 
 
 def write_features(features: ArrayLike, labels: ArrayLike | None = None) -> bytes:
@@ -195,7 +198,7 @@ def _write(parts: list[tuple[int, str, NDArray[np.float32]]]) -> bytes:
             if width:  # the numbers of a record are one item: a copy for each, not a loop over its bytes
                 item = f"V{width}"
                 some[:, start : start + width].view(item)[:] = block[first : first + len(some)].view(item)
-        out.write(some)
+        out.write(some.data)
     return out.getvalue()
 
 
@@ -244,7 +247,7 @@ def _whole_records(view: memoryview) -> int:
     magic, length = _FRAME.unpack_from(view)
     if magic != _MAGIC:
         return len(view)
-    stride = _FRAME.size + length + -length % 4
+    stride: int = _FRAME.size + length + -length % 4
     return len(view) // stride * stride
 
 
@@ -255,7 +258,7 @@ def _whole_frames(view: memoryview) -> int:
         magic, length = _FRAME.unpack_from(view, position)
         if magic != _MAGIC:
             return len(view)
-        end = position + _FRAME.size + length + -length % 4
+        end: int = position + _FRAME.size + length + -length % 4
         if end > len(view):
             break
         position = end
@@ -324,7 +327,7 @@ def _read_sparse(view: memoryview, seen: _Seen) -> list[Table] | None:
     width = int(widths[0])
     if len(widths) != len(sizes) or (widths != width).any() or (counts != sizes).any() or width > _WIDEST:
         return None
-    if seen.records and (width != seen.width or seen.labelled is (label is None)) or keys.max() >= width:
+    if (seen.records and (width != seen.width or seen.labelled is (label is None))) or keys.max() >= width:
         return None
     labels = None
     if label is not None:
@@ -360,12 +363,12 @@ def _fields_of_all(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDA
 
     ValueError if they do not, or have one twice.
     """
-    found: dict[int, Spans] = {}
+    bodies: dict[int, Spans] = {}
     position = begins
     while (position < ends).any():
         tags = data.take(position, mode="clip")
         tag = int(tags[0])
-        if (position >= ends).any() or (tags != tag).any() or tag & 0x87 != _BYTES_WIRE or tag >> 3 in found:
+        if (position >= ends).any() or (tags != tag).any() or tag & 0x87 != _BYTES_WIRE or tag >> 3 in bodies:
             raise ValueError
         position, length, shift = position + 1, np.zeros(len(position), np.int64), 0
         more = np.ones(len(position), bool)
@@ -375,18 +378,19 @@ def _fields_of_all(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDA
             position, more, shift = position + more, more & (byte >= 0x80), shift + 7
             if shift > 28:
                 raise ValueError
-        found[tag >> 3] = position, position + length
+        bodies[tag >> 3] = position, position + length
         position = position + length
     if (position != ends).any():
         raise ValueError
-    return found
+    return bodies
 
 
 def _gather(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The bytes of all spans, one after the other."""
     sizes = ends - begins
     places = np.arange(sizes.sum()) + np.repeat(begins - (np.cumsum(sizes) - sizes), sizes)
-    return data[places]
+    gathered: NDArray[np.uint8] = data[places]
+    return gathered
 
 
 def _count_varints(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -394,7 +398,8 @@ def _count_varints(data: NDArray[np.uint8], begins: NDArray[np.int64], ends: NDA
     if (ends <= begins).any() or (data[ends - 1] >= 0x80).any():
         raise IndexError
     upto = np.concatenate([[0], np.cumsum(data < 0x80)])
-    return upto[ends] - upto[begins]
+    counts: NDArray[np.int64] = upto[ends] - upto[begins]
+    return counts
 
 
 def _read_one_by_one(view: memoryview, seen: _Seen) -> Iterator[Table]:

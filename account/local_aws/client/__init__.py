@@ -1,4 +1,4 @@
-"""How a process on this machine reaches the account: it starts it, finds it and lives in its environment."""
+"""Connections to the account from a process on this machine: it starts it, finds it and lives in its environment."""
 
 from .connection import Connection, apply, connect, find, keep_through_exec, last_log, reset, stop
 

@@ -1,4 +1,4 @@
-"""How a process on this machine reaches the embedded account: start it, find it, live in its environment."""
+"""Connection to the account from a process on this machine: start it, find it, live in its environment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import warnings
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local_aws.core import process_lock
 from local_aws.core.account import Account, holds_other_things, open_account
@@ -55,12 +56,12 @@ class Connection:
         variables |= {name: None for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")}
         loopback = ["127.0.0.1", "localhost"]
         past = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-        no_proxy = ",".join([*loopback, *(each for each in past.split(",") if each and each not in loopback)])
+        no_proxy = ",".join([*loopback, *(host for host in past.split(",") if host and host not in loopback)])
         paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(SHIM)]
-        given = {name: value for name, value in settings().items() if value}  # paths from whatever folder
+        set_here = {name: value for name, value in settings().items() if value}  # paths from whatever folder
         return (
             variables
-            | given
+            | set_here
             | {
                 "AWS_ACCESS_KEY_ID": self.account.access_key_id,
                 "AWS_SECRET_ACCESS_KEY": self.account.secret_access_key,
@@ -93,7 +94,7 @@ def connect(folder: Path | None = None) -> Connection:
     account = open_account(folder)
     if folder not in _held:
         _held[folder] = process_lock.take(folder)
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen[bytes] | None = None
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         connection = find(folder, account)
@@ -164,7 +165,7 @@ def reset(folder: Path) -> None:
     if not folder.exists():
         return
     identity = folder / "account.json"
-    if not folder.is_dir() or not identity.exists() and holds_other_things(folder):
+    if not folder.is_dir() or (not identity.exists() and holds_other_things(folder)):
         raise StateError(folder, "this is not the folder of an embedded account; nothing was deleted.")
     stop(folder)
     # Its identity last: a reset that was cut short can be made again.
@@ -192,7 +193,7 @@ def last_log(folder: Path, lines: int = LOG_LINES) -> str:
         return "(it wrote nothing)"
 
 
-def _spawn(folder: Path) -> subprocess.Popen:
+def _spawn(folder: Path) -> subprocess.Popen[bytes]:
     # What is set for a Python of the reader's is not meant for the account's.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     kept |= {name: os.environ[name] for name in BYTECODE if name in os.environ}
@@ -218,7 +219,7 @@ def _compare_settings(running: dict[str, str]) -> None:
             )
 
 
-def _record(folder: Path, needed: str | None = None) -> dict:
+def _record(folder: Path, needed: str | None = None) -> dict[str, Any]:
     """What the process that is the account says of itself; empty while none does.
 
     ``needed`` is what of its surroundings must be ours, as in ``process_lock.surroundings``.
@@ -226,7 +227,7 @@ def _record(folder: Path, needed: str | None = None) -> dict:
     path = folder / "server.json"
     record = process_lock.read_record(path) if process_lock.is_held(path) else {}
     there, here = record.get("surroundings", {}), process_lock.surroundings()
-    if needed in there and there[needed] != here[needed]:
+    if needed is not None and needed in there and there[needed] != here[needed]:
         raise StateError(
             folder,
             f"the account of this folder runs in another container, or outside of this one (on {there['host']}). "

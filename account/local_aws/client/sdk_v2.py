@@ -1,4 +1,4 @@
-"""The session of version 2 of the SageMaker SDK: only how long it waits between two questions differs.
+"""Session of version 2 of the SageMaker SDK: only how long it waits between two requests differs.
 
 Who imports this has set the environment before: the SDK reads it, and takes a second to import.
 """
@@ -15,6 +15,7 @@ from sagemaker.utils import secondary_training_status_changed, secondary_trainin
 
 POLL = 0.2  # seconds
 ENDED = ("Completed", "Failed", "Stopped")
+_sdk: Any = sdk  # its functions have no types
 Description = dict[str, Any]  # of a job, as the SDK's client gives it
 
 
@@ -22,18 +23,23 @@ class EmbeddedSession(Session):
     """The SDK's session, asking more often.  The SDK's own methods have no types."""
 
     def wait_for_job(self, job: str, poll: float = POLL) -> Any:
+        """Wait for a training job's end and return its description; UnexpectedStatusException if it failed."""
         return super().wait_for_job(job, poll)  # type: ignore[no-untyped-call]
 
     def wait_for_endpoint(self, endpoint: str, poll: float = POLL, live_logging: bool = False) -> Any:
+        """Wait until an endpoint is in service and return its description; UnexpectedStatusException if it failed."""
         return super().wait_for_endpoint(endpoint, poll, live_logging)  # type: ignore[no-untyped-call]
 
     def wait_for_processing_job(self, job: str, poll: float = POLL) -> Any:
+        """Wait for a processing job's end and return its description; UnexpectedStatusException if it failed."""
         return super().wait_for_processing_job(job, poll)  # type: ignore[no-untyped-call]
 
     def wait_for_transform_job(self, job: str, poll: float = POLL) -> Any:
+        """Wait for a transform job's end and return its description; UnexpectedStatusException if it failed."""
         return super().wait_for_transform_job(job, poll)  # type: ignore[no-untyped-call]
 
     def wait_for_tuning_job(self, job: str, poll: float = POLL) -> Any:
+        """Wait for a tuning job's end and return its description; UnexpectedStatusException if it failed."""
         return super().wait_for_tuning_job(job, poll)  # type: ignore[no-untyped-call]
 
     def logs_for_job(
@@ -43,9 +49,9 @@ class EmbeddedSession(Session):
 
         def describe(last: Description | None = None) -> Description:
             description: Description = self.sagemaker_client.describe_training_job(TrainingJobName=job_name)
-            if secondary_training_status_changed(description, last):
+            if secondary_training_status_changed(description, last):  # type: ignore[no-untyped-call]
                 print("\n" if last else "", end="")
-                print(secondary_training_status_message(description, last), end="")
+                print(secondary_training_status_message(description, last), end="")  # type: ignore[no-untyped-call]
             return description
 
         description = self._follow("Training", job_name, describe, wait, poll, timeout)
@@ -87,10 +93,10 @@ class EmbeddedSession(Session):
     ) -> Description:
         until = time.monotonic() + timeout if timeout else None
         description = describe()
-        count, streams, positions, logs, group, dot, color = sdk._logs_init(self.boto_session, description, job=kind)
+        count, streams, positions, logs, group, dot, color = _sdk._logs_init(self.boto_session, description, job=kind)
         while True:
             ended = description[f"{kind}JobStatus"] in ENDED
-            sdk._flush_log_streams(streams, count, logs, group, job_name, positions, dot, color)
+            _sdk._flush_log_streams(streams, count, logs, group, job_name, positions, dot, color)
             if ended or not wait:
                 break
             if until and time.monotonic() > until:
@@ -100,5 +106,5 @@ class EmbeddedSession(Session):
             description = describe(description)
         if wait:
             print()
-            sdk._check_job_status(job_name, description, f"{kind}JobStatus")
+            _sdk._check_job_status(job_name, description, f"{kind}JobStatus")
         return description

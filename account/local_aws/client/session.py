@@ -1,4 +1,4 @@
-"""A SageMaker session on the embedded account: the SDK's own, asking more often.
+"""SageMaker session on the embedded account: the SDK's own, which polls more often.
 
 The SDK sleeps 5 seconds before it first asks after a job and 30 before it asks after an endpoint: sensible
 for AWS's minutes, not for an account whose jobs take a second.

@@ -6,6 +6,7 @@ It sees a bare environment: no keys but those that its caller gives it, nothing 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -42,7 +43,7 @@ class Container:
         peers: Sequence[socket.socket] = (),
     ) -> None:
         """``peers`` are sockets to the job's other containers, which the caller closes on its own side."""
-        descriptors = [each.fileno() for each in peers]
+        descriptors = [peer.fileno() for peer in peers]
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._on_lines = on_lines
         self._waiting: list[tuple[float, str]] = []
@@ -85,6 +86,7 @@ class Container:
         self._reader.join(timeout=10)
         self._ended.set()
         self._flusher.join()
+        assert self._process.stdin is not None  # it is a pipe
         self._process.stdin.close()
         return code
 
@@ -104,19 +106,18 @@ class Container:
         """SIGTERM, and SIGKILL to what still runs ``grace`` seconds later; the exit code."""
         self.ask_to_end()
         code = self.wait(grace)
-        if code is None:
+        while code is None:
             self._signal(signal.SIGKILL)
             code = self.wait()
         return code
 
     def _signal(self, number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def _read(self) -> None:
         size = 0
+        assert self._process.stdout is not None  # it is a pipe
         with self._process.stdout as stream:
             for line in iter(lambda: stream.readline(MAX_LINE), b""):
                 text = line.decode(errors="replace").rstrip("\r\n")

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 
-class Answer(Protocol):
-    """What a model's container answers to one request."""
+class ModelAnswer(NamedTuple):
+    """What a model that the account's own process holds answers to one request."""
 
-    status: int
+    status: int  # of HTTP
     content_type: str
     body: bytes
-    log_line: str | None
+    log_line: str  # what its container would write to its log, empty if nothing
 
 
 class LoadedModel(Protocol):
     """A model that the account's own process holds, as its container would serve it behind ``/invocations``."""
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer: ...
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> ModelAnswer:
+        """Answer a request of this body, ``Content-Type`` and ``Accept``; a bad one by its status, not by an error."""
+        ...
 
-    def execution_parameters(self) -> dict:
+    def execution_parameters(self) -> dict[str, Any]:
         """What it says of itself to batch transform: any of MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Image:
     name: str
     train: tuple[str, ...]
     load: Callable[[Path, Mapping[str, str]], LoadedModel] | None
-    metric_definitions: tuple[dict, ...]
+    metric_definitions: tuple[dict[str, Any], ...]
     # Hyperparameters that a tuning job may search, by the kind of their ranges.
     tunable: Mapping[str, str]
     serve: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""How a program of a job ends with others: with the account, or because another host of the job has ended.
+"""Lifetime of a job's program: it ends with the account, or when another host of the job has ended.
 
 It watches the pipe on its standard input, which closes when the account dies.
 """

@@ -1,4 +1,4 @@
-"""The sessions in which SageMaker has roles: keys that are drawn for a job or a model's container, and void after it.
+"""Sessions of execution roles: keys that are drawn for a job or a model's container, and void after it.
 
 They are kept in memory alone: with the account's process, which its jobs and containers do not outlive, they are gone.
 """
@@ -27,25 +27,25 @@ class Session:
     url: str
     key: Key | None
 
-    def environment(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The variables that lead AWS's clients in a container to the account; ``asked`` are those of its user.
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """The variables that lead AWS's clients in a container to the account; ``variables`` are those of its user.
 
         As on AWS, the user's win where they are keys or a region.
         """
         if self.key is None:
             # Its clients are to say that there are no keys, and not to look for others on the network.
-            return {**asked, "AWS_REGION": self.region, "AWS_EC2_METADATA_DISABLED": "true"}
+            return {**variables, "AWS_REGION": self.region, "AWS_EC2_METADATA_DISABLED": "true"}
         keys = {
             "AWS_ACCESS_KEY_ID": self.key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.key.secret_access_key,
-            "AWS_SESSION_TOKEN": self.key.session_token,
+            "AWS_SESSION_TOKEN": self.key.session_token or "",
         }
-        past = asked.get("NO_PROXY") or asked.get("no_proxy") or ""
+        past = variables.get("NO_PROXY") or variables.get("no_proxy") or ""
         no_proxy = ",".join([*LOOPBACK, *filter(None, past.split(","))])
         return {
             "AWS_DEFAULT_REGION": self.region,
-            **({} if "AWS_ACCESS_KEY_ID" in asked else keys),
-            **asked,
+            **({} if "AWS_ACCESS_KEY_ID" in variables else keys),
+            **variables,
             "AWS_REGION": self.region,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -41,7 +41,7 @@ class _Python(venv.EnvBuilder):
         """In place of the scripts that activate an environment: where the packages are."""
         folders = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
         packages = sysconfig.get_path("purelib", "venv", {"base": context.env_dir})
-        lines = [f"import site; site.addsitedir({each!r})\n" for each in folders if os.path.isdir(each)]
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in folders if os.path.isdir(path)]
         Path(packages, "account.pth").write_text("".join(lines), encoding="utf-8")
 
 
@@ -55,14 +55,14 @@ def root_folder(folder: Path) -> Path:
     safe = shlex.quote(str(folder)) == str(folder) and os.pathsep not in str(folder)
     if not safe or not _runs_programs(folder):
         others = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
-        place = next((each for each in others if _runs_programs(Path(each)) and os.access(each, os.W_OK)), None)
+        place = next((path for path in others if _runs_programs(Path(path)) and os.access(path, os.W_OK)), None)
         folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="local-aws-job-", dir=place)))
     return folder
 
 
 def _runs_programs(folder: Path) -> bool:
     """Whether the file system of ``folder``, which need not exist yet, is mounted without ``noexec``."""
-    there = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
+    there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     return not os.statvfs(there).f_flag & NOEXEC
 
 
@@ -93,11 +93,11 @@ def start(
     Raises NoSuchProgram.
     """
     base = str(root)
-    command = [rerooted.in_text(each, base) for each in command]
-    asked = {name: rerooted.in_text(value, base) for name, value in environment.items()}
-    search = asked.get("PATH") or os.environ.get("PATH", os.defpath)
+    command = [rerooted.in_text(argument, base) for argument in command]
+    variables = {name: rerooted.in_text(value, base) for name, value in environment.items()}
+    search = variables.get("PATH") or os.environ.get("PATH", os.defpath)
     environment = {
-        **session.environment(asked),
+        **session.environment(variables),
         "PATH": f"{base}/bin{os.pathsep}{search}",
         "HOME": f"{base}/root",
         "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
@@ -106,7 +106,7 @@ def start(
     }
     if shutil.which(command[0], path=environment["PATH"]) is None:
         raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': not found.")
-    if any("\0" in each for each in [*command, *environment.values()]):
+    if any("\0" in text for text in [*command, *environment.values()]):
         raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': invalid argument.")
     if Path(command[0]).name in SHELLS:
         _reroot_script(command[1:], root)
@@ -115,7 +115,7 @@ def start(
         # In a container the job's folder is the root of all.
         on_lines([(at, text.replace(f"{base}/", "/").replace(base, "/")) for at, text in lines])
 
-    search_python = [str(Path(rerooted.__file__).parent), *modules, asked.get("PYTHONPATH", "")]
+    search_python = [str(Path(rerooted.__file__).parent), *modules, variables.get("PYTHONPATH", "")]
     return Container(
         [sys.executable, "-I", "-S", str(SUPERVISE), *command],
         root,

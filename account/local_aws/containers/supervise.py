@@ -1,4 +1,4 @@
-"""Runs a container's program, and ends it with the account: ``supervise.py COMMAND …``.
+"""Supervisor of a container's program, which ends it with the account: ``supervise.py COMMAND …``.
 
 The program takes this process's place, with the environment as it is: a shell would drop the variables whose names
 are not its own, such as ``SM_HP_LEARNING-RATE``.  What stays beside it reads the account's end of the pipe that is
@@ -18,9 +18,9 @@ if __name__ == "__main__":
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         os.execve("/bin/sh", ["sh", "-c", WATCH], {"PATH": os.defpath})
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for each in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and the program would inherit that
-        if hasattr(signal, each):
-            signal.signal(getattr(signal, each), signal.SIG_DFL)
+    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and the program would inherit that
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
         os.execvp(sys.argv[1], sys.argv[1:])
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Who the account is: ``account.json`` in its folder holds the keys that were drawn at random when it was opened."""
+"""Identity of the account: ``account.json`` in its folder holds the keys that were drawn when it was opened."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Account:
 
     @property
     def role_arn(self) -> str:
+        """The execution role that the account is opened with."""
         return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{ROLE_NAME}"
 
     @property
@@ -58,7 +59,7 @@ def open_account(folder: Path) -> Account:
     """
     path = folder / "account.json"
     try:
-        made = not folder.exists()
+        is_new = not folder.exists()
         folder.mkdir(0o700, parents=True, exist_ok=True)  # the keys that the account gives out lie in it
         if not path.exists():
             if holds_other_things(folder):
@@ -68,7 +69,7 @@ def open_account(folder: Path) -> Account:
             try:
                 process_lock.need_locks(folder)
             except StateError:
-                if made:
+                if is_new:
                     folder.rmdir()
                 raise
             write_once(path, json.dumps(asdict(_new_account())))

@@ -1,4 +1,4 @@
-"""The disk that an account lies on, when it is full."""
+"""Free disk space: what is refused when the disk that the account lies on is full."""
 
 from __future__ import annotations
 

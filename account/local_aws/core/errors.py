@@ -1,4 +1,4 @@
-"""The one exception that the embedded account answers a request with."""
+"""``AwsError``, the one exception that the embedded account answers a request with."""
 
 from __future__ import annotations
 

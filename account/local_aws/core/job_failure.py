@@ -1,4 +1,4 @@
-"""A job, or a deployment, that has failed for a reason which its user is told."""
+"""``JobFailure``: a job or a deployment has failed for a reason that its user is told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is alive: files that processes hold locked as long as they live.
+"""Process locks: files that processes hold locked as long as they live.
 
 The operating system lets go of a lock when its process ends, however it ends; so a lock says what a
 process number cannot, whether the one that wrote it is still there.
@@ -13,6 +13,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from .store import StateError
 
@@ -72,7 +73,7 @@ def living(folder: Path) -> int:
     return count
 
 
-def write_record(path: Path, record: dict) -> int:
+def write_record(path: Path, record: dict[str, Any]) -> int:
     """Say in a private file who this process is; the descriptor returned holds it as long as that is true."""
     # Locked before it is seen, and written whole: nobody takes a dead process's record for this one's.
     descriptor, temporary = _locked_file(path.parent, "tmp")
@@ -86,14 +87,14 @@ def surroundings() -> dict[str, str]:
 
     A folder may be shared with containers, which have a network and processes of their own, or with other machines.
     """
-    found = {"boot": "", "net": "", "pid": ""}
+    namespaces = {"boot": "", "net": "", "pid": ""}
     with contextlib.suppress(OSError):  # only Linux has namespaces
-        found["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        found |= {name: os.readlink(f"/proc/self/ns/{name}") for name in ("net", "pid")}
-    return found | {"host": os.uname().nodename}
+        namespaces["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespaces |= {name: os.readlink(f"/proc/self/ns/{name}") for name in ("net", "pid")}
+    return namespaces | {"host": os.uname().nodename}
 
 
-def read_record(path: Path) -> dict:
+def read_record(path: Path) -> dict[str, Any]:
     """What the account's process wrote of itself (pid, port, started); empty if it cannot be read."""
     try:
         record = json.loads(path.read_text())

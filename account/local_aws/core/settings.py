@@ -1,4 +1,4 @@
-"""Where the account lies on this machine, and what its process takes from the environment.
+"""Settings: where the account lies on this machine, and what its process takes from the environment.
 
 An account is a folder: `.local_aws/` in the checkout, or the one that ``LOCAL_AWS_STATE`` names.  Nothing outside of it
 belongs to the account.
@@ -36,8 +36,8 @@ def state_folder() -> Path:
 
 def settings() -> dict[str, str]:
     """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
-    found = {name: os.environ.get(name, "") for name in SETTINGS}
+    values = {name: os.environ.get(name, "") for name in SETTINGS}
     for name in (BUCKETS, POLICY):
-        if found[name]:
-            found[name] = str(Path(found[name]).expanduser().absolute())
-    return found
+        if values[name]:
+            values[name] = str(Path(values[name]).expanduser().absolute())
+    return values

@@ -1,4 +1,4 @@
-"""What the embedded account must not forget, in SQLite files.
+"""SQLite databases: what the embedded account must not forget.
 
 Every service keeps its rows in one file of its own.  The journal is a write-ahead log
 with ``synchronous=NORMAL``: a transaction that has returned outlives ``kill -9`` of this
@@ -72,7 +72,7 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)  # none where bytes are not the text that they should be
-        if code is None and "decode" in str(error) or code is not None and code & 0xFF in DAMAGE:
+        if (code is None and "decode" in str(error)) or (code is not None and code & 0xFF in DAMAGE):
             raise _damaged(path, error) from error
         raise
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
@@ -65,6 +66,7 @@ class Values:
     maximum: float = -math.inf
 
     def add(self, other: Values) -> None:
+        """Add the values of another set."""
         self.count += other.count
         self.sum += other.sum
         self.minimum = min(self.minimum, other.minimum)
@@ -157,12 +159,12 @@ class Metrics:
                 cursor.executemany(SET, rows)
             self._observed.clear()
 
-    def series(self, namespace: str, dimensions: dict[str, str], most: int) -> list[dict]:
+    def series(self, namespace: str, dimensions: dict[str, str], most: int) -> list[dict[str, Any]]:
         """The metrics under one set of dimensions, by name: ``name``, ``unit``, ``count`` and ``points``.
 
         Points are (seconds since the epoch, value) in order: all of them, or about ``most`` at even steps and the last.
         """
-        found = []
+        metrics = []
         for (name,) in self.database.read(NAMES, (namespace, namespace)):
             place = (namespace, name, _place(dimensions))
             where = "namespace = ? and name = ? and dimensions = ?"
@@ -177,11 +179,15 @@ class Metrics:
                 (*place, -(-count // most), count),
             )
             points = [(row["timestamp"], row["value"]) for row in rows]
-            found.append({"name": name, "unit": rows[-1]["unit"], "count": count, "points": points})
-        return found
+            metrics.append({"name": name, "unit": rows[-1]["unit"], "count": count, "points": points})
+        return metrics
 
     @operation("PutMetricData")
-    def put_metric_data(self, params: dict) -> None:
+    def put_metric_data(self, params: dict[str, Any]) -> None:
+        """Record values, or sets of statistics, of metrics: all of a request or none.
+
+        Raises InvalidParameterValue, InvalidParameterCombination, MissingParameter.
+        """
         if params.get("EntityMetricData"):
             raise not_implemented("CloudWatch's EntityMetricData")
         points, sets = [], []
@@ -189,44 +195,53 @@ class Metrics:
             at = _seconds(datum.get("Timestamp", clock.now()))
             metric = (params["Namespace"], datum["MetricName"], _place(_dimensions(datum)), at)
             unit = datum.get("Unit", "None")
-            for each in _values(datum):
-                if not all(map(math.isfinite, (each.count, each.sum, each.minimum, each.maximum))):
-                    raise AwsError("InvalidParameterValue", f"The values {each} of {datum['MetricName']} are invalid.")
-                if each.count == 1 and each.minimum == each.sum == each.maximum:
-                    points.append((*metric, each.sum, unit))
+            for values in _values(datum):
+                numbers = (values.count, values.sum, values.minimum, values.maximum)
+                if not all(map(math.isfinite, numbers)):
+                    raise AwsError(
+                        "InvalidParameterValue", f"The values {values} of {datum['MetricName']} are invalid."
+                    )
+                if values.count == 1 and values.minimum == values.sum == values.maximum:
+                    points.append((*metric, values.sum, unit))
                 else:
-                    sets.append((*metric, each.count, each.sum, each.minimum, each.maximum, unit))
+                    sets.append((*metric, *numbers, unit))
         with self.database.write() as cursor:  # all of a request, or none
             cursor.executemany(POINT, points)
             cursor.executemany(SET, sets)
 
     @operation("ListMetrics")
-    def list_metrics(self, params: dict) -> dict:
+    def list_metrics(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The metrics of a namespace, name and dimensions, 500 at a time."""
         self.flush()
         rows = self.database.read(LISTED)
-        found = []
+        metrics = []
         for row in rows:
             dimensions = json.loads(row["dimensions"])
             wanted = all(
-                each["Name"] in dimensions and each.get("Value", dimensions[each["Name"]]) == dimensions[each["Name"]]
-                for each in params.get("Dimensions", [])
+                dimension["Name"] in dimensions
+                and dimension.get("Value", dimensions[dimension["Name"]]) == dimensions[dimension["Name"]]
+                for dimension in params.get("Dimensions", [])
             )
             if (
                 wanted
                 and params.get("Namespace", row["namespace"]) == row["namespace"]
                 and params.get("MetricName", row["name"]) == row["name"]
             ):
-                listed = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-                found.append({"Namespace": row["namespace"], "MetricName": row["name"], "Dimensions": listed})
+                members = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+                metrics.append({"Namespace": row["namespace"], "MetricName": row["name"], "Dimensions": members})
         token = params.get("NextToken") or "0"
         if not token.isdecimal():
             raise AwsError("InvalidParameterValue", "Invalid nextToken")
         start = int(token)
-        following = str(start + 500) if len(found) > start + 500 else None
-        return {"Metrics": found[start : start + 500], "NextToken": following}
+        following = str(start + 500) if len(metrics) > start + 500 else None
+        return {"Metrics": metrics[start : start + 500], "NextToken": following}
 
     @operation("GetMetricStatistics")
-    def get_metric_statistics(self, params: dict) -> dict:
+    def get_metric_statistics(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Statistics of one metric over periods; at most ``MAX_POINTS`` of them.
+
+        Raises InvalidParameterCombination, InvalidParameterValue.
+        """
         if params.get("ExtendedStatistics"):
             raise not_implemented("CloudWatch's ExtendedStatistics (percentiles)")
         if not params.get("Statistics"):
@@ -235,11 +250,11 @@ class Metrics:
                 "At least one of Statistics and ExtendedStatistics must be given.",
             )
         start, end = _span(params)
-        asked = math.ceil((end - start) / params["Period"])
-        if asked > MAX_POINTS:
+        count = math.ceil((end - start) / params["Period"])
+        if count > MAX_POINTS:
             raise AwsError(
                 "InvalidParameterCombination",
-                f"You have requested up to {asked:,} datapoints, which exceeds the limit of {MAX_POINTS:,}. "
+                f"You have requested up to {count:,} datapoints, which exceeds the limit of {MAX_POINTS:,}. "
                 "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
             )
         buckets = self._buckets(params, params, start, end)
@@ -250,7 +265,8 @@ class Metrics:
         return {"Label": params["MetricName"], "Datapoints": points}
 
     @operation("GetMetricData")
-    def get_metric_data(self, params: dict) -> dict:
+    def get_metric_data(self, params: dict[str, Any]) -> dict[str, Any]:
+        """One statistic of each of several metrics over periods; InvalidParameterValue, MissingParameter."""
         results = []
         for query in params["MetricDataQueries"]:
             stat = query.get("MetricStat")
@@ -275,34 +291,36 @@ class Metrics:
             )
         return {"MetricDataResults": results, "Messages": []}
 
-    def _buckets(self, metric: dict, wanted: dict, start: float, end: float) -> dict[tuple[float, str], Values]:
+    def _buckets(
+        self, metric: dict[str, Any], wanted: dict[str, Any], start: float, end: float
+    ) -> dict[tuple[float, str], Values]:
         """A metric's values by period, known by its beginning, and by the unit they were given in."""
         self.flush()
         period, unit = wanted["Period"], wanted.get("Unit")
         place = _place(_dimensions(metric))
-        asked = (metric["Namespace"], metric["MetricName"], place, start - start % period, end)
+        arguments = (metric["Namespace"], metric["MetricName"], place, start - start % period, end)
         buckets: dict[tuple[float, str], Values] = {}
-        for at, *statistics, given in self.database.read(VALUES, asked + asked):
-            if unit in (None, given):
-                buckets.setdefault((at - at % period, given), Values()).add(Values(*statistics))
+        for at, *statistics, recorded in self.database.read(VALUES, arguments + arguments):
+            if unit in (None, recorded):
+                buckets.setdefault((at - at % period, recorded), Values()).add(Values(*statistics))
         return buckets
 
 
-def _values(datum: dict) -> list[Values]:
+def _values(datum: dict[str, Any]) -> list[Values]:
     """What one datum of PutMetricData has: a value, several with how often each was seen, or a set of statistics."""
-    given = [member for member in ("Value", "Values", "StatisticValues") if member in datum]
-    if len(given) > 1:
+    forms = [member for member in ("Value", "Values", "StatisticValues") if member in datum]
+    if len(forms) > 1:
         raise AwsError(
-            "InvalidParameterCombination", f"The parameters {given[0]} and {given[1]} are mutually exclusive."
+            "InvalidParameterCombination", f"The parameters {forms[0]} and {forms[1]} are mutually exclusive."
         )
-    if not given or datum[given[0]] == []:
+    if not forms or datum[forms[0]] == []:
         raise AwsError("MissingParameter", "One of the parameters Value, Values and StatisticValues must be given.")
-    if given == ["StatisticValues"]:
-        known = datum["StatisticValues"]
-        found = Values(known["SampleCount"], known["Sum"], known["Minimum"], known["Maximum"])
-        if not (found.count > 0 and found.minimum <= found.maximum):
-            raise AwsError("InvalidParameterValue", f"The StatisticValues {known} are those of no values.")
-        return [found]
+    if forms == ["StatisticValues"]:
+        members = datum["StatisticValues"]
+        statistics = Values(members["SampleCount"], members["Sum"], members["Minimum"], members["Maximum"])
+        if not (statistics.count > 0 and statistics.minimum <= statistics.maximum):
+            raise AwsError("InvalidParameterValue", f"The StatisticValues {members} are those of no values.")
+        return [statistics]
     values = datum["Values"] if "Values" in datum else [datum["Value"]]
     counts = datum.get("Counts") or [1.0] * len(values)
     if len(counts) != len(values) or not all(count > 0 for count in counts):
@@ -310,11 +328,11 @@ def _values(datum: dict) -> list[Values]:
     return [Values(count, count * value, value, value) for value, count in zip(values, counts, strict=True)]
 
 
-def _dimensions(source: dict) -> dict[str, str]:
-    return {each["Name"]: each["Value"] for each in source.get("Dimensions", [])}
+def _dimensions(source: dict[str, Any]) -> dict[str, str]:
+    return {dimension["Name"]: dimension["Value"] for dimension in source.get("Dimensions", [])}
 
 
-def _span(params: dict) -> tuple[float, float]:
+def _span(params: dict[str, Any]) -> tuple[float, float]:
     start, end = _seconds(params["StartTime"]), _seconds(params["EndTime"])
     if start >= end:
         raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")

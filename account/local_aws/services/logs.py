@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,16 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 EXPIRES_EVERY = 60_000  # milliseconds between two looks for events of a group that have expired
 
 
+_Row = tuple[str, str, int, int, str]  # group, stream, timestamp, time of ingestion, message
+
+
 class Logs:
     """The log service.  Times are milliseconds since the epoch, as everywhere in CloudWatch Logs."""
 
     def __init__(self, folder: Path, account: Account) -> None:
         self.database = open_database(folder / "logs.sqlite", SCHEMA)
         self.account = account
-        self._looked: dict[str, int] = {}  # when a group was looked through for events that have expired
+        self._expired_at: dict[str, int] = {}  # when a group was last looked through, by its name
 
     def arn(self, params: Mapping[str, Any]) -> str:
         """The ARN, for a policy, of the log stream that a request names, or of its group without a stream."""
@@ -68,7 +72,7 @@ class Logs:
             self._append(cursor, group, stream, rows)
 
     @staticmethod
-    def _append(cursor, group: str, stream: str, rows: list[tuple]) -> None:
+    def _append(cursor: sqlite3.Cursor, group: str, stream: str, rows: list[_Row]) -> None:
         if not rows:
             return
         cursor.executemany(
@@ -99,14 +103,16 @@ class Logs:
         return sorted(rows, key=lambda row: row["id"])[-most:]
 
     @operation("CreateLogGroup")
-    def create_log_group(self, params: dict) -> None:
+    def create_log_group(self, params: dict[str, Any]) -> None:
+        """Make a log group; ResourceAlreadyExistsException."""
         if self.database.read("select 1 from groups where name = ?", (params["logGroupName"],)):
             raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
         with self.database.write() as cursor:
             cursor.execute("insert into groups values (?, ?)", (params["logGroupName"], _now()))
 
     @operation("CreateLogStream")
-    def create_log_stream(self, params: dict) -> None:
+    def create_log_stream(self, params: dict[str, Any]) -> None:
+        """Make a log stream of a group; ResourceNotFoundException, ResourceAlreadyExistsException."""
         group, stream = params["logGroupName"], params["logStreamName"]
         self._need_group(group)
         if self._stream(group, stream):
@@ -115,7 +121,8 @@ class Logs:
             cursor.execute("insert into streams (log_group, name, created) values (?, ?, ?)", (group, stream, _now()))
 
     @operation("DeleteLogGroup")
-    def delete_log_group(self, params: dict) -> None:
+    def delete_log_group(self, params: dict[str, Any]) -> None:
+        """Delete a group with its streams, events and retention; ResourceNotFoundException."""
         self._need_group(params["logGroupName"])
         with self.database.write() as cursor:
             of_group = ("events", "streams", "retentions")
@@ -123,7 +130,8 @@ class Logs:
                 cursor.execute(f"delete from {table} where {column} = ?", (params["logGroupName"],))
 
     @operation("DeleteLogStream")
-    def delete_log_stream(self, params: dict) -> None:
+    def delete_log_stream(self, params: dict[str, Any]) -> None:
+        """Delete a stream with its events; ResourceNotFoundException."""
         key = params["logGroupName"], params["logStreamName"]
         self._need_stream(*key)
         with self.database.write() as cursor:
@@ -131,12 +139,16 @@ class Logs:
             cursor.execute("delete from streams where log_group = ? and name = ?", key)
 
     @operation("PutLogEvents")
-    def put_log_events(self, params: dict) -> dict:
+    def put_log_events(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Append events in chronological order; those older than the group keeps its own are rejected.
+
+        Raises ResourceNotFoundException, InvalidParameterException.
+        """
         group, stream = params["logGroupName"], params["logStreamName"]
         self._need_stream(group, stream)
         now = _now()
         rows = [(group, stream, event["timestamp"], now, event["message"]) for event in params["logEvents"]]
-        if any(earlier[2] > later[2] for earlier, later in zip(rows, rows[1:], strict=False)):
+        if any(earlier[2] > later[2] for earlier, later in pairwise(rows)):
             raise AwsError(
                 "InvalidParameterException",
                 "Log events in a single PutLogEvents request must be in chronological order.",
@@ -149,7 +161,8 @@ class Logs:
         return {"nextSequenceToken": f"{now:056d}", "rejectedLogEventsInfo": rejected}
 
     @operation("PutRetentionPolicy")
-    def put_retention_policy(self, params: dict) -> None:
+    def put_retention_policy(self, params: dict[str, Any]) -> None:
+        """Keep a group's events for one of ``RETENTIONS`` days; InvalidParameterException."""
         group, days = params["logGroupName"], params["retentionInDays"]
         self._need_group(group)
         if days not in RETENTIONS:
@@ -160,17 +173,19 @@ class Logs:
             )
         with self.database.write() as cursor:
             cursor.execute("insert or replace into retentions values (?, ?)", (group, days))
-        self._looked.pop(group, None)
+        self._expired_at.pop(group, None)
         self._expire(group)
 
     @operation("DeleteRetentionPolicy")
-    def delete_retention_policy(self, params: dict) -> None:
+    def delete_retention_policy(self, params: dict[str, Any]) -> None:
+        """Keep a group's events for ever; ResourceNotFoundException."""
         self._need_group(params["logGroupName"])
         with self.database.write() as cursor:
             cursor.execute("delete from retentions where log_group = ?", (params["logGroupName"],))
 
     @operation("DescribeLogGroups")
-    def describe_log_groups(self, params: dict) -> dict:
+    def describe_log_groups(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The groups whose names begin with a prefix, by name, a page at a time."""
         if params.get("logGroupNamePattern"):
             raise not_implemented("CloudWatch Logs' logGroupNamePattern")
         prefix, start, limit = (
@@ -198,7 +213,11 @@ class Logs:
         return {"logGroups": groups, "nextToken": rows[limit - 1]["name"] if len(rows) > limit else None}
 
     @operation("DescribeLogStreams")
-    def describe_log_streams(self, params: dict) -> dict:
+    def describe_log_streams(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The streams of a group by name or last event, a page at a time.
+
+        Raises ResourceNotFoundException, InvalidParameterException.
+        """
         group = self._group_name(params)
         self._need_group(group)
         prefix, order = params.get("logStreamNamePrefix", ""), params.get("orderBy", "LogStreamName")
@@ -228,7 +247,11 @@ class Logs:
         return {"logStreams": streams, "nextToken": str(offset + limit) if len(rows) > limit else None}
 
     @operation("GetLogEvents")
-    def get_log_events(self, params: dict) -> dict:
+    def get_log_events(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A page of a stream's events, with the tokens of the pages before and after it.
+
+        Raises ResourceNotFoundException, InvalidParameterException.
+        """
         group, stream = self._group_name(params), params["logStreamName"]
         self._need_stream(group, stream)
         self._expire(group)
@@ -263,7 +286,11 @@ class Logs:
         }
 
     @operation("FilterLogEvents")
-    def filter_log_events(self, params: dict) -> dict:
+    def filter_log_events(self, params: dict[str, Any]) -> dict[str, Any]:
+        """A page of the events of a group's streams that match a pattern, oldest first.
+
+        Raises ResourceNotFoundException, InvalidParameterException.
+        """
         group = self._group_name(params)
         self._need_group(group)
         self._expire(group)
@@ -304,9 +331,9 @@ class Logs:
     def _expire(self, group: str) -> None:
         """Delete the events of a group that are older than its retention; looked for once in a while."""
         now, oldest = _now(), self._oldest(group)
-        if not oldest or abs(now - self._looked.get(group, 0)) < EXPIRES_EVERY:
+        if not oldest or abs(now - self._expired_at.get(group, 0)) < EXPIRES_EVERY:
             return
-        self._looked[group] = now
+        self._expired_at[group] = now
         with self.database.write() as cursor:
             cursor.execute("delete from events where log_group = ? and timestamp < ?", (group, oldest))
             if cursor.rowcount:
@@ -316,7 +343,7 @@ class Logs:
                     (group,),
                 )
 
-    def _events(self, where: str, args: list, forward: bool = True) -> Iterator[sqlite3.Row]:
+    def _events(self, where: str, args: list[Any], forward: bool = True) -> Iterator[sqlite3.Row]:
         """The events of a condition in their order, or against it: a few in memory at once, however many there are."""
         bound = ""
         while True:
@@ -329,15 +356,15 @@ class Logs:
                 return
             bound = f" and id {'>' if forward else '<'} {rows[-1]['id']}"
 
-    def _group_name(self, params: dict) -> str:
-        name = params.get("logGroupName") or params.get("logGroupIdentifier", "")
+    def _group_name(self, params: dict[str, Any]) -> str:
+        name: str = params.get("logGroupName") or params.get("logGroupIdentifier", "")
         return name.rpartition(":log-group:")[2].removesuffix(":*")
 
     def _need_group(self, name: str) -> None:
         if not self.database.read("select 1 from groups where name = ?", (name,)):
             raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
-    def _stream(self, group: str, name: str) -> list:
+    def _stream(self, group: str, name: str) -> list[sqlite3.Row]:
         return self.database.read("select * from streams where log_group = ? and name = ?", (group, name))
 
     def _need_stream(self, group: str, name: str) -> None:
@@ -353,7 +380,7 @@ def _now() -> int:
     return int(clock.now() * 1000)
 
 
-def _between(params: dict, args: list) -> str:
+def _between(params: dict[str, Any], args: list[Any]) -> str:
     clause = ""
     for name, operator in (("startTime", ">="), ("endTime", "<")):
         if params.get(name) is not None:
@@ -382,7 +409,7 @@ def _offset(token: str | None) -> int:
     return int(token)
 
 
-def _pattern(text: str):
+def _pattern(text: str) -> Callable[[str], bool]:
     """A filter pattern of terms: all of ``a "b c"``, none of ``-d``, any of ``?e ?f``.
 
     Source: CloudWatch Logs User Guide, "Filter pattern syntax", unstructured log events.

@@ -1,4 +1,4 @@
-"""Service Quotas: how many machines of a kind the account may use at once, and asking for more.
+"""Service Quotas: how many instances of a type the account may use at once, and requests for more.
 
 The account may use far more machines than this one has processors.  ``LOCAL_AWS_NEW_ACCOUNT=1`` gives it the quotas
 of an AWS account that was just opened: 0 for most.  Reference: the API reference of Service Quotas; the quotas'
@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from local_aws.core import clock
 from local_aws.core.account import Account
@@ -74,29 +74,33 @@ class Quotas:
 
         Raises ResourceLimitExceeded, in AWS's words.
         """
-        quota = next((each for each in QUOTAS if each.name == f"{machine} for {use} usage"), None)
+        quota = next((quota for quota in QUOTAS if quota.name == f"{machine} for {use} usage"), None)
         if quota is None or in_use + count <= self.value(quota):
             return
         raise limit_exceeded(quota.name, self.value(quota), in_use, count)
 
     @operation("GetServiceQuota")
-    def get(self, params: dict) -> dict:
+    def get(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The value of a quota in this account; NoSuchResourceException."""
         return {"Quota": self._shown(self._find(params), self.value)}
 
     @operation("GetAWSDefaultServiceQuota")
-    def get_default(self, params: dict) -> dict:
+    def get_default(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The value of a quota in a new account; NoSuchResourceException."""
         return {"Quota": self._shown(self._find(params), _default)}
 
     @operation("ListServiceQuotas")
-    def list_quotas(self, params: dict) -> dict:
+    def list_quotas(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The quotas of SageMaker with their values in this account; NoSuchResourceException for other services."""
         return self._list(params, self.value)
 
     @operation("ListAWSDefaultServiceQuotas")
-    def list_defaults(self, params: dict) -> dict:
+    def list_defaults(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The quotas of SageMaker with their values in a new account; NoSuchResourceException for other services."""
         return self._list(params, _default)
 
     @operation("RequestServiceQuotaIncrease")
-    def request(self, params: dict) -> dict:
+    def request(self, params: dict[str, Any]) -> dict[str, Any]:
         """Grant what is asked for: there is nobody who would have to think about it."""
         quota, wanted = self._find(params), params["DesiredValue"]
         if wanted <= self.value(quota):
@@ -104,32 +108,34 @@ class Quotas:
                 "IllegalArgumentException",
                 "You must provide a quota value greater than the current quota value.",
             )
-        asked = {"id": uuid.uuid4().hex, "code": quota.code, "value": wanted, "at": round(clock.now(), 3)}
+        requested = {"id": uuid.uuid4().hex, "code": quota.code, "value": wanted, "at": round(clock.now(), 3)}
         with self.database.write() as cursor:
-            cursor.execute("insert into requests values (:id, :code, :value, :at)", asked)
-            cursor.execute("insert or replace into granted values (:code, :value)", asked)
-        return {"RequestedQuota": self._request_shown(quota, asked)}
+            cursor.execute("insert into requests values (:id, :code, :value, :at)", requested)
+            cursor.execute("insert or replace into granted values (:code, :value)", requested)
+        return {"RequestedQuota": self._request_shown(quota, requested)}
 
     @operation("ListRequestedServiceQuotaChangeHistoryByQuota")
-    def history(self, params: dict) -> dict:
+    def history(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The increases of a quota that were requested, the newest first; NoSuchResourceException."""
         quota = self._find(params)
         rows = self.database.read("select * from requests where code = ? order by at desc", (quota.code,))
-        found = [self._request_shown(quota, dict(row)) for row in rows]
-        return {"RequestedQuotas": [each for each in found if params.get("Status", each["Status"]) == each["Status"]]}
+        requests = [self._request_shown(quota, dict(row)) for row in rows]
+        status = params.get("Status")
+        return {"RequestedQuotas": [request for request in requests if status in (None, request["Status"])]}
 
-    def _list(self, params: dict, value: Callable[[Quota], float]) -> dict:
+    def _list(self, params: dict[str, Any], value: Callable[[Quota], float]) -> dict[str, Any]:
         if params["ServiceCode"] != SERVICE:
             raise _no_such_resource()
         return {"Quotas": [self._shown(quota, value) for quota in QUOTAS]}
 
     @staticmethod
-    def _find(params: dict) -> Quota:
+    def _find(params: dict[str, Any]) -> Quota:
         for quota in QUOTAS:
             if params["ServiceCode"] == SERVICE and quota.code == params["QuotaCode"]:
                 return quota
         raise _no_such_resource()
 
-    def _shown(self, quota: Quota, value: Callable[[Quota], float]) -> dict:
+    def _shown(self, quota: Quota, value: Callable[[Quota], float]) -> dict[str, Any]:
         return {
             "ServiceCode": SERVICE,
             "ServiceName": SERVICE_NAME,
@@ -142,15 +148,15 @@ class Quotas:
             "GlobalQuota": False,
         }
 
-    def _request_shown(self, quota: Quota, asked: dict) -> dict:
+    def _request_shown(self, quota: Quota, requested: dict[str, Any]) -> dict[str, Any]:
         members = ("ServiceCode", "ServiceName", "QuotaArn", "QuotaCode", "QuotaName", "Unit", "GlobalQuota")
-        shown = self._shown(quota, self.value)
-        return {member: shown[member] for member in members} | {
-            "Id": asked["id"],
-            "DesiredValue": asked["value"],
+        quota_members = self._shown(quota, self.value)
+        return {member: quota_members[member] for member in members} | {
+            "Id": requested["id"],
+            "DesiredValue": requested["value"],
             "Status": "APPROVED",
-            "Created": asked["at"],
-            "LastUpdated": asked["at"],
+            "Created": requested["at"],
+            "LastUpdated": requested["at"],
             "Requester": self.account.identity_arn,
         }
 

@@ -1,4 +1,4 @@
-"""What AWS calls a request that no service of the account takes: the operation's name, by botocore's models.
+"""Names of AWS operations, by botocore's models, for requests that no service of the account takes.
 
 So a refusal names what is missing, whichever of AWS's protocols the request is written in.
 """
@@ -33,24 +33,24 @@ def operation_name(
     ``service`` is the name that the request was signed for, ``path`` and ``query`` are as they were sent, ``headers``
     have lower-case names.  Protocols of JSON, of forms and of CBOR say the operation's name themselves.
     """
-    told = headers.get("x-amz-target", "").rpartition(".")[2]
+    target = headers.get("x-amz-target", "").rpartition(".")[2]
     in_path = IN_CBOR.fullmatch(path)
     action = parse_qs(body.decode("latin-1")).get("Action") or parse_qs(query).get("Action")
-    if name := told or (in_path and in_path[1]) or (action and action[0]):
+    if name := target or (in_path and in_path[1]) or (action and action[0]):
         return f"operation {name}"
-    given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
-    fits = [each for each in _operations(service) if _is_of(each, method, path, given)]
-    best = min(fits, key=lambda each: _generality(each, given), default=None)
+    parameters = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    candidates = [candidate for candidate in _operations(service) if _is_of(candidate, method, path, parameters)]
+    best = min(candidates, key=lambda candidate: _generality(candidate, parameters), default=None)
     if best is None:
         return f"{method} {path}"
     return f"{best.service_model.metadata['serviceFullName']}'s operation {best.name}"
 
 
-def _generality(operation: OperationModel, given: dict[str, str]) -> tuple[int, int, int, int, bool]:
+def _generality(operation: OperationModel, parameters: dict[str, str]) -> tuple[int, int, int, int, bool]:
     """Least of the one, of several that fit, whose form has fewest places for names and asks for most of the query."""
     path, query = _form(operation)
     required = _required(operation)
-    missing = len([name for name in required if name not in given])
+    missing = len([name for name in required if name not in parameters])
     return path.count("{"), -len(query), missing, -len(required), operation.deprecated
 
 
@@ -58,7 +58,7 @@ def _required(operation: OperationModel) -> list[str]:
     """The names in the query that the operation cannot do without."""
     shape = operation.input_shape
     members = [shape.members[name].serialization for name in shape.required_members] if shape else []
-    return [each["name"] for each in members if each.get("location") == "querystring"]
+    return [member["name"] for member in members if member.get("location") == "querystring"]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""An operation of AWS's: declared beside the function that does it, collected from the object that has that function.
+"""Operations: declared beside the function that does one, collected from the object that has the function.
 
 ``@operation("StopTrainingJob", executes=True)`` is the one place that says of an operation what it is called, whether
 something runs by it, and whether its function wants the request.  All others ask: the services what they can do, the
@@ -65,14 +65,16 @@ def operations_of(*owners: object) -> dict[str, Operation]:
 
     ValueError if two methods are declared to do the same.
     """
-    found: dict[str, Operation] = {}
+    operations: dict[str, Operation] = {}
     for owner in owners:
         for attribute in dir(type(owner)):
-            declared = getattr(getattr(type(owner), attribute), _DECLARATION, None)
-            if not isinstance(declared, Declaration):
+            declaration = getattr(getattr(type(owner), attribute), _DECLARATION, None)
+            if not isinstance(declaration, Declaration):
                 continue
-            if declared.name in found:
-                raise ValueError(f"two methods are declared to do {declared.name}")
+            if declaration.name in operations:
+                raise ValueError(f"two methods are declared to do {declaration.name}")
             function = getattr(owner, attribute)
-            found[declared.name] = Operation(declared.name, declared.executes, declared.wants_request, function)
-    return found
+            operations[declaration.name] = Operation(
+                declaration.name, declaration.executes, declaration.wants_request, function
+            )
+    return operations

@@ -1,4 +1,4 @@
-"""AWS's wire protocols as the account's services speak them.
+"""Wire protocols of AWS, as the account's services speak them.
 
 - ``json`` (SageMaker, CloudWatch Logs, CloudWatch, ECR): the operation in ``X-Amz-Target``, a JSON body.
 - ``rest-json`` (the SageMaker runtime): the operation in the path, errors named in a header.
@@ -84,12 +84,14 @@ def pruned(value: Any) -> Any:
 
 
 def json_error(error: AwsError) -> Response:
+    """An error of the ``json`` protocol, named in ``__type``; its status is 400 or, of the service's faults, 5xx."""
     body = {"__type": error.code, "message": error.message, **error.fields}
     status = 400 if error.status == 403 else error.status  # this protocol knows 400 and 500 only
     return json_response(body, "application/x-amz-json-1.1", status)
 
 
 def rest_json_error(error: AwsError) -> Response:
+    """An error of the ``rest-json`` protocol, named in the header ``x-amzn-ErrorType``; it keeps its status."""
     body = {"Message": error.message, "message": error.message, **error.fields}
     response = json_response(body, "application/json", error.status)
     response.headers["x-amzn-ErrorType"] = error.code
@@ -112,12 +114,13 @@ def _members(structure: Mapping[str, str | list[dict[str, str]]]) -> str:
         if isinstance(value, str):
             text = escape(value)
         else:
-            text = "".join(f"<member>{_members(each)}</member>" for each in value)
+            text = "".join(f"<member>{_members(member)}</member>" for member in value)
         parts.append(f"<{name}>{text}</{name}>")
     return "".join(parts)
 
 
 def query_error(error: AwsError) -> Response:
+    """An error of the ``query`` protocol, in XML; it keeps its status."""
     # The names that all services share are written without suffix in this protocol.
     code = "ValidationError" if error.code == "ValidationException" else error.code.removesuffix("Exception")
     headers = {"x-amzn-RequestId": request_id()}

@@ -1,4 +1,4 @@
-"""What AWS has and the embedded account has not is refused by its name, in the form of its service."""
+"""Refusals of what AWS has and the embedded account has not, by its name, in the form of its service."""
 
 from __future__ import annotations
 

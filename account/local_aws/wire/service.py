@@ -1,4 +1,4 @@
-"""A service of the account, and a request to it: read once, handed to the policy and then to what answers it."""
+"""Services and API calls: a request is read once, handed to the policy and then to what answers it."""
 
 from __future__ import annotations
 

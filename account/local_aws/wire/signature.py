@@ -1,4 +1,4 @@
-"""Who sent a request: AWS Signature Version 4, and S3's older query signature.
+"""Request signatures: AWS Signature Version 4, and S3's older query signature.
 
 Signature Version 4 as in the IAM User Guide, "Create a signed AWS API request": in the
 ``Authorization`` header or in the query (a presigned URL).  Signature Version 2 of S3's query
@@ -34,6 +34,7 @@ SUBRESOURCES = frozenset(
     "lifecycle tagging restore storageClass notification replication analytics metrics inventory select "
     "select-type object-lock".split()
 )
+Pairs = list[tuple[str, str]]  # the parameters of a query as they were sent, still percent-encoded
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Claim:
     expires: float | None
     token: str | None
     payload: str | None
-    _string: Callable[[Key, str], str]
-    _given: str
+    _sign: Callable[[Key, str], str]
+    _signature: str
 
     def check(self, key: Key | None, payload: str, now: float | None = None) -> Key:
         """Prove the claim.
@@ -92,7 +93,7 @@ class Claim:
             )
         if key.expired:
             raise _expired(s3, xml)
-        if not hmac.compare_digest(self._string(key, payload).encode(), self._given.encode()):
+        if not hmac.compare_digest(self._sign(key, payload).encode(), self._signature.encode()):
             raise AwsError(
                 "SignatureDoesNotMatch" if xml else "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. "
@@ -142,19 +143,19 @@ def claim(method: str, path: str, query: str, headers: dict[str, str]) -> Claim 
     ``path`` and ``query`` are as sent (still percent-encoded), ``headers`` has lower-case names.
     Raises AwsError if there is a signature that cannot be read.
     """
-    pairs = [tuple(part.partition("=")[::2]) for part in query.split("&") if part]
-    given = {unquote(name): unquote(value) for name, value in pairs}
+    pairs = [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
+    parameters = {unquote(name): unquote(value) for name, value in pairs}
     authorization = headers.get("authorization", "")
     if authorization.startswith(ALGORITHM):
         return _header_claim(method, path, pairs, headers, authorization)
-    if "X-Amz-Signature" in given:
-        return _query_claim(method, path, pairs, headers, given)
-    if "AWSAccessKeyId" in given and "Signature" in given:
-        return _version_2_claim(method, path, headers, given)
+    if "X-Amz-Signature" in parameters:
+        return _query_claim(method, path, pairs, headers, parameters)
+    if "AWSAccessKeyId" in parameters and "Signature" in parameters:
+        return _version_2_claim(method, path, headers, parameters)
     return None
 
 
-def _header_claim(method: str, path: str, pairs: list, headers: dict[str, str], authorization: str) -> Claim:
+def _header_claim(method: str, path: str, pairs: Pairs, headers: dict[str, str], authorization: str) -> Claim:
     fields = dict(
         part.strip().partition("=")[::2] for part in authorization[len(ALGORITHM) :].split(",") if part.strip()
     )
@@ -175,10 +176,10 @@ def _header_claim(method: str, path: str, pairs: list, headers: dict[str, str], 
     )  # fmt: skip
 
 
-def _query_claim(method: str, path: str, pairs: list, headers: dict[str, str], given: dict[str, str]) -> Claim:
+def _query_claim(method: str, path: str, pairs: Pairs, headers: dict[str, str], parameters: dict[str, str]) -> Claim:
     try:
-        scope, signed, date = given["X-Amz-Credential"], given["X-Amz-SignedHeaders"], given["X-Amz-Date"]
-        lifetime = int(given["X-Amz-Expires"])
+        scope, signed, date = (parameters[f"X-Amz-{name}"] for name in ("Credential", "SignedHeaders", "Date"))
+        lifetime = int(parameters["X-Amz-Expires"])
     except (KeyError, ValueError):
         raise AwsError(
             "AuthorizationQueryParametersError",
@@ -192,16 +193,16 @@ def _query_claim(method: str, path: str, pairs: list, headers: dict[str, str], g
         )
     pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     return _version_4_claim(
-        method, path, pairs, headers, scope, signed, given["X-Amz-Signature"],
+        method, path, pairs, headers, scope, signed, parameters["X-Amz-Signature"],
         date=date,
         lifetime=lifetime,
-        token=given.get("X-Amz-Security-Token"),
+        token=parameters.get("X-Amz-Security-Token"),
         payload=headers.get("x-amz-content-sha256", UNSIGNED),
     )  # fmt: skip
 
 
 def _version_4_claim(
-    method: str, path: str, pairs: list, headers: dict[str, str], scope: str, signed: str, signature: str,
+    method: str, path: str, pairs: Pairs, headers: dict[str, str], scope: str, signed: str, signature: str,
     *, date: str, lifetime: int | None, token: str | None, payload: str | None,
 ) -> Claim:  # fmt: skip
     try:
@@ -234,20 +235,20 @@ def _version_4_claim(
     return Claim(access_key, service, region, signed_at, expires, token, payload, sign, signature)
 
 
-def _version_2_claim(method: str, path: str, headers: dict[str, str], given: dict[str, str]) -> Claim:
-    if not re.fullmatch("[0-9]{1,11}", given.get("Expires", "")):
+def _version_2_claim(method: str, path: str, headers: dict[str, str], parameters: dict[str, str]) -> Claim:
+    if not re.fullmatch("[0-9]{1,11}", parameters.get("Expires", "")):
         raise AwsError(
             "AccessDenied",
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
             403,
         )
     amazon = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
-    amazon |= {name.lower(): value for name, value in given.items() if name.lower().startswith("x-amz-")}
+    amazon |= {name.lower(): value for name, value in parameters.items() if name.lower().startswith("x-amz-")}
     resource = path
-    listed = sorted((name, value) for name, value in given.items() if name in SUBRESOURCES)
+    listed = sorted((name, value) for name, value in parameters.items() if name in SUBRESOURCES)
     if listed:
         resource += "?" + "&".join(f"{name}={value}" if value else name for name, value in listed)
-    lines = [method, headers.get("content-md5", ""), headers.get("content-type", ""), given["Expires"]]
+    lines = [method, headers.get("content-md5", ""), headers.get("content-type", ""), parameters["Expires"]]
     lines += [f"{name}:{value.strip()}" for name, value in sorted(amazon.items())]
     string = "\n".join([*lines, resource])
 
@@ -256,8 +257,8 @@ def _version_2_claim(method: str, path: str, headers: dict[str, str], given: dic
         return base64.b64encode(digest).decode()
 
     token = amazon.get("x-amz-security-token")
-    expires = float(given["Expires"])
-    return Claim(given["AWSAccessKeyId"], "s3", "", 0.0, expires, token, UNSIGNED, sign, given["Signature"])
+    expires = float(parameters["Expires"])
+    return Claim(parameters["AWSAccessKeyId"], "s3", "", 0.0, expires, token, UNSIGNED, sign, parameters["Signature"])
 
 
 @lru_cache(maxsize=64)

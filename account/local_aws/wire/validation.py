@@ -1,4 +1,4 @@
-"""Requests held against AWS's own service model, with the words that AWS uses.
+"""Request validation against AWS's own service model, with the words that AWS uses.
 
 The model is botocore's: the same shapes from which boto3 is made.  boto3 itself checks names and
 types before it sends; lengths, ranges, patterns and enumerations are left to the service, and so
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from botocore.model import Shape
 
@@ -29,7 +30,7 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def validate(params: dict, shape: Shape) -> None:
+def validate(params: dict[str, Any], shape: Shape) -> None:
     """Raise a ValidationException that names each broken constraint of ``shape``, as AWS does."""
     faults: list[str] = []
     _check(params, shape, "", faults)
@@ -38,10 +39,9 @@ def validate(params: dict, shape: Shape) -> None:
         raise AwsError("ValidationException", f"{len(faults)} validation {errors} detected: {'; '.join(faults)}")
 
 
-def _check(value: object, shape: Shape, where: str, faults: list[str]) -> None:
-    if not isinstance(value, PYTHON_TYPES[shape.type_name]) or (
-        isinstance(value, bool) and shape.type_name != "boolean"
-    ):
+def _check(value: Any, shape: Shape, where: str, faults: list[str]) -> None:
+    fits = isinstance(value, PYTHON_TYPES[shape.type_name])
+    if not fits or (isinstance(value, bool) and shape.type_name != "boolean"):
         raise AwsError(
             "SerializationException",
             f"{type(value).__name__} can not be converted to {shape.type_name} at '{where or shape.name}'",
@@ -66,7 +66,7 @@ def _check(value: object, shape: Shape, where: str, faults: list[str]) -> None:
             _check(item, shape.value, f"{where}.{name}.member", faults)
 
 
-def _check_constraints(value, shape: Shape, where: str, faults: list[str]) -> None:
+def _check_constraints(value: Any, shape: Shape, where: str, faults: list[str]) -> None:
     rules = shape.metadata
 
     def broken(constraint: str) -> None:
@@ -87,7 +87,7 @@ def _check_constraints(value, shape: Shape, where: str, faults: list[str]) -> No
 
 
 @lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern:
+def _pattern(text: str) -> re.Pattern[str]:
     # The patterns are Java's.  Of what they use, only Unicode's categories are spelt otherwise in Python.
     for java, python in (
         ("L", r"\w"),

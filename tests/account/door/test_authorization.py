@@ -216,7 +216,7 @@ def test_an_endpoint_needs_its_configuration_a_job_its_role_and_its_tags(trained
         allow(makes),
         allow("iam:PassRole", role, **to_sagemaker),
         allow("sagemaker:AddTags", **for_it),
-        allow("sagemaker:Describe*", "*", **{"StringEquals": {"sagemaker:ResourceTag/course": "x"}}),
+        allow("sagemaker:Describe*", "*", StringEquals={"sagemaker:ResourceTag/course": "x"}),
     )
     sagemaker = place.client("sagemaker")
     sagemaker.create_training_job(**tagged)
@@ -316,7 +316,7 @@ def test_a_simulation_knows_the_policy(trained):
     place = under(
         trained,
         allow("iam:SimulatePrincipalPolicy"),
-        allow("iam:PassRole", role, **{"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "sagemaker.amazonaws.com"}),
         allow("sagemaker:DeleteModel") | {"Effect": "Deny"},
     )
 

@@ -72,7 +72,7 @@ def test_an_assumed_roles_keys_are_keys_of_the_account(account, sts):
 
 @pytest.mark.parametrize("arn", ["arn:aws:iam::{}:role/nobody", "arn:aws:iam::123456789012:role/service-role/x"])
 def test_a_role_that_is_not_there_cannot_be_assumed(account, sts, arn):
-    with pytest.raises(ClientError, match="AccessDenied.*not authorized to perform: sts:AssumeRole"):
+    with pytest.raises(ClientError, match=r"AccessDenied.*not authorized to perform: sts:AssumeRole"):
         sts.assume_role(RoleArn=arn.format(account.account.account_id), RoleSessionName="a-session")
 
 
@@ -128,7 +128,7 @@ def test_what_a_role_may_do_is_what_it_will_be_let(account, iam):
     with pytest.raises(ClientError, match="The role with name Nobody cannot be found") as caught:
         iam.simulate_principal_policy(**asked | {"PolicySourceArn": asked["PolicySourceArn"] + "/Nobody"})
     assert caught.value.response["Error"]["Code"] == "NoSuchEntity"
-    with pytest.raises(ClientError, match="PolicyInputList .* is not implemented"):
+    with pytest.raises(ClientError, match=r"PolicyInputList .* is not implemented"):
         iam.simulate_principal_policy(**asked, PolicyInputList=["{}"])
 
 

@@ -77,7 +77,7 @@ def settled(client, endpoint: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    "bug, key, job, members",
+    ("bug", "key", "job", "members"),
     [
         ("bug-in-link", "bug-in-link.csv", "link", {}),
         ("bug-in-put", "data.csv", "bug-in-put", {}),

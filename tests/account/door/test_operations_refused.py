@@ -173,7 +173,7 @@ def test_jumpstart(account, s3):
     for bucket in ("jumpstart-private-cache-prod-eu-west-1", "jumpstart-cache-prod-us-east-1"):
         with pytest.raises(s3.exceptions.NoSuchBucket, match="JumpStart"):
             s3.list_objects(Bucket=bucket)
-    with pytest.raises(s3.exceptions.NoSuchBucket, match="does not exist$"):
+    with pytest.raises(s3.exceptions.NoSuchBucket, match=r"does not exist$"):
         s3.list_objects(Bucket="my-jumpstart-cache-prod")
 
 

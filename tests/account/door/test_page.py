@@ -108,7 +108,7 @@ def test_each_account_has_a_token_of_its_own_and_a_broken_one_opens_nothing(tmp_
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     assert door.token(tmp_path / "a") != door.token(tmp_path / "b")
     (tmp_path / "a" / "page.token").write_text("")
-    with pytest.raises(door.StateError, match="page.token.*Delete the file"):
+    with pytest.raises(door.StateError, match=r"page.token.*Delete the file"):
         door.token(tmp_path / "a")
 
 

@@ -48,9 +48,9 @@ def refusal(account, service: str, at: datetime | None = None, **changes: str | 
     """What boto3 raises for a call with some of the account's keys changed, or by another clock."""
     keys = credentials(account, **changes)
     client = boto3.Session(keys.access_key, keys.secret_key, keys.token).client(service, config=ONCE)
-    with pytest.raises(ClientError) as raised:
-        with mock.patch("botocore.auth.get_current_datetime", lambda: at or datetime.now(UTC)):
-            CALLS[service](client)
+    clock = mock.patch("botocore.auth.get_current_datetime", return_value=at or datetime.now(UTC))
+    with pytest.raises(ClientError) as raised, clock:
+        CALLS[service](client)
     return raised.value
 
 
@@ -303,8 +303,8 @@ def test_an_expired_presigned_url(presigner, bucket):
     place = {"Bucket": bucket, "Key": "expired"}
     past = time.time() - 7200
     with (
-        mock.patch("botocore.auth.get_current_datetime", lambda: datetime.fromtimestamp(past, UTC)),
-        mock.patch("botocore.auth.time.time", lambda: past),
+        mock.patch("botocore.auth.get_current_datetime", return_value=datetime.fromtimestamp(past, UTC)),
+        mock.patch("botocore.auth.time.time", return_value=past),
     ):
         url = presigner.generate_presigned_url("get_object", Params=place, ExpiresIn=3600)
         put = presigner.generate_presigned_url("put_object", Params=place, ExpiresIn=3600)

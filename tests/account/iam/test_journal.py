@@ -381,5 +381,5 @@ def test_awss_policies_are_not_changed(place):
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.attach_user_policy(UserName="nobody", PolicyArn=AWSS)
     iam.create_user(UserName="ann")
-    with pytest.raises(ClientError, match="NoSuchEntity.*AmazonNothing does not exist or is not attachable"):
+    with pytest.raises(ClientError, match=r"NoSuchEntity.*AmazonNothing does not exist or is not attachable"):
         iam.attach_user_policy(UserName="ann", PolicyArn="arn:aws:iam::aws:policy/AmazonNothing")

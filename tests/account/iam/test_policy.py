@@ -132,7 +132,8 @@ def test_all_conditions_must_hold():
         ({"Statement": allow(Sid="Home", Resource="arn:aws:s3:::b/${aws:username}/*")}, "Home has a policy variable"),
         ({"Statement": allow(Condition={"StringSortOf": {"a:b": "c"}})}, "StringSortOf"),
         ({"Statement": allow(Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})}, "MultiFactorAuthPresent"),
-        ({"Statement": allow(Condition=["a"])}, "has no attribute"),
+        ({"Statement": allow(Condition=["a"])}, "a Condition that is not of the form"),
+        ({"Statement": allow(Condition={"Bool": {"a:b": {}}})}, "a Condition that is not of the form"),
         ({"Statement": allow(Condition={"NumericEquals": {"a:b": "many"}})}, "many"),
     ],
 )

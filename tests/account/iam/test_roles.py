@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import boto3
@@ -41,10 +42,8 @@ def make_role(iam) -> Iterator:
 
     yield make
     for name in made:
-        try:
+        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
             iam.delete_role(RoleName=name)
-        except iam.exceptions.NoSuchEntityException:
-            pass
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +179,25 @@ def test_a_condition_that_cannot_be_decided_is_named(account, sagemaker, data, b
     arn = make_role(trust({"Condition": {"StringEquals": {"aws:SourceAccount": "${aws:PrincipalAccount}"}}}))
     _, message = training.refusal(sagemaker.create_training_job, **training_job(account, data, bucket, arn))
     assert arn in message and "policy variable" in message and processing.NOT_HERE in message
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "StringEquals",
+        ["StringEquals"],
+        {"StringEquals": "aws:SourceAccount"},
+        {"StringEquals": {"aws:SourceAccount": None}},
+        {"NumericEquals": {"aws:EpochTime": {"a": 1}}},
+        {"NumericLessThan": {"aws:EpochTime": [None]}},
+        {"IpAddress": {"aws:SourceIp": [["10.0.0.0/8"]]}},
+    ],
+    ids=str,
+)
+def test_a_condition_of_another_form_is_named(account, sagemaker, data, bucket, make_role, condition):
+    arn = make_role(trust({"Condition": condition}))
+    code, message = training.refusal(sagemaker.create_training_job, **training_job(account, data, bucket, arn))
+    assert code == "ValidationException" and arn in message and "Condition" in message
 
 
 def test_a_role_whose_trust_policy_changes_and_that_is_deleted(account, iam, sagemaker, s3, data, bucket, make_role):

@@ -147,7 +147,7 @@ def test_objects_without_their_index_are_not_taken_for_rubbish(tmp_path):
     index = (tmp_path / "index.sqlite").read_bytes()
     for file in tmp_path.glob("index.sqlite*"):
         file.unlink()
-    with pytest.raises(StateError, match="index.sqlite, which names them, is gone"):
+    with pytest.raises(StateError, match=r"index.sqlite, which names them, is gone"):
         ObjectStore(tmp_path)
     (tmp_path / "index.sqlite").write_bytes(index)
     store = ObjectStore(tmp_path)

@@ -48,7 +48,7 @@ def test_a_training_job(account, sagemaker, s3, bucket, uri):
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/"
     )
     assert logs["events"]
-    with pytest.raises(sagemaker.exceptions.ResourceNotFound, match="Requested resource not found."):
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound, match=r"Requested resource not found."):
         sagemaker.delete_training_job(TrainingJobName=job)
     # The name is free at once, again and again.
     for _ in range(3):

@@ -207,7 +207,7 @@ def test_a_job_that_fails(account, sweep, fault) -> None:
 )  # fmt: skip
 def test_the_first_cell_on_aws(account, fault, answer, wanted) -> None:
     led = {name: value for name, value in account.place.running().environment().items() if value is not None}
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault), COURSE_AWS="aws", **led) as (kernel, cells):
+    with playing(account, LESSON, BETWEEN, FAULT=str(fault), COURSE_AWS="aws", **led) as (kernel, _):
         fault.write_text(json.dumps(answer | {"operations": ".*"}))
         said = fails(kernel, "start")
     assert said.startswith("CourseError: COURSE_AWS=aws, and AWS cannot be used: ") and wanted in said
@@ -216,7 +216,7 @@ def test_the_first_cell_on_aws(account, fault, answer, wanted) -> None:
 def test_the_first_cell_on_aws_without_credentials(account, fault, tmp_path) -> None:
     empty = {name: str(tmp_path / "none") for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
     nobody = {"COURSE_AWS": "aws", "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "us-east-1", **empty}
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault), **nobody) as (kernel, cells):
+    with playing(account, LESSON, BETWEEN, FAULT=str(fault), **nobody) as (kernel, _):
         said = fails(kernel, "start")
     assert said == (
         "CourseError: COURSE_AWS=aws, and AWS cannot be used: Unable to locate credentials. Run 'aws configure' (or "

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     except CustomerError as error:
         log.error(f"Customer Error: {error.text}")
         reason = error.failure_reason
-    except Exception as error:  # noqa: BLE001 - whatever it is, the job must end with a reason
+    except Exception as error:  # whatever it is, the job must end with a reason
         reason = algorithm_error(error).replace(str(base), "/opt/ml")
         log.error(f"Algorithm Error: {reason.removeprefix('AlgorithmError: ')}")
         log.plain(traceback.format_exc().replace(str(base), "/opt/ml").rstrip())

@@ -1,4 +1,4 @@
-"""The model file: ``model_algo-1``, an uncompressed zip around an MXNet module.
+"""Model artifact of Linear Learner: ``model_algo-1``, an uncompressed zip around an MXNet module.
 
 Its four members are those of the archives that Amazon's algorithm uploads, so that what
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_how-it-works.html says about loading
@@ -12,7 +12,7 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,11 @@ def read(path: Path) -> Artifact:
     if not isinstance(additional, dict):
         additional = {}
     kind, loss, threshold = (additional.get(name) for name in ("predictor_type", "loss_type", "threshold"))
-    if kind not in LOSS_OF or loss not in LOSS_OF[kind] or type(threshold) not in (int, float):
+    if (
+        not (isinstance(kind, str) and isinstance(loss, str) and isinstance(threshold, int | float))
+        or isinstance(threshold, bool)
+        or loss not in LOSS_OF.get(kind, ())
+    ):
         raise ValueError(f"{path.name}: its additional-params.json describes no model of Linear Learner")
     if (weights.shape[1] > 1) != (kind == MULTICLASS):
         raise ValueError(f"{path.name} holds {weights.shape[1]} linear functions, which no {kind} has")
@@ -150,7 +154,7 @@ def _write_arrays(arrays: tuple[NDArray[np.float32], ...]) -> bytes:
 def _read_arrays(body: bytes, source: str) -> dict[str, NDArray[np.float32]]:
     position = 0
 
-    def take(pattern: str) -> tuple:
+    def take(pattern: str) -> tuple[Any, ...]:
         nonlocal position
         values = struct.unpack_from(pattern, body, position)
         position += struct.calcsize(pattern)

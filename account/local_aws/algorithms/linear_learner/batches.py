@@ -1,4 +1,4 @@
-"""The mini-batches of a job, on the scale that its models are trained on."""
+"""Mini-batches of a training job, normalised by the scaler."""
 
 from __future__ import annotations
 
@@ -45,15 +45,17 @@ class Scale:
 
     def __init__(self, scaler: Scaler, dtype: DTypeLike) -> None:
         self._dtype = np.dtype(dtype)
-        self._columns = tuple(column.astype(dtype) for column in scaler.columns())
+        mean, deviation = scaler.columns()
+        self._columns: tuple[Work, Work] = mean.astype(dtype), deviation.astype(dtype)
         # Some rows side by side: NumPy's loop over a row of a few features is mostly overhead.
         self._tile = max(1, min(_TILE, _TILED // self._columns[0].size))
         self._mean, self._deviation = (np.tile(column, self._tile) for column in self._columns)
 
     def apply(self, block: Block) -> Block:
         """Scaled rows, in the place of the block if they are dense and of the same type."""
-        if block.sparse:
-            return block.scaled(*(column[:-1] for column in self._columns))
+        if not isinstance(block, DenseBlock):
+            mean, deviation = self._columns
+            return block.scaled(mean[:-1], deviation[:-1])
         raw = block.table
         out = raw if raw.dtype == self._dtype else np.empty(raw.shape, self._dtype)
         width = raw.shape[1]
@@ -101,7 +103,8 @@ class Batches:
         size = self.size if self.sparse else self._together * self.size
         return map(self._scale.apply, self._rows.blocks(size, self._count * self.size))
 
-    def _cut(self, blocks: Iterable[DenseBlock]) -> Iterator[DenseBlock]:
+    def _cut(self, blocks: Iterable[Block]) -> Iterator[DenseBlock]:
         for block in blocks:
+            assert isinstance(block, DenseBlock)  # as all that dense rows have
             for first in range(0, len(block), self.size):
                 yield DenseBlock(block.table[first : first + self.size])

@@ -1,4 +1,4 @@
-"""Reading the channels of a job: CSV and RecordIO-protobuf files below ``input/data``."""
+"""Input channels of a training job: CSV and RecordIO-protobuf files below ``input/data``."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def read_channels(
     """
     unknown = sorted(set(config) - set(NAMES))
     if unknown:
-        names, verb = ", ".join(map(repr, unknown)), "was" if len(unknown) == 1 else "were"
+        quoted, verb = ", ".join(map(repr, unknown)), "was" if len(unknown) == 1 else "were"
         raise CustomerError(
-            f"Additional properties are not allowed ({names} {verb} unexpected)",
+            f"Additional properties are not allowed ({quoted} {verb} unexpected)",
             "ValidationError",
             f"the algorithm has the channels {', '.join(NAMES)}",
         )
@@ -87,7 +87,8 @@ def _read_channel(base: Path, name: str, config: Mapping[str, str], batch: int) 
     if config.get("RecordWrapperType") == "RecordIO" and content_type != RECORDIO:
         raise not_implemented(f"RecordWrapperType RecordIO of the channel '{name}' of {content_type}", "Use None.")
     start = time.perf_counter()
-    rows, size = DenseRows(base), 0
+    rows: Rows = DenseRows(base)
+    size = 0
     for path, shown in (_streamed if piped else _files)(base, name):
         if not path.stat().st_size:
             continue
@@ -145,31 +146,36 @@ class _File:
 
     def append(self, features: NDArray[np.float32] | SparseTable, labels: NDArray[np.float32]) -> None:
         """Add rows to the channel if they are fit for it; the first sparse ones make all of it sparse."""
-        sparse = isinstance(features, SparseTable)
-        width = features.width if sparse else features.shape[1]
-        if sparse or self.rows.sparse:
-            from .sparse import SparseRows
+        if isinstance(self.rows, DenseRows) and not isinstance(features, SparseTable):
+            self._check_width(features.shape[1])
+            self._check_finite(features, labels)
+            self.rows.append(features, labels)
+            return
+        from .sparse import SparseRows
 
-            features = features if sparse else SparseTable.of(features)
-            if not self.rows.sparse:
-                self.rows = SparseRows.of(self.rows)
-        rows = self.rows
-        if len(rows) and width != rows.features:
-            detail = f"{self.shown} has {width} features, the files before it {rows.features}"
+        table = features if isinstance(features, SparseTable) else SparseTable.of(features)
+        if isinstance(self.rows, DenseRows):
+            self.rows = SparseRows.of(self.rows)
+        assert isinstance(self.rows, SparseRows)  # what is not dense is sparse
+        self._check_width(table.width)
+        self._check_finite(table, labels)
+        self.rows.append(table, labels)
+
+    def _check_width(self, width: int) -> None:
+        if len(self.rows) and width != self.rows.features:
+            detail = f"{self.shown} has {width} features, the files before it {self.rows.features}"
             raise _unreadable(self.channel, self.content_type, detail)
         if not width:
             detail = f"{self.shown} has one column, the label, and no features"
             raise _unreadable(self.channel, self.content_type, detail)
-        self._check_finite(features, labels)
-        rows.append(features, labels)
 
     def _check_finite(self, features: NDArray[np.float32] | SparseTable, labels: NDArray[np.float32]) -> None:
-        sparse = isinstance(features, SparseTable)
-        if finite(features.values if sparse else features) and finite(labels):
+        values = features.values if isinstance(features, SparseTable) else features
+        if finite(values) and finite(labels):
             return
         # One number says of each row what is wrong with it: NaN if one of its numbers is, infinity, or else 0.
-        numbers = np.where(np.isfinite(values := features.values if sparse else features), 0, values)
-        if sparse:
+        numbers = np.where(np.isfinite(values), 0, values)
+        if isinstance(features, SparseTable):
             owners = np.repeat(np.arange(len(features)), np.diff(features.ends, prepend=0))
             wrong = np.bincount(owners, np.abs(numbers), len(features))
         else:
@@ -185,10 +191,10 @@ class _File:
         )
 
 
-def _content_type(given: str) -> tuple[str, str]:
+def _content_type(content_type: str) -> tuple[str, str]:
     """Media type and label size: ``text/csv;label_size=1``."""
-    kind, *parameters = (part.strip() for part in given.split(";"))
-    settings = dict(p.partition("=")[::2] for p in parameters)
+    kind, *parameters = (part.strip() for part in content_type.split(";"))
+    settings = {name: value for name, _, value in (parameter.partition("=") for parameter in parameters)}
     if kind.lower() not in (CSV, RECORDIO):
         version = settings.get("version", "1.0")
         raise CustomerError(f"No iterator has been registered for ContentType ({kind!r}, {version!r})")
@@ -197,7 +203,8 @@ def _content_type(given: str) -> tuple[str, str]:
 
 def _read_csv(file: _File, batch: int) -> None:
     """Read with NumPy, whose sentences about bad lines are the ones that a job fails with."""
-    read, model = 0, []
+    read = 0
+    model: list[str] = []
     try:
         with file.path.open(encoding="latin-1") as lines:
             head = next((line for line in lines if line.strip()), None)
@@ -214,10 +221,10 @@ def _read_csv(file: _File, batch: int) -> None:
                 read += rows
                 model = [",".join("0" * table.shape[1])]
     except ValueError as error:
-        text = _ROW.sub(lambda found: f"at row {int(found[1]) + read - len(model)}", str(error))
-        found = _ROW.search(text)
+        text = _ROW.sub(lambda row: f"at row {int(row[1]) + read - len(model)}", str(error))
+        named = _ROW.search(text)
         # NumPy counts from 0 when a value is wrong, from 1 when the number of columns is.
-        row = int(found[1]) - ("columns" in text) if found else read
+        row = int(named[1]) - ("columns" in text) if named else read
         first = row // batch * batch + 1
         raise CustomerError(
             f"Unable to parse csv: rows {first}-{first + batch - 1}, file {file.shown}", detail=text
@@ -233,6 +240,7 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
 
 def _read_large_csv(file: _File) -> bool:
     """Read with pandas; False, and nothing read, if there is anything odd in the file."""
+    assert isinstance(file.rows, DenseRows)  # as in every channel of CSV
     with file.path.open("rb") as stream:
         try:
             for table in read_plain(stream, _PARSED):

@@ -1,4 +1,4 @@
-"""A classifier's labels: which are allowed, and how much the records of each class count."""
+"""Class labels and class weights of a classifier."""
 
 from __future__ import annotations
 
@@ -71,10 +71,13 @@ def weigh_classes(
         return loss.weighted(np.array([1.0, positive]))
     if not hp.balance_multiclass_weights:
         return loss
-    first = sum(np.bincount(part.astype(np.int64), minlength=hp.classes) for part in _labels(train, sample))
-    first = _of_all(first, peers)
+    own = np.zeros(hp.classes, np.int64)
+    for labels in _labels(train, sample):
+        own += np.bincount(labels.astype(np.int64), minlength=hp.classes)
+    first = _of_all(own, peers)
     return loss.weighted(np.where(first, first.sum() / np.maximum(first, 1), _ABSENT))
 
 
 def _of_all(counts: NDArray[np.int64], peers: Peers) -> NDArray[np.int64]:
-    return np.sum(peers.everyone(counts.tolist()), axis=0)
+    total: NDArray[np.int64] = np.sum(peers.all_gather(counts.tolist()), axis=0)
+    return total

@@ -1,4 +1,4 @@
-"""When training stops, and which epoch's model is kept."""
+"""Early stopping: when training ends, and which epoch's model is kept."""
 
 from __future__ import annotations
 

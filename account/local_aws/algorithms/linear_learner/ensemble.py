@@ -1,4 +1,4 @@
-"""All models of a job, trained together on the scale of the scaler."""
+"""The models of a training job, trained in parallel on normalised rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ensemble:
         self._models, self._outputs = len(grid), hp.outputs
         self._batches, self._loss = batches, loss
         self._peers = peers or Peers()
-        self._counts = self._peers.everyone(len(batches))
+        self._counts = self._peers.all_gather(len(batches))
         self._steps = max(self._counts)
         features, columns = batches.width - 2, self._models * self._outputs
         # Dense rows are (label, features, 1): with a row of -1 before the parameters they give the errors.
@@ -65,7 +65,8 @@ class Ensemble:
         hosts, loss and gradient of a step are the means over the hosts that have a batch left.
         """
         if self._grams is None:
-            return self._pass_over_rows() / self._steps
+            objective: Array = self._pass_over_rows() / self._steps
+            return objective
         objective = self._pass_over_grams(self._grams) / self._steps
         if not self._grams.resolve(objective):
             self._grams = None

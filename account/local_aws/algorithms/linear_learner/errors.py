@@ -1,4 +1,4 @@
-"""Failures of a job, in the words that the account shows as ``FailureReason``."""
+"""Failures of a training job, in the words that the account shows as ``FailureReason``."""
 
 from __future__ import annotations
 

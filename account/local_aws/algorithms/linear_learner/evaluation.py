@@ -1,4 +1,4 @@
-"""The numbers printed about the finished model, oddities included.
+"""Final metrics of a model, as AWS's image prints them.
 
 What AWS's image prints as balanced accuracy and log loss of a binary classifier is taken
 from a sigmoid of its scores, which are sigmoids already; a multiclass classifier's log loss
@@ -7,6 +7,7 @@ from a softmax of its probabilities.  r2 is printed as a loss.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -33,10 +34,10 @@ def final_metrics(parts: Parts, rows: int, loss: Loss, threshold: float, hp: Hyp
 
     Both are in the label's unit.  Memory: that of a part, and for a binary classifier four bytes a record.
     """
-    kind = {REGRESSOR: _Regressor, BINARY: _Binary}.get(hp.predictor_type, _Multiclass)
-    sums, objective = kind(rows, threshold, hp), 0.0
-    for outputs, labels in parts:
-        labels = labels.astype(np.float64)
+    kinds: dict[str, type[_Sums]] = {REGRESSOR: _Regressor, BINARY: _Binary}
+    sums, objective = kinds.get(hp.predictor_type, _Multiclass)(rows, threshold, hp), 0.0
+    for outputs, single in parts:
+        labels = single.astype(np.float64)
         by_model = outputs[:, None, :] if hp.outputs > 1 else outputs
         objective += float(loss.mean(by_model, labels)[0]) * (len(labels) / rows)
         sums.add(loss.scores(outputs), labels)
@@ -44,7 +45,22 @@ def final_metrics(parts: Parts, rows: int, loss: Loss, threshold: float, hp: Hyp
     return Metrics(first | metrics, {}) if hp.predictor_type == REGRESSOR else Metrics(first, metrics)
 
 
-class _Regressor:
+class _Sums(ABC):
+    """What is kept of ``rows`` records while their scores and labels come in parts."""
+
+    @abstractmethod
+    def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None: ...
+
+    @abstractmethod
+    def add(self, scores: Array, labels: Array) -> None:
+        """Take scores (n, 1) or (n, classes) and labels (n,)."""
+
+    @abstractmethod
+    def metrics(self) -> dict[str, float]:
+        """The metrics of all records, by their names in the log."""
+
+
+class _Regressor(_Sums):
     """Sums of errors, and the labels' spread put together from parts as Chan et al. 1979 do."""
 
     def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
@@ -69,7 +85,7 @@ class _Regressor:
         return {"mse": mse, "absolute_loss": mae, "rmse": mse**0.5, "r2": r2, "mae": mae}
 
 
-class _Binary:
+class _Binary(_Sums):
     """Counts of decisions; the scores are kept, since the area under the ROC curve needs their order."""
 
     def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
@@ -80,10 +96,10 @@ class _Binary:
 
     def add(self, scores: Array, labels: Array) -> None:
         column, positive = scores[:, 0].astype(np.float32), labels == 1
-        said = column >= self._threshold
-        self._hits += np.count_nonzero(said & positive)
-        self._said += np.count_nonzero(said)
-        self._right += np.count_nonzero(said == positive)
+        predicted = column >= self._threshold
+        self._hits += int(np.count_nonzero(predicted & positive))
+        self._said += int(np.count_nonzero(predicted))
+        self._right += int(np.count_nonzero(predicted == positive))
         twice, doubled = LogisticLoss(), column.astype(np.float64)
         again = (twice.scores(doubled) >= 0.5) == positive
         self._right_again += [np.count_nonzero(again & ~positive), np.count_nonzero(again & positive)]
@@ -108,7 +124,7 @@ class _Binary:
         }
 
 
-class _Multiclass:
+class _Multiclass(_Sums):
     """Counts of each class, and sums over the ranks of the right one."""
 
     def __init__(self, rows: int, threshold: float, hp: Hyperparameters) -> None:
@@ -117,16 +133,16 @@ class _Multiclass:
         self._in_top, self._gain, self._log_loss = 0, 0.0, 0.0
 
     def add(self, scores: Array, labels: Array) -> None:
-        labels, classes = labels.astype(np.int64), self._hp.classes
-        own = np.take_along_axis(scores, labels[:, None], axis=1)
-        said = scores.argmax(axis=1)
+        right, classes = labels.astype(np.int64), self._hp.classes
+        own = np.take_along_axis(scores, right[:, None], axis=1)
+        predicted = scores.argmax(axis=1)
         # Of classes with equal scores, the first one stands before the others.
-        before = (scores == own) & (np.arange(classes) < labels[:, None])
+        before = (scores == own) & (np.arange(classes) < right[:, None])
         rank = 1 + (scores > own).sum(axis=1) + before.sum(axis=1)
-        self._hits += np.bincount(labels[said == labels], minlength=classes)
-        self._of_class += np.bincount(labels, minlength=classes)
-        self._said += np.bincount(said, minlength=classes)
-        self._in_top += np.count_nonzero(rank <= self._hp.accuracy_top_k)
+        self._hits += np.bincount(right[predicted == right], minlength=classes)
+        self._of_class += np.bincount(right, minlength=classes)
+        self._said += np.bincount(predicted, minlength=classes)
+        self._in_top += int(np.count_nonzero(rank <= self._hp.accuracy_top_k))
         self._gain += float(np.sum(1 / np.log2(rank + 1)))
         self._log_loss += float(SoftmaxLoss().mean(scores[:, None, :], labels)[0]) * (len(labels) / self._rows)
 

@@ -1,4 +1,4 @@
-"""The weights that training begins from: what MXNet draws when nobody has given it a seed."""
+"""Initial weights: what MXNet draws when nobody has given it a seed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def first_weights(features: int, models: int, hp: Hyperparameters) -> NDArray[np
     for model in sorted(range(models), key=lambda m: f"fc{m}_weight"):
         if hp.init_method == "uniform":
             low, high = np.float32(-hp.init_scale), np.float32(hp.init_scale)
-            drawn = low + (high - low) * streams.draw(size, _Stream.uniform)
+            numbers = low + (high - low) * streams.draw(size, _Stream.uniform)
         else:
-            drawn = np.float32(hp.init_sigma) * streams.draw(size, _Stream.normal)
-        weights[:, model] = drawn.reshape(features, hp.outputs)
+            numbers = np.float32(hp.init_sigma) * streams.draw(size, _Stream.normal)
+        weights[:, model] = numbers.reshape(features, hp.outputs)
     return weights
 
 
@@ -41,7 +41,8 @@ class _Stream:
     def uniform(self, count: int) -> NDArray[np.float32]:
         """``std::uniform_real_distribution<float>``: in [0, 1)."""
         words = np.frombuffer(self._twister.bytes(4 * count), "<u4")
-        return np.minimum(words.astype(np.float32) / np.float32(2**32), np.float32(1 - 2**-24))
+        numbers: NDArray[np.float32] = np.minimum(words.astype(np.float32) / np.float32(2**32), np.float32(1 - 2**-24))
+        return numbers
 
     def normal(self, count: int) -> NDArray[np.float32]:
         """``std::normal_distribution<float>`` of libstdc++: the polar method, a new one for every number."""
@@ -51,10 +52,10 @@ class _Stream:
             inside = (square > 0) & (square <= 1)
             square = square[inside]
             logs = np.log(square.astype(np.float64)).astype(np.float32)
-            made = y[inside] * np.sqrt(-2 * logs / square)
-            self._normals = np.concatenate([self._normals, made])
-        drawn, self._normals = np.split(self._normals, [count])
-        return drawn
+            normals = y[inside] * np.sqrt(-2 * logs / square)
+            self._normals = np.concatenate([self._normals, normals])
+        numbers, self._normals = np.split(self._normals, [count])
+        return numbers
 
 
 class _Streams:

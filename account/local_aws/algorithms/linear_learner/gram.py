@@ -1,4 +1,4 @@
-"""Mini-batches of a squared loss, each compressed to one small matrix.
+"""Gram matrices of mini-batches: the squared loss of a batch from one small matrix.
 
 With rows ``z = (y, x, 1)`` and parameters ``p = (-1, w, b)`` a batch of B rows Z has the errors ``Z p``, so its
 mean loss is ``p' G p`` and the gradient ``G p`` (without its first row), where ``G = Z'Z / B``.  All matrices are
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batches
+from .rows import DenseBlock
 
 _MEMORY = 256 << 20  # bytes of matrices at most
 _WORTH = 2e8  # floating point operations that must be saved: jobs of a blink keep to the plain loop
@@ -38,6 +39,7 @@ class Grams:
     def __init__(self, batches: Batches) -> None:
         self.matrices = np.empty((len(batches), batches.width, batches.width), batches.dtype)
         for matrix, block in zip(self.matrices, batches, strict=True):
+            assert isinstance(block, DenseBlock)  # of sparse rows there are no matrices
             np.matmul(block.table.T, block.table, out=matrix)
         self.matrices /= batches.size
         self._floor = RESOLUTION * np.finfo(batches.dtype).eps * float(self.matrices[:, 0, 0].mean(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""The models that train side by side: their settings.
+"""Hyperparameter grid: the settings of the models that train in parallel.
 
 With everything on ``auto`` a regressor or a binary classifier trains 32 models, every
 combination of four weight decays, two learning rates, two floors of the learning rate and
@@ -9,12 +9,15 @@ generator that is seeded with 0.  So the same job has the same models every time
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .hyperparameters import MULTICLASS, Hyperparameters
+
+T = TypeVar("T")
 
 _WD = (1e-4, 0.01, 1, 100)
 _LEARNING_RATE = (0.005, 0.1)
@@ -83,9 +86,9 @@ def _combinations(hp: Hyperparameters) -> Grid:
     """
     count = largest(hp)
 
-    def column(given: float | None, values: tuple[float, ...], divisor: int = 1) -> tuple[float, ...]:
-        if given is not None:
-            return (given,) * count
+    def column(value: T | None, values: tuple[T, ...], divisor: int = 1) -> tuple[T, ...]:
+        if value is not None:
+            return (value,) * count
         return tuple(values[m // divisor % len(values)] for m in range(count))
 
     return Grid(
@@ -101,7 +104,7 @@ def _combinations(hp: Hyperparameters) -> Grid:
     )
 
 
-def _given(value: float | None, auto: float) -> float:
+def _or_auto(value: float | None, auto: float) -> float:
     return auto if value is None else value
 
 
@@ -112,26 +115,27 @@ def _drawn(hp: Hyperparameters) -> Grid:
     seen from outside.  What the job gives moves the ranges; a given optimizer or
     ``bias_lr_mult`` is everybody's.
     """
-    rate, l1, wd = _given(hp.learning_rate, 0.02), _given(hp.l1, 0.02), _given(hp.wd, 0.02)
-    step, factor = int(_given(hp.lr_scheduler_step, 10)), _given(hp.lr_scheduler_factor, 0.98)
-    floor = _given(hp.lr_scheduler_minimum_lr, 1e-5)
+    rate, l1, wd = _or_auto(hp.learning_rate, 0.02), _or_auto(hp.l1, 0.02), _or_auto(hp.wd, 0.02)
+    step, factor = int(_or_auto(hp.lr_scheduler_step, 10)), _or_auto(hp.lr_scheduler_factor, 0.98)
+    floor = _or_auto(hp.lr_scheduler_minimum_lr, 1e-5)
     random = np.random.RandomState(0)
 
-    def around(center: float, below: float, above: float) -> np.ndarray:
+    def around(center: float, below: float, above: float) -> NDArray[np.float64]:
         """Numbers from ``center / below`` to ``center * above``; around 0 there is only 0."""
         share = random.uniform(size=_DRAWN)
         if not center:
             return np.zeros(_DRAWN)
         low, high = np.log(center / below), np.log(center * above)
-        return np.exp(low + (high - low) * share)
+        numbers: NDArray[np.float64] = np.exp(low + (high - low) * share)
+        return numbers
 
-    def column(first: float, others: np.ndarray, kind: Callable[[float], float] = float) -> tuple:
-        return (first, *(kind(value) for value in others))
+    def column(first: float, others: NDArray[np.float64]) -> tuple[float, ...]:
+        return (first, *(float(value) for value in others))
 
     rates = column(rate, around(rate, 8, 8))
     l1s = column(l1, around(l1, 20, 20))
     wds = column(wd, around(wd, 20, 20))
-    steps = column(step, np.rint(around(step, 1, 100)), int)
+    steps = (step, *(int(value) for value in np.rint(around(step, 1, 100))))
     factors = column(factor, np.maximum(1 - around(1 - factor, 5, 5), 0))
     random.random_sample()
     floors = column(floor, around(floor, 10, 100))
@@ -150,6 +154,6 @@ def _drawn(hp: Hyperparameters) -> Grid:
         step=steps,
         factor=factors,
         minimum_lr=floors,
-        bias_lr_mult=(_given(hp.bias_lr_mult, _BIAS_LR_MULT), *bias_lr_mults),
+        bias_lr_mult=(_or_auto(hp.bias_lr_mult, _BIAS_LR_MULT), *bias_lr_mults),
         wd_first=(False,) * (1 + _DRAWN),
     )

@@ -1,4 +1,4 @@
-"""Hyperparameters: names, defaults and ranges of the image, and what they resolve to.
+"""Hyperparameters: their names, defaults and ranges in AWS's image, and their values in a job.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html; the defaults are
 those that the image prints at the top of every log.  Values are strings throughout, as
@@ -50,7 +50,7 @@ class _Rule:
         )
 
     def schema(self) -> dict[str, object]:
-        word = {"enum": list(self.words), "type": "string"}
+        word: dict[str, object] = {"enum": list(self.words), "type": "string"}
         if not self.integer and not self.number:
             return word
         bounds: dict[str, object] = {"type": "integer", "minimum": 1} if self.integer else {"type": "number"}
@@ -72,8 +72,15 @@ def _integer(default: str, *words: str, maximum: float | None = None) -> _Rule:
     return _Rule(default, words=words, integer=True, maximum=maximum)
 
 
-def _number(default: str, *words: str, **bounds: float) -> _Rule:
-    return _Rule(default, words=words, number=True, **bounds)
+def _number(
+    default: str,
+    *words: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> _Rule:
+    return _Rule(default, words, False, minimum, maximum, above, below, number=True)
 
 
 REGRESSOR, BINARY, MULTICLASS = "regressor", "binary_classifier", "multiclass_classifier"
@@ -157,9 +164,9 @@ RULES: dict[str, _Rule] = {
 DEFAULTS = {name: rule.default for name, rule in RULES.items() if rule.default is not None}
 
 
-def merge(given: Mapping[str, str]) -> dict[str, str]:
+def merge(hyperparameters: Mapping[str, str]) -> dict[str, str]:
     """The defaults overlaid with what the job was given, as the log prints it. Checks nothing."""
-    return DEFAULTS | dict(given)
+    return DEFAULTS | dict(hyperparameters)
 
 
 @dataclass(frozen=True)
@@ -221,14 +228,14 @@ class Hyperparameters:
         return self.classes if self.predictor_type == MULTICLASS else 1
 
     @classmethod
-    def parse(cls, given: Mapping[str, str]) -> Hyperparameters:
+    def parse(cls, hyperparameters: Mapping[str, str]) -> Hyperparameters:
         """Check every name and value of a job's hyperparameters and resolve ``auto``.
 
         Raises CustomerError for the first thing that is wrong, in the words of the JSON
         schema that the image checks against.
         """
-        _check(given)
-        text = merge(given)
+        _check(hyperparameters)
+        text = merge(hyperparameters)
         predictor, loss = text["predictor_type"], text["loss"]
         if loss != "auto" and loss not in LOSS_OF[predictor]:
             raise CustomerError(
@@ -244,7 +251,10 @@ class Hyperparameters:
         def integer(name: str) -> int | None:
             return None if text[name] == "auto" else int(text[name])
 
-        def number(name: str, auto: float | None = None) -> float | None:
+        def number(name: str) -> float | None:
+            return None if text[name] == "auto" else float(text[name])
+
+        def number_or(name: str, auto: float) -> float:
             return auto if text[name] == "auto" else float(text[name])
 
         def boolean(name: str, auto: bool = True) -> bool:
@@ -273,14 +283,14 @@ class Hyperparameters:
             init_sigma=float(text["init_sigma"]),
             init_bias=float(text["init_bias"]),
             optimizer=None if text["optimizer"] == "auto" else text["optimizer"],
-            momentum=number("momentum", 0.0),
+            momentum=number_or("momentum", 0.0),
             learning_rate=number("learning_rate"),
             wd=number("wd"),
             l1=number("l1"),
-            beta_1=number("beta_1", 0.9),
-            beta_2=number("beta_2", 0.999),
+            beta_1=number_or("beta_1", 0.9),
+            beta_2=number_or("beta_2", 0.999),
             bias_lr_mult=number("bias_lr_mult"),
-            bias_wd_mult=number("bias_wd_mult", 0.0),
+            bias_wd_mult=number_or("bias_wd_mult", 0.0),
             use_lr_scheduler=boolean("use_lr_scheduler"),
             lr_scheduler_step=integer("lr_scheduler_step"),
             lr_scheduler_factor=number("lr_scheduler_factor"),
@@ -303,18 +313,18 @@ class Hyperparameters:
         )
 
 
-def _check(given: Mapping[str, str]) -> None:
-    if "predictor_type" not in given:
+def _check(hyperparameters: Mapping[str, str]) -> None:
+    if "predictor_type" not in hyperparameters:
         raise CustomerError(
             "No value(s) were specified for 'predictor_type' which are required hyperparameter(s)",
             "ValidationError",
             "'predictor_type' is a required property",
         )
-    unknown = sorted(set(given) - set(RULES))
+    unknown = sorted(set(hyperparameters) - set(RULES))
     if unknown:
         names, verb = ", ".join(map(repr, unknown)), "was" if len(unknown) == 1 else "were"
         raise CustomerError(f"Additional properties are not allowed ({names} {verb} unexpected)", "ValidationError")
-    for name, value in given.items():
+    for name, value in hyperparameters.items():
         rule = RULES[name]
         if rule.accepts(value):
             continue
@@ -322,13 +332,13 @@ def _check(given: Mapping[str, str]) -> None:
             raise not_implemented(f"Hyperparameter {name}={value}", f"Leave it out or give {rule.default}.")
         schema = rule.schema()
         keyword = "oneOf" if "oneOf" in schema else "enum"
-        said = "is not valid under any of the given schemas"
+        reason = "is not valid under any of the given schemas"
         if keyword == "enum":
-            said = f"is not one of {schema['enum']}"
+            reason = f"is not one of {schema['enum']}"
         raise CustomerError(
-            f"{value!r} {said}",
+            f"{value!r} {reason}",
             "ValidationError",
-            f"{value!r} {said}\n\n"
+            f"{value!r} {reason}\n\n"
             f"Failed validating {keyword!r} in schema['properties'][{name!r}]:\n    {schema}\n\n"
             f"On instance[{name!r}]:\n    {value!r}",
         )

@@ -1,4 +1,4 @@
-"""The losses: what a linear function is charged for each record, and how that changes with its output.
+"""Loss functions: their values, derivatives and names.
 
 Formulas: https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html and the
 loss-function notebook of aws/amazon-sagemaker-examples.  A classifier's classes are the
@@ -49,7 +49,8 @@ class Loss(ABC):
 
     def mean(self, outputs: Array, labels: Array) -> Array:
         """The mean loss of each model, shape (models,)."""
-        return self.values(outputs, labels).mean(axis=0)
+        means: Array = self.values(outputs, labels).mean(axis=0)
+        return means
 
     @property
     def scale(self) -> float:
@@ -103,7 +104,8 @@ class SquaredLoss(Loss):
 
     def mean(self, outputs: Array, labels: Array) -> Array:
         errors = outputs - labels[:, None]
-        return np.einsum("ij,ij->j", errors, errors) / len(errors)
+        means: Array = np.einsum("ij,ij->j", errors, errors) / len(errors)
+        return means
 
 
 class AbsoluteLoss(Loss):
@@ -321,7 +323,7 @@ class SoftmaxLoss(Loss):
     def values(self, outputs: Array, labels: Array) -> Array:
         shifted = outputs - outputs.max(axis=-1, keepdims=True)
         own = np.take_along_axis(shifted, labels.astype(int)[:, None, None], axis=-1)[..., 0]
-        losses = np.log(np.exp(shifted, out=shifted).sum(axis=-1)) - own
+        losses: Array = np.log(np.exp(shifted, out=shifted).sum(axis=-1)) - own
         if self.class_weights is not None:
             losses *= self.class_weights[labels.astype(int)][:, None]
         return losses
@@ -350,18 +352,21 @@ def _sum_of_logs(values: Array) -> Array:
     """
     whole = len(values) // _TOGETHER * _TOGETHER
     products = np.multiply.reduce(values[:whole].reshape(_TOGETHER, -1, values.shape[1]), axis=0)
-    return np.log(products).sum(axis=0, dtype=np.float64) + np.log(np.multiply.reduce(values[whole:], axis=0))
+    sums: Array = np.log(products).sum(axis=0, dtype=np.float64)
+    sums += np.log(np.multiply.reduce(values[whole:], axis=0))
+    return sums
 
 
 def sigmoid(values: Array) -> Array:
     """``1 / (1 + exp(-x))`` without overflow."""
     small = np.exp(-np.abs(values))
-    return np.where(values < 0, small, 1.0) / (1 + small)
+    probabilities: Array = np.where(values < 0, small, 1.0) / (1 + small)
+    return probabilities
 
 
 def softmax(values: Array) -> Array:
     """``exp(x) / (sum of exp(x))`` over the last axis, without overflow."""
-    shifted = np.exp(values - values.max(axis=-1, keepdims=True))
+    shifted: Array = np.exp(values - values.max(axis=-1, keepdims=True))
     shifted /= shifted.sum(axis=-1, keepdims=True)
     return shifted
 

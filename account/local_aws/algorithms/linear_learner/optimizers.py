@@ -1,4 +1,4 @@
-"""The optimizers and the learning-rate schedule as MXNet 1.x computes them, for all models at once.
+"""Optimizers and learning-rate schedule as MXNet 1.x computes them, for all models at once.
 
 Parameters are a matrix (rows, models · outputs): one row per feature, and a last one for the
 biases if the models have any; the outputs of a model stand side by side.  Weight decay and l1
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -143,16 +144,17 @@ class Optimizer:
     def __init__(self, grid: Grid, hp: Hyperparameters, features: int, dtype: DTypeLike = np.float64) -> None:
         rows, columns = features + hp.use_bias, len(grid) * hp.outputs
         self._outputs, self._weights = hp.outputs, slice(0, features)
-        self._bias_factor = self._each(grid.bias_lr_mult) if hp.use_bias else None
-        self._decay = np.tile(self._each(grid.wd), (rows, 1)).astype(dtype)
+        self._bias_factor = self._by_column(grid.bias_lr_mult) if hp.use_bias else None
+        self._decay = np.tile(self._by_column(grid.wd), (rows, 1)).astype(dtype)
         if hp.use_bias:
             self._decay[-1] *= hp.bias_wd_mult
-        l1 = (self._each(grid.l1) / hp.mini_batch_size).astype(dtype)
+        l1 = (self._by_column(grid.l1) / hp.mini_batch_size).astype(dtype)
         self._l1 = l1 if l1.any() else None
         self._schedule = Schedule(grid, hp.use_lr_scheduler)
-        self._updates, self._rated = 0, None
+        self._updates = 0
+        self._rated: NDArray[np.float64] | None = None
         self._rates, self._scratch = np.empty((rows, columns), dtype), np.empty((rows, columns), dtype)
-        kinds = self._each(grid.optimizer)
+        kinds = self._by_column(grid.optimizer)
         self._rules: list[tuple[NDArray[np.intp], _Rule]] = []
         for kind in dict.fromkeys(grid.optimizer):
             own = np.flatnonzero(kinds == kind)
@@ -168,7 +170,7 @@ class Optimizer:
         rates = self._schedule.rates(self._updates)
         if rates is not self._rated:  # a schedule takes many steps between its own
             self._rated = rates
-            self._rates[:] = self._each(rates)
+            self._rates[:] = self._by_column(rates)
             if self._bias_factor is not None:
                 self._rates[-1] *= self._bias_factor
         if len(self._rules) == 1:
@@ -178,6 +180,6 @@ class Optimizer:
         for own, rule in self._rules:
             parameters[:, own] -= rule.step(gradient[:, own], self._rates[:, own], self._updates)
 
-    def _each(self, values: tuple | NDArray) -> NDArray:
+    def _by_column(self, values: tuple[float, ...] | tuple[str, ...] | NDArray[Any]) -> NDArray[Any]:
         """One value per model becomes one per column."""
         return np.repeat(np.asarray(values), self._outputs)

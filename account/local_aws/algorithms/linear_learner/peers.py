@@ -1,4 +1,4 @@
-"""The hosts of a job that trains on several: what they tell each other.
+"""Distributed training: collective operations between the hosts of a job (all-gather, broadcast, average).
 
 Each host but the first has a socket to the first one, made by the account before it started them: nobody else
 can reach it, and it closes with the host that holds it, however that ends.
@@ -46,40 +46,42 @@ class Peers:
         """Whether this host evaluates, decides, and writes the model."""
         return self.number == 0
 
-    def everyone(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """The JSON values of all hosts, in their order."""
         if self.first:
-            return self.told([value, *(json.loads(self._receive(each)) for each in self._sockets)])
-        self._send(self._sockets[0], json.dumps(value).encode())
-        return self.told(None)
+            values: list[Any] = self.broadcast([value, *(json.loads(self._receive(peer)) for peer in self._sockets)])
+        else:
+            self._send(self._sockets[0], json.dumps(value).encode())
+            values = self.broadcast(None)
+        return values
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The first host's JSON value."""
         if not self.first:
             return json.loads(self._receive(self._sockets[0]))
         body = json.dumps(value).encode() if self._sockets else b""
-        for each in self._sockets:
-            self._send(each, body)
+        for peer in self._sockets:
+            self._send(peer, body)
         return value
 
-    def average(self, array: NDArray, taking_part: Sequence[bool]) -> None:
+    def average(self, array: NDArray[Any], taking_part: Sequence[bool]) -> None:
         """Put into ``array`` the mean of those that the hosts ``taking_part`` have brought; the others get it too."""
         if not self._sockets:
             return
         if not self.first:
             if taking_part[self.number]:
-                self._send(self._sockets[0], memoryview(array).cast("B"))
+                self._send(self._sockets[0], array.data.cast("B"))
             self._fill(self._sockets[0], array)
             return
         total = array if taking_part[0] else np.zeros_like(array)
         other = np.empty_like(array)
-        for each, takes_part in zip(self._sockets, taking_part[1:], strict=True):
+        for peer, takes_part in zip(self._sockets, taking_part[1:], strict=True):
             if takes_part:
-                self._fill(each, other)
+                self._fill(peer, other)
                 total += other
         np.divide(total, sum(taking_part), out=array)
-        for each in self._sockets:
-            self._send(each, memoryview(array).cast("B"))
+        for peer in self._sockets:
+            self._send(peer, array.data.cast("B"))
 
     def _send(self, to: socket.socket, body: bytes | memoryview) -> None:
         try:
@@ -89,16 +91,23 @@ class Peers:
             raise self._lost(to) from None
 
     def _receive(self, source: socket.socket) -> bytearray:
-        body = bytearray(_LENGTH.unpack(self._read(source, bytearray(_LENGTH.size)))[0])
-        return self._read(source, body)
+        body = bytearray(self._read_length(source))
+        self._read(source, body)
+        return body
 
-    def _fill(self, source: socket.socket, array: NDArray) -> None:
-        (length,) = _LENGTH.unpack(self._read(source, bytearray(_LENGTH.size)))
+    def _read_length(self, source: socket.socket) -> int:
+        head = bytearray(_LENGTH.size)
+        self._read(source, head)
+        length: int = _LENGTH.unpack(head)[0]
+        return length
+
+    def _fill(self, source: socket.socket, array: NDArray[Any]) -> None:
+        length = self._read_length(source)
         if length != array.nbytes:
             raise ValueError(f"{length} bytes came for an array of {array.nbytes}: the hosts are not in step")
-        self._read(source, memoryview(array).cast("B"))
+        self._read(source, array.data.cast("B"))
 
-    def _read(self, source: socket.socket, space: bytearray | memoryview) -> bytearray | memoryview:
+    def _read(self, source: socket.socket, space: bytearray | memoryview) -> None:
         view, filled = memoryview(space), 0
         while filled < len(view):
             try:
@@ -108,7 +117,6 @@ class Peers:
             if not count:
                 raise self._lost(source)
             filled += count
-        return space
 
     def _lost(self, whom: socket.socket) -> PeerLost:
         number = 1 + self._sockets.index(whom) if self.first else 0

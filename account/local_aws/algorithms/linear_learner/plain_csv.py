@@ -1,4 +1,4 @@
-"""Tables of nothing but numbers, read faster than by NumPy, which reads whatever is odd."""
+"""Fast readers of CSV that holds nothing but numbers; whatever is odd is left to NumPy."""
 
 from __future__ import annotations
 

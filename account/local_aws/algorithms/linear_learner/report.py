@@ -1,4 +1,4 @@
-"""What a training job reports: which lines of AWS's log, in which order, and the counts in them.
+"""Log and metrics of a training job: which lines of AWS's log, in which order, and the counts in them.
 
 :mod:`.log` has the form of a line.
 """
@@ -29,13 +29,13 @@ _PROVIDED = "/opt/ml/input/config/hyperparameters.json"
 _NO_SYNC = "wait_for_all_workers will not sync workers since the kv store is not running distributed"
 
 
-def report_configuration(log: Log, given: Mapping[str, str]) -> None:
-    """The lines about the hyperparameters that were ``given``, before they are checked."""
+def report_configuration(log: Log, hyperparameters: Mapping[str, str]) -> None:
+    """The lines about a job's hyperparameters, before they are checked."""
     log.plain("Docker entrypoint called with argument(s): train")
     log.plain("Running default environment configuration script")
     log.info(f"Reading default configuration from {_RESOURCES}: {DEFAULTS}")
-    log.info(f"Merging with provided configuration from {_PROVIDED}: {given}")
-    final = merge(given)
+    log.info(f"Merging with provided configuration from {_PROVIDED}: {hyperparameters}")
+    final = merge(hyperparameters)
     for _ in range(2):
         log.info(f"Final configuration: {final}")
         log.warning("Loggers have already been setup.")

@@ -1,4 +1,4 @@
-"""The rows of a channel in a file: read once from whatever format, passed over in every epoch."""
+"""Rows of a channel in a scratch file, dense: read once from whatever format, passed over in every epoch."""
 
 from __future__ import annotations
 
@@ -6,57 +6,78 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers: TypeAlias = NDArray[Any]  # float32, or float64: whichever the job computes with
 _COPIED = 1 << 19  # numbers that are put in order at a time
 
 
-class Block(ABC):
-    """Some rows: labels (n,) and features (n, d), and how they are multiplied with parameters."""
+class SparseBlock(Protocol):
+    """Rows that are zero almost everywhere, see ``sparse.py``, which only a job that meets some imports."""
 
-    labels: NDArray
-    features: NDArray
-    sparse: ClassVar[bool] = False
+    @property
+    def labels(self) -> Numbers:
+        """The labels (n,)."""
+        ...
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    @property
+    def features(self) -> Any:
+        """The features (n, d), a ``csr_array``."""
+        ...
 
-    @abstractmethod
-    def outputs(self, parameters: NDArray, out: NDArray | None = None) -> NDArray:
-        """The linear functions (n, k) of parameters (d, k), or (d + 1, k) with a bias in the last row."""
+    def __len__(self) -> int: ...
 
-    @abstractmethod
-    def gradient(self, slopes: NDArray, out: NDArray) -> None:
-        """Put into ``out``, of the parameters' shape, the sum over the rows of their ``slopes`` (n, k)."""
+    def outputs(self, parameters: Numbers, out: Numbers | None = None) -> Numbers:
+        """As of a dense block."""
+        ...
+
+    def gradient(self, slopes: Numbers, out: Numbers) -> None:
+        """As of a dense block."""
+        ...
+
+    def scaled(self, mean: Numbers, deviation: Numbers) -> SparseBlock:
+        """``(value - mean) / deviation`` of labels, the first of both (1 + d,), and features."""
+        ...
 
 
 @dataclass(frozen=True)
-class DenseBlock(Block):
+class DenseBlock:
     """Rows ``label, features…, 1`` side by side (n, d + 2).
 
     The 1 is what a bias multiplies: with it, and with the label beside the features, a block
     of rows is scaled in one go and multiplied with all of a model's parameters in another.
     """
 
-    table: NDArray
+    table: Numbers
 
     @property
-    def labels(self) -> NDArray:
+    def labels(self) -> Numbers:
+        """The labels (n,), a view."""
         return self.table[:, 0]
 
     @property
-    def features(self) -> NDArray:
+    def features(self) -> Numbers:
+        """The features (n, d), a view."""
         return self.table[:, 1:-1]
 
-    def outputs(self, parameters: NDArray, out: NDArray | None = None) -> NDArray:
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def outputs(self, parameters: Numbers, out: Numbers | None = None) -> Numbers:
+        """The linear functions (n, k) of parameters (d, k), or (d + 1, k) with a bias in the last row."""
         return np.matmul(self.table[:, 1 : 1 + len(parameters)], parameters, out=out)
 
-    def gradient(self, slopes: NDArray, out: NDArray) -> None:
+    def gradient(self, slopes: Numbers, out: Numbers) -> None:
+        """Put into ``out``, of the parameters' shape, the sum over the rows of their ``slopes`` (n, k)."""
         np.matmul(self.table[:, 1 : 1 + len(out)].T, slopes, out=out)
+
+
+Block: TypeAlias = DenseBlock | SparseBlock
 
 
 class Rows(ABC):
@@ -99,7 +120,7 @@ class DenseRows(Rows):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._file = tempfile.TemporaryFile(dir=folder)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it ends with this object
 
     @property
     def numbers(self) -> int:
@@ -114,7 +135,7 @@ class DenseRows(Rows):
             part = slice(first, first + step)
             block = np.ones((len(labels[part]), self.features + 2), np.float32)
             block[:, 0], block[:, 1:-1] = labels[part], features[part]
-            self._file.write(block)
+            self._file.write(block.data)
         self._count += len(labels)
 
     def truncate(self, count: int) -> None:
@@ -138,7 +159,7 @@ class DenseRows(Rows):
         return count * (self.features + 2) * 4
 
 
-def fill(file: BinaryIO, space: NDArray) -> None:
-    """Read into all of ``space`` from where a scratch file stands."""
-    if file.readinto(space) != space.nbytes:
+def fill(file: BufferedIOBase, space: Numbers) -> None:
+    """Read into all of ``space`` from where a scratch file stands; OSError if it ends before."""
+    if file.readinto(space.data) != space.nbytes:
         raise OSError("a scratch file of the job has been cut short")

@@ -1,18 +1,18 @@
-"""Normalisation: mean and standard deviation from the first whole mini-batches."""
+"""Normalisation: mean and standard deviation of features and label, from the first whole mini-batches."""
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .hyperparameters import REGRESSOR, Hyperparameters
 from .peers import Peers
-from .rows import Block, Rows
+from .rows import Block, DenseBlock, Rows, SparseBlock
 
 _EXAMINED = 1 << 22  # numbers at a time
 
@@ -99,10 +99,11 @@ def _mxnet_print(values: ArrayLike | None) -> str:
     return f"\n{array}\n<NDArray {array.size} @cpu(0)>"
 
 
-class _Moments(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Moments:
     """Of some rows' columns: how many rows, the mean and variance, the first values, and which hold only these."""
 
-    count: int
+    rows: int
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
     first: NDArray[np.float64]
@@ -110,11 +111,11 @@ class _Moments(NamedTuple):
 
     def __add__(self, other: _Moments) -> _Moments:
         """Those of both together, as Chan et al. 1979 do it."""
-        gap, total = other.mean - self.mean, self.count + other.count
-        square = self.variance * self.count + other.variance * other.count
-        square = (square + gap**2 * (self.count * other.count / total)) / total
-        mean = self.mean + gap * (other.count / total)
-        if not self.count:
+        gap, total = other.mean - self.mean, self.rows + other.rows
+        square = self.variance * self.rows + other.variance * other.rows
+        square = (square + gap**2 * (self.rows * other.rows / total)) / total
+        mean = self.mean + gap * (other.rows / total)
+        if not self.rows:
             return _Moments(total, mean, square, other.first, other.constant)
         constant = self.constant & other.constant & (self.first == other.first)
         return _Moments(total, mean, square, self.first, constant)
@@ -122,49 +123,68 @@ class _Moments(NamedTuple):
 
 def _statistics(rows: Rows, used: int, peers: Peers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of label and features, of the first ``used`` rows of every host."""
-    found = _Moments(0, *np.zeros((4, rows.features + 1)))
+    moments = _Moments(0, *np.zeros((4, rows.features + 1)))
     for block in rows.pieces(_EXAMINED, used):
-        found += _moments(block)
-    own = [found.count, *(column.tolist() for column in found[1:])]
-    found = reduce(operator.add, (_Moments(each[0], *map(np.array, each[1:])) for each in peers.everyone(own)))
-    deviation = np.sqrt(found.variance)
-    return found.mean, np.where(found.constant | (deviation == 0), 1.0, deviation)
+        moments += _moments(block)
+    columns = moments.mean, moments.variance, moments.first, moments.constant
+    of_hosts = peers.all_gather([moments.rows, *(column.tolist() for column in columns)])
+    moments = reduce(operator.add, (_Moments(count, *map(np.array, rest)) for count, *rest in of_hosts))
+    deviation = np.sqrt(moments.variance)
+    return moments.mean, np.where(moments.constant | (deviation == 0), 1.0, deviation)
 
 
 def _moments(block: Block) -> _Moments:
-    columns = _SparseColumns(block) if block.sparse else _DenseColumns(block)
+    columns: _Columns = _DenseColumns(block) if isinstance(block, DenseBlock) else _SparseColumns(block)
     first, mean = columns.first(), columns.mean()
     return _Moments(len(block), mean, columns.variance(mean), first, columns.are(first))
 
 
-class _DenseColumns:
+class _Columns(Protocol):
     """The columns of a block: its label, then its features."""
-
-    def __init__(self, block: Block) -> None:
-        self._values = block.table[:, :-1].astype(np.float64)
 
     def first(self) -> NDArray[np.float64]:
         """Their first values (1 + d,)."""
-        return self._values[0]
 
     def are(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which columns hold nothing but their value in ``values``."""
-        return (self._values == values).all(axis=0)
 
     def mean(self) -> NDArray[np.float64]:
-        return self._values.mean(axis=0)
+        """Their means (1 + d,)."""
 
     def variance(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the population, about their own ``mean``."""
-        return self._values.var(axis=0)
+        """Their variances (1 + d,), of the population, about their own ``mean``."""
+
+
+class _DenseColumns:
+    """The columns of a dense block."""
+
+    def __init__(self, block: DenseBlock) -> None:
+        self._values: NDArray[np.float64] = block.table[:, :-1].astype(np.float64)
+
+    def first(self) -> NDArray[np.float64]:
+        first: NDArray[np.float64] = self._values[0]
+        return first
+
+    def are(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        constant: NDArray[np.bool_] = (self._values == values).all(axis=0)
+        return constant
+
+    def mean(self) -> NDArray[np.float64]:
+        mean: NDArray[np.float64] = self._values.mean(axis=0)
+        return mean
+
+    def variance(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        variance: NDArray[np.float64] = self._values.var(axis=0)
+        return variance
 
 
 class _SparseColumns:
     """The same of a sparse block, whose features are zero where it has no entry."""
 
-    def __init__(self, block: Block) -> None:
-        self._labels = block.labels.astype(np.float64)
-        self._keys, self._values = block.features.indices, block.features.data.astype(np.float64)
+    def __init__(self, block: SparseBlock) -> None:
+        self._labels: NDArray[np.float64] = block.labels.astype(np.float64)
+        self._keys: NDArray[np.int32] = block.features.indices
+        self._values: NDArray[np.float64] = block.features.data.astype(np.float64)
         self._rows, self._width = block.features.shape
         self._zeros = self._rows - self._sum(np.ones(len(self._keys)))
         start, stop = block.features.indptr[:2]
@@ -172,7 +192,7 @@ class _SparseColumns:
         self._first[self._keys[start:stop]] = self._values[start:stop]
 
     def _sum(self, of_entries: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self._keys, of_entries, self._width)
+        return np.bincount(self._keys, of_entries, self._width).astype(np.float64, copy=False)
 
     def first(self) -> NDArray[np.float64]:
         return np.concatenate([self._labels[:1], self._first])

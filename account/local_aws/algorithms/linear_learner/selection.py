@@ -1,4 +1,4 @@
-"""Which model is the best, and at which score a binary classifier says 1.
+"""Model selection: the best model, and the threshold of a binary classifier.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/ll_hyperparameters.html
 (``binary_classifier_model_selection_criteria``).
@@ -41,7 +41,7 @@ class Samples:
         if 4 * models * records <= _IN_MEMORY:
             self.scores = np.empty(shape, np.float32)
         else:
-            self.scores = np.memmap(TemporaryFile(), np.float32, shape=shape)
+            self.scores = np.memmap(TemporaryFile(), np.float32, shape=shape)  # noqa: SIM115 - it ends with the scores
 
     def add(self, scores: NDArray[np.float64], labels: NDArray[np.float32]) -> None:
         """Take the scores (n, models) of more records, as many of them as there is room for."""
@@ -136,7 +136,7 @@ def calibrate(scores: NDArray[np.float32], labels: NDArray[np.float32], criterio
     last = np.append(scores[1:] != scores[:-1], True)
     positives = int(labels.sum(dtype=np.int64))
     true = positives - np.cumsum(labels, dtype=np.float64)[last]
-    positive = len(labels) - 1.0 - np.flatnonzero(last)
+    positive = (len(labels) - 1 - np.flatnonzero(last)).astype(np.float64)
     values = criterion.rank(true, positive, len(labels), positives)
     best = int(np.argmax(values))
     return Calibration(float(scores[last][best]), float(values[best]))

@@ -1,4 +1,4 @@
-"""The inference container: a loaded model that answers request bodies.
+"""Inference: a loaded model that answers request bodies.
 
 Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/LL-in-formats.html
 """
@@ -14,13 +14,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_ident
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from local_aws.algorithms.recordio import SparseTable, read_records, write_scores
+from local_aws.containers.image import ModelAnswer
 
 from .artifact import FILE_NAME, Artifact, read
 from .hyperparameters import BINARY, REGRESSOR
@@ -31,15 +32,6 @@ JSON, JSON_LINES = "application/json", "application/jsonlines"
 RECORDIO, CSV = "application/x-recordio-protobuf", "text/csv"
 FEW = 16  # scores, which Python writes sooner than it has seen whether a faster writer may
 _BAD_PAYLOAD = "unable to evaluate payload provided"
-
-
-class Answer(NamedTuple):
-    """What the container answers, and what it writes to its log (empty if nothing)."""
-
-    status: int
-    content_type: str
-    body: bytes
-    log_line: str
 
 
 class _Bad(Exception):
@@ -69,12 +61,12 @@ class Model:
         """Load ``model_algo-1`` from an extracted ``model.tar.gz``; ValueError says what is wrong with it."""
         return cls(read(Path(folder) / FILE_NAME), batch)
 
-    def execution_parameters(self) -> dict:
+    def execution_parameters(self) -> dict[str, Any]:
         """What the container tells batch transform of itself: one worker per processor, as on AWS."""
         workers = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> ModelAnswer:
         """Answer one request: 200 with scores, 400 for a bad payload, 415 for an unknown format of it."""
         kind = _media_type(content_type)
         decode = _DECODERS.get(kind)
@@ -86,8 +78,8 @@ class Model:
             with np.errstate(over="ignore", invalid="ignore"):
                 predictions = self._predict(decode(body))
         except _Bad as error:
-            return Answer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
-        return Answer(200, encoding, self._encoders[encoding](predictions), "")
+            return ModelAnswer(400, "text/plain", _BAD_PAYLOAD.encode(), _log_line(str(error)))
+        return ModelAnswer(200, encoding, self._encoders[encoding](predictions), "")
 
     def _predict(self, rows: NDArray[np.float32]) -> _Predictions:
         """Scores and labels for rows (n, d), dense or sparse."""
@@ -141,8 +133,8 @@ def _quality(part: str) -> float:
     return 1.0
 
 
-def _refusal(status: int, sentence: str) -> Answer:
-    return Answer(status, "text/plain", sentence.encode(), _log_line(sentence))
+def _refusal(status: int, sentence: str) -> ModelAnswer:
+    return ModelAnswer(status, "text/plain", sentence.encode(), _log_line(sentence))
 
 
 def _log_line(sentence: str) -> str:
@@ -197,10 +189,14 @@ def _features(instance: object) -> list[float]:
     raise _Bad('An instance has no "features" with numbers.')
 
 
-def _dense(features: dict) -> list[float]:
+def _dense(features: dict[str, Any]) -> list[float]:
     keys, shape, values = features["keys"], features.get("shape"), features["values"]
-    whole = [*keys, *shape] if isinstance(keys, list) and isinstance(shape, list) else [None]
-    if not all(type(n) is int and n >= 0 for n in whole) or len(shape) != 1 or len(keys) != len(values):
+    if (
+        not (isinstance(keys, list) and isinstance(shape, list))
+        or not all(type(n) is int and n >= 0 for n in [*keys, *shape])
+        or len(shape) != 1
+        or len(keys) != len(values)
+    ):
         raise _Bad("The keys, shape and values of a sparse instance do not fit together.")
     if shape[0] > 10_000_000 or any(key >= shape[0] for key in keys):
         raise _Bad(f"A sparse instance does not fit its shape {shape}.")
@@ -221,7 +217,8 @@ def _table(rows: list[list[float]]) -> NDArray[np.float32]:
         raise _Bad("A feature is too large for float32.") from None
 
 
-def _decode_recordio(body: bytes) -> NDArray[np.float32]:
+def _decode_recordio(body: bytes) -> Any:
+    """The features (n, d) of records, a ``csr_array`` if one of them is sparse."""
     if not body:
         raise _Bad("The input is empty.")
     try:
@@ -235,7 +232,7 @@ def _decode_recordio(body: bytes) -> NDArray[np.float32]:
     return features
 
 
-def _values(predictions: _Predictions) -> tuple[str, list]:
+def _values(predictions: _Predictions) -> tuple[str, list[Any]]:
     """A ``%`` pattern for the JSON of one record, and what goes into it for all records.
 
     The scores of several classes are written as a list, as Python and JSON both do.
@@ -255,8 +252,8 @@ def _encode_json(predictions: _Predictions) -> bytes:
             numbers = orjson.dumps(scores, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
             return b'{"predictions": [{"score": ' + numbers.replace(b",", b'}, {"score": ') + b"}]}"
     pattern, values = _values(predictions)
-    each = ", ".join([pattern] * len(predictions.scores))
-    return (f'{{"predictions": [{each}]}}' % tuple(values)).encode()
+    patterns = ", ".join([pattern] * len(predictions.scores))
+    return (f'{{"predictions": [{patterns}]}}' % tuple(values)).encode()
 
 
 def _written_alike(scores: NDArray[np.float64]) -> bool:
@@ -284,7 +281,7 @@ def _encode_recordio(predictions: _Predictions) -> bytes:
     return write_scores(predictions.scores, predictions.labels)
 
 
-_DECODERS: dict[str, Callable[[bytes], NDArray[np.float32]]] = {
+_DECODERS: dict[str, Callable[[bytes], Any]] = {  # to features (n, d), float32
     CSV: _decode_csv,
     JSON: _decode_json,
     JSON_LINES: _decode_json_lines,

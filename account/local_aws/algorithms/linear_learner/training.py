@@ -35,9 +35,9 @@ def train(base: Path, log: Log) -> None:
     Raises CustomerError if the job cannot run with what it was given.
     """
     began = now()
-    given = {name: str(value) for name, value in _config(base, "hyperparameters").items()}
-    report_configuration(log, given)
-    hp = Hyperparameters.parse(given)
+    hyperparameters = {name: str(value) for name, value in _config(base, "hyperparameters").items()}
+    report_configuration(log, hyperparameters)
+    hp = Hyperparameters.parse(hyperparameters)
     resources = _config(base, "resourceconfig")
     peers = Peers(resources.get("current_host", "algo-1"), resources.get("hosts", ["algo-1"]))
     log.host = peers.host
@@ -77,7 +77,7 @@ def _check(train: Channel, hp: Hyperparameters, peers: Peers) -> None:
             "ValueError",
             f"mini_batch_size is {hp.mini_batch_size}, but the channel 'train' has {len(train)} records",
         )
-    widths = dict(zip(peers.hosts, peers.everyone(width), strict=True))
+    widths = dict(zip(peers.hosts, peers.all_gather(width), strict=True))
     if len(set(widths.values())) > 1:
         raise CustomerError(
             "The hosts' records in the channel 'train' differ in their number of features",
@@ -171,7 +171,7 @@ class _Job:
             value = float(result.criteria[result.best])
             verdict = self._stopping.judge(value)
             # What the first host finds counts for all.
-            value, name, self._stopping.waited = self._peers.told([value, verdict, self._stopping.waited])
+            value, name, self._stopping.waited = self._peers.broadcast([value, verdict, self._stopping.waited])
             verdict = Verdict(name)
             if verdict is Verdict.IMPROVED:
                 self._best = self._snapshot(result.best, float(result.thresholds[result.best]))
@@ -266,7 +266,7 @@ def _scaled(train: Channel, used: int, hp: Hyperparameters, peers: Peers, report
     start = time.perf_counter()
     scaler = Scaler.fit(train.rows, used, hp, peers)
     dtype = precision(train.rows, scaler)
-    if any(peers.everyone(dtype is np.float64)):
+    if any(peers.all_gather(dtype is np.float64)):
         dtype = np.float64
     scaler = scaler if dtype is np.float64 else scaler.in_single_precision()
     report.scaled(scaler, used, time.perf_counter() - start)

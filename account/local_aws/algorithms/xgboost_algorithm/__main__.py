@@ -42,7 +42,7 @@ def _train(base: Path, release: Release) -> int:
         os._exit(1)
     except JobError as error:
         failure = error
-    except Exception as error:  # noqa: BLE001 - whatever it is, the job must end with a reason
+    except Exception as error:  # whatever it is, the job must end with a reason
         failure = AlgorithmError(sentence(error).replace(str(base), "/opt/ml"), caused_by=error)
     logger.error("Reporting training FAILURE")
     logger.error(failure.report)

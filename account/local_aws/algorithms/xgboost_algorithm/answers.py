@@ -1,4 +1,4 @@
-"""Predictions as the bodies of answers: plain, or with the content that ``SAGEMAKER_INFERENCE_OUTPUT`` selects.
+"""Response bodies: predictions alone, or the content that ``SAGEMAKER_INFERENCE_OUTPUT`` selects.
 
 Source: ``algorithm_mode/serve.py`` and ``serve_utils.py`` of AWS's container.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,22 +94,22 @@ def _field(value: object) -> str:
     return f'"{value}"' if isinstance(value, list) else str(value)
 
 
-def _columns(predictions: Predictions, objective: str, classes_count: int) -> dict[str, list]:
+def _columns(predictions: Predictions, objective: str, classes_count: int) -> dict[str, list[Any]]:
     """Each content that the objective has, one value for each record."""
     values = predictions.tolist()
     if objective.startswith("reg:"):
         return {"predicted_score": values}
     labels = list(range(classes_count)) if objective.startswith("multi:") else [0, 1]
     if objective == "multi:softprob":
-        best, each = [max(row) for row in values], values
+        best, of_classes = [max(row) for row in values], values
     else:
-        best, each = values, [[1.0 - value, value] for value in values]
+        best, of_classes = values, [[1.0 - value, value] for value in values]
     says_its_class = objective in ("binary:hinge", "multi:softmax")
     return {
         "predicted_label": values if says_its_class else classes(predictions, objective).tolist(),
         "labels": [labels] * len(values),
         "probability": best,
-        "probabilities": each,
+        "probabilities": of_classes,
         "raw_score": best,
-        "raw_scores": each,
+        "raw_scores": of_classes,
     }

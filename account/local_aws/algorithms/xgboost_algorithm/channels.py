@@ -1,4 +1,4 @@
-"""The channels of a job: which there may be, and their files as XGBoost's matrices.
+"""Input channels of a training job: which there may be, and their files as XGBoost's matrices.
 
 Source: ``data_utils.py`` and ``algorithm_mode/channel_validation.py`` of AWS's container.
 """
@@ -147,7 +147,7 @@ def _matrix(name: str, files: list[Path], kind: str, csv_weights: bool) -> xgboo
             matrix = _read_recordio(files)
     except UserError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a reader says of the data
+    except Exception as error:  # whatever a reader says of the data
         raise UserError(f"Failed to load {kind} data with exception:\n{sentence(error)}") from None
     if not matrix.get_label().size:
         raise UserError(

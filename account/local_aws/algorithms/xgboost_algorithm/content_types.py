@@ -1,4 +1,4 @@
-"""Names of the formats of data, in training and in requests."""
+"""Content types of channels and of requests."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def read(content_type: str | None) -> str:
         return LIBSVM
     header = Message()
     header["Content-Type"] = content_type.lower()
-    media, *parameters = header.get_params()
-    found = _NAMES.get(media[0])
-    if found is None:
+    (media, _), *parameters = header.get_params(failobj=[("", "")])
+    name = _NAMES.get(media)
+    if name is None:
         raise UserError(f"{content_type} is not an accepted ContentType: {', '.join(_NAMES)}.")
-    if found == CSV and dict(parameters).get("label_size", "1") != "1":
+    if name == CSV and dict(parameters).get("label_size", "1") != "1":
         raise UserError(
             f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
         )
-    return found
+    return name

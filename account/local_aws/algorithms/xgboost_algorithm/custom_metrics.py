@@ -51,19 +51,19 @@ def evaluation(names: Sequence[str], objective: str | None, rounded: bool = Fals
         from sklearn import metrics  # a second or two, for those who ask for one of its own, or for its refusal
 
         if name in _OF_NUMBERS:
-            return getattr(metrics, _OF_NUMBERS[name])(true, predictions)
+            return float(getattr(metrics, _OF_NUMBERS[name])(true, predictions))
         function, average = _OF_CLASSES[name]
-        given = {"average": average} if average else {}
-        found = np.rint(predictions) if rounded and predictions.ndim == 1 else classes(predictions, objective)
-        return getattr(metrics, function)(true, found, **given)
+        options = {"average": average} if average else {}
+        predicted = np.rint(predictions) if rounded and predictions.ndim == 1 else classes(predictions, objective)
+        return float(getattr(metrics, function)(true, predicted, **options))
 
     def evaluate(predictions: NDArray[np.float32], data: xgboost.DMatrix) -> list[tuple[str, float]]:
-        return [(name, float(value(name, data.get_label(), predictions))) for name in names]
+        return [(name, value(name, data.get_label(), predictions)) for name in names]
 
     return evaluate
 
 
-def mean_error(name: str, errors: NDArray[np.float32]) -> float:
+def mean_error(name: str, errors: NDArray[np.floating]) -> float:
     """``mae``, ``mse`` or ``rmse`` of the errors (n,) of finite predictions: to the bit what scikit-learn says."""
     mean = _OF_ERRORS[name](errors.reshape(-1, 1)).mean(axis=0)  # of a column, as there: sums depend on it
     return float(np.sqrt(mean[0]) if name == "rmse" else mean[0])
@@ -72,7 +72,8 @@ def mean_error(name: str, errors: NDArray[np.float32]) -> float:
 def classes(predictions: NDArray[np.float32], objective: str | None) -> NDArray[np.int64]:
     """The class (n,) that predictions, as the objective makes them, speak for."""
     if predictions.ndim > 1:
-        return predictions.argmax(axis=1)
+        best: NDArray[np.int64] = predictions.argmax(axis=1)
+        return best
     if objective == "multi:softmax":
         return predictions.astype(int)
     return (predictions > (0.5 if objective in ("binary:logistic", "reg:logistic") else 0.0)).astype(int)

@@ -1,4 +1,4 @@
-"""Failures of a job, in the form in which this image reports them."""
+"""Failures of a training job, in the form in which this image reports them."""
 
 from __future__ import annotations
 

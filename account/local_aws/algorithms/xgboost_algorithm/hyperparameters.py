@@ -1,4 +1,4 @@
-"""The hyperparameters: their types, ranges and dependencies, and what is said of a wrong one.
+"""Hyperparameters: their types, ranges and dependencies, and the messages about wrong ones.
 
 Source: ``algorithm_mode/hyperparameter_validation.py`` and ``sagemaker_algorithm_toolkit`` of AWS's container.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import Uncaught, UserError
 from .releases import Release
@@ -46,7 +47,7 @@ class Interval:
         return self._text
 
 
-class Metrics(list):
+class Metrics(list[str]):
     """The names that ``eval_metric`` takes, and those with a threshold, as ``error@0.4``."""
 
     def __contains__(self, metric: object) -> bool:
@@ -67,7 +68,7 @@ class Metrics(list):
         return True
 
 
-class OnCpu(list):
+class OnCpu(list[str]):
     """The names that a hyperparameter takes in a release that does not train on GPUs."""
 
     def __contains__(self, value: object) -> bool:
@@ -78,58 +79,60 @@ class OnCpu(list):
 
 @dataclass(frozen=True)
 class Rule:
-    """How a value is parsed, and where it must lie; ``each``: in a list, every one of its elements.
+    """How a value is parsed, and where it must lie; ``elementwise``: of a list, each element must.
 
     ``since`` and ``until`` are the numbers of the first release that takes the hyperparameter, and of the first one
     that no longer does.
     """
 
-    parse: Callable[[str], object]
-    range: Collection | Interval
-    each: bool = False
+    parse: Callable[[str], Any]
+    range: Collection[Any] | Interval
+    elementwise: bool = False
     since: tuple[int, ...] = ()
     until: tuple[int, ...] = (1_000,)
 
-    def check(self, name: str, value: object) -> None:
+    def check(self, name: str, value: Any) -> None:
         """Raise UserError for a value outside the range."""
-        elements = value if self.each else [value]
+        elements = value if self.elementwise else [value]
         if self.parse is _nested:
             elements = [element for inner in value for element in inner]
         if not all(element in self.range for element in elements):
-            if self.each:
+            if self.elementwise:
                 raise UserError(f"Hyperparameter {name}: value {value} not in range {self.range}")
             raise UserError(f"Hyperparameter {name}: {value} is not in {self.range}")
 
 
-def _integer(low: str, high: str = "+inf)", **releases: tuple[int, ...]) -> Rule:
-    return Rule(int, Interval(f"{low}, {high}"), **releases)
+def _integer(
+    low: str, high: str = "+inf)", *, since: tuple[int, ...] = Rule.since, until: tuple[int, ...] = Rule.until
+) -> Rule:
+    return Rule(int, Interval(f"{low}, {high}"), since=since, until=until)
 
 
-def _continuous(low: str, high: str = "+inf)", **releases: tuple[int, ...]) -> Rule:
-    return Rule(float, Interval(f"{low}, {high}"), **releases)
+def _continuous(low: str, high: str = "+inf)", *, since: tuple[int, ...] = Rule.since) -> Rule:
+    return Rule(float, Interval(f"{low}, {high}"), since=since)
 
 
-def _categorical(*values: str, **releases: tuple[int, ...]) -> Rule:
-    return Rule(str, list(values), **releases)
+def _categorical(*values: str, since: tuple[int, ...] = Rule.since, until: tuple[int, ...] = Rule.until) -> Rule:
+    return Rule(str, list(values), since=since, until=until)
 
 
 def _names(text: str) -> list[str]:
     return text.split(",")
 
 
-def _tuple(text: str) -> tuple:
+def _tuple(text: str) -> tuple[Any, ...]:
     value = _literal(text)
     return value if isinstance(value, tuple) else (value,)
 
 
-def _nested(text: str) -> list[list]:
+def _nested(text: str) -> list[list[Any]]:
     value = _literal(text)
     if not isinstance(value, list) or not all(isinstance(inner, list) for inner in value):
         raise ValueError("not a list of lists")
     return value
 
 
-def _literal(text: str) -> object:
+def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
@@ -163,8 +166,8 @@ _RULES = {
     "grow_policy": _categorical("depthwise", "lossguide"),
     "max_leaves": _integer("[0"),
     "max_bin": _integer("[0"),
-    "monotone_constraints": Rule(_tuple, [-1, 0, 1], each=True, since=(1, 0)),
-    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), each=True, since=(1, 0)),
+    "monotone_constraints": Rule(_tuple, [-1, 0, 1], elementwise=True, since=(1, 0)),
+    "interaction_constraints": Rule(_nested, Interval("[1, +inf)"), elementwise=True, since=(1, 0)),
     "sample_type": _categorical("uniform", "weighted"),
     "normalize_type": _categorical("tree", "forest"),
     "rate_drop": _continuous("[0", "1]"),
@@ -192,21 +195,22 @@ _RULES = {
 
 def rules(release: Release) -> dict[str, Rule]:
     """The hyperparameters that a release takes, in the container's names, with their rules."""
-    found = {name: rule for name, rule in _RULES.items() if not release.before(*rule.since)}
-    found = {name: rule for name, rule in found.items() if release.before(*rule.until)}
+    taken = {
+        name: rule for name, rule in _RULES.items() if not release.before(*rule.since) and release.before(*rule.until)
+    }
     methods, predictors = ["auto", "exact", "approx", "hist"], ["cpu_predictor"]
     on_cpu = release.before(1, 2)
     trees = [name for name in _tree_updaters(release) if name != "grow_quantile_histmaker"]
     growers = [name for name in _GROWERS if name in trees]
     # The container's list names some of them more than once, and so does its sentence.
     updaters = [*trees, *growers, "grow_colmaker", *_LINEAR_UPDATERS, "refresh", "prune"]
-    return found | {
+    return taken | {
         "tree_method": Rule(str, OnCpu(methods) if on_cpu else [*methods, "gpu_hist"]),
         "predictor": Rule(str, OnCpu(predictors) if on_cpu else ["auto", *predictors, "gpu_predictor"]),
-        "updater": Rule(_names, updaters, each=True),
+        "updater": Rule(_names, updaters, elementwise=True),
         "objective": Rule(str, [name for name, since in _OBJECTIVES.items() if not release.before(*since)]),
         "_tuning_objective_metric": _categorical(*release.objectives),
-        "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), each=True),
+        "eval_metric": Rule(_names, Metrics([*release.maximized, *release.minimized]), elementwise=True),
     }
 
 
@@ -216,17 +220,18 @@ def _tree_updaters(release: Release) -> list[str]:
     return [name for name in _TREE_UPDATERS if name not in (*gone, *to_come)]
 
 
-def read(given: Mapping[str, str], release: Release = Release()) -> dict[str, object]:  # noqa: B008 - it is frozen
-    """The hyperparameters of a job, parsed and checked.
+def read(texts: Mapping[str, str], release: Release = Release()) -> dict[str, Any]:  # noqa: B008 - it is frozen
+    """The hyperparameters of a job, parsed and checked; ``texts`` are those of ``hyperparameters.json``.
 
     Raises UserError, which says which one is wrong, and why; Uncaught where AWS's container overlooks something.
     """
     if not release.before(0, 90, 2):
-        given = {_ALIASES.get(name, name): value for name, value in given.items()}
-    if "num_round" not in given:
+        texts = {_ALIASES.get(name, name): text for name, text in texts.items()}
+    if "num_round" not in texts:
         raise UserError("Missing required hyperparameter: num_round")
-    taken, values = rules(release), {}
-    for name, text in given.items():
+    taken = rules(release)
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
         if name not in taken:
             raise UserError(f"Extraneous hyperparameter found: {name}")
         try:
@@ -239,14 +244,14 @@ def read(given: Mapping[str, str], release: Release = Release()) -> dict[str, ob
     return values
 
 
-def _check_dependencies(values: Mapping[str, object], release: Release) -> None:
+def _check_dependencies(values: Mapping[str, Any], release: Release) -> None:
     objective, tree_method = values.get("objective"), values.get("tree_method")
     if objective in ("multi:softmax", "multi:softprob") and "num_class" not in values:
         raise UserError("Require input for parameter 'num_class' for multi-classification")
     metrics = values.get("eval_metric", ())
     if objective is None and metrics and ("auc" in metrics or not release.before(1, 2)):
         raise Uncaught(KeyError("objective"))
-    if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
+    if "auc" in metrics and objective and not objective.startswith(("binary:", "rank:")):
         raise UserError("Metric 'auc' can only be applied for classification and ranking problems.")
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise UserError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
@@ -263,7 +268,7 @@ def _check_dependencies(values: Mapping[str, object], release: Release) -> None:
         _check_updaters(values["updater"], values, release)
 
 
-def _check_updaters(updaters: list[str], values: Mapping[str, object], release: Release) -> None:
+def _check_updaters(updaters: list[str], values: Mapping[str, Any], release: Release) -> None:
     trees = _tree_updaters(release)
     if values.get("booster") == "gblinear":
         if len(updaters) != 1 or updaters[0] not in _LINEAR_UPDATERS:

@@ -6,7 +6,8 @@ import sys
 
 _kept_out = "sklearn" not in sys.modules
 if _kept_out:
-    sys.modules["sklearn"] = None  # XGBoost then goes on as if it were not installed
+    # XGBoost then goes on as if it were not installed; typeshed knows nothing of the None that says so.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
 
 import xgboost  # noqa: E402
 

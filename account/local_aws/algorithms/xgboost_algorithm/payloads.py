@@ -1,4 +1,4 @@
-"""The body of a request as XGBoost's matrix.
+"""Request bodies as XGBoost's matrices.
 
 Source: ``algorithm_mode/serve_utils.py`` and ``encoder.py`` of AWS's container.
 """
@@ -34,7 +34,7 @@ def read(body: bytes, content_type: str | None) -> tuple[xgboost.DMatrix, str]:
     decode = _read_csv if kind == CSV else _read_libsvm if kind == LIBSVM else _read_recordio
     try:
         return decode(body), kind
-    except Exception as error:  # noqa: BLE001 - whatever a reader says of the data
+    except Exception as error:  # whatever a reader says of the data
         gap = " " if decode is _read_recordio else "\n "
         raise NotReadable(
             f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:"

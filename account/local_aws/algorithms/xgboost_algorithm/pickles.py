@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from typing import Any
 
 from .library import xgboost
 
@@ -15,7 +16,7 @@ from .library import xgboost
 class _Booster(xgboost.Booster):
     """A booster out of a pickle of any version."""
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         model = bytes(state["handle"])
         try:
             super().__setstate__({**state, "handle": bytearray(model)})
@@ -46,7 +47,7 @@ def tree_limit(booster: xgboost.Booster) -> int:
     return int(getattr(booster, _LIMIT, 0) or 0)
 
 
-def trees_in_a_round(learner: dict) -> int:
+def trees_in_a_round(learner: dict[str, Any]) -> int:
     """How many trees for one class a round of boosting made, by the ``learner`` of ``Booster.save_config``."""
     booster = learner["gradient_booster"]
     parameters = booster.get("gbtree", booster).get("gbtree_model_param", {})

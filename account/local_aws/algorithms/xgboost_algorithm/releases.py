@@ -1,4 +1,4 @@
-"""The image's releases, all of which run here on the library of the newest one: what the older ones do otherwise.
+"""Releases of the image: all run here on the library of the newest one; what the older ones do otherwise.
 
 Sources: the branches of the open container (https://github.com/aws/sagemaker-xgboost-container), from which a release's
 image is built anew whenever it is patched; the libraries of the releases themselves; the release notes of XGBoost 1.3
@@ -8,7 +8,9 @@ and 2.0.  The hyperparameters and their ranges by release are in ``hyperparamete
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import MAXIMIZED, MINIMIZED
 
@@ -105,18 +107,18 @@ class Release:
         """Whether the best rounds of a model of ``reg:linear`` can be cut out, which the newest library refuses."""
         return self.before(3)
 
-    def defaults(self, values: dict[str, object], rows: int) -> dict[str, object]:
+    def defaults(self, values: Mapping[str, Any], rows: int) -> dict[str, Any]:
         """The XGBoost parameters that the release's library would have set, and today's sets otherwise."""
-        found: dict[str, object] = {}
+        defaults: dict[str, Any] = {}
         if self.before(2):
             if values.get("objective") != "reg:absoluteerror":  # for which 1.7 takes the median of the labels, too
-                found["base_score"] = 0.5
+                defaults["base_score"] = 0.5
             if values.get("booster") != "gblinear" and rows < LARGE and not any(n in values for n in _NOT_EXACT):
-                found["tree_method"] = "exact"
-        metric, number = _DEFAULT_METRICS.get(values.get("objective"), ("", (0,)))
+                defaults["tree_method"] = "exact"
+        metric, number = _DEFAULT_METRICS.get(values.get("objective", ""), ("", (0,)))
         if self.before(*number):
-            found["eval_metric"] = metric
-        return {name: value for name, value in found.items() if name not in values}
+            defaults["eval_metric"] = metric
+        return {name: value for name, value in defaults.items() if name not in values}
 
     @property
     def pickles(self) -> bool:

@@ -1,4 +1,4 @@
-"""The inference container: a model behind ``/ping``, ``/invocations`` and ``/execution-parameters``.
+"""Inference: a model behind ``/ping``, ``/invocations`` and ``/execution-parameters``.
 
 Source: ``algorithm_mode/serve.py`` of AWS's container.
 """
@@ -32,7 +32,7 @@ class Model:
     """A trained model in its container, whose ``environment`` and release say how it answers."""
 
     def __init__(self, booster: xgboost.Booster, environment: Mapping[str, str], release: Release) -> None:
-        booster.set_param("nthread", 1)
+        booster.set_param({"nthread": 1})
         self._booster = booster
         self._lock = threading.Lock()  # not every booster predicts in several threads
         learner = json.loads(booster.save_config())["learner"]
@@ -62,7 +62,7 @@ class Model:
             self._check_features(data.num_col(), kind)
             with self._lock:
                 predictions = self._predict(data)
-        except Exception as error:  # noqa: BLE001 - XGBoost's own errors among them
+        except Exception as error:  # XGBoost's own errors among them
             return _refusal(400, f"Unable to evaluate payload provided: {sentence(error)}")
         chosen = (accept or "").partition(";")[0].strip().lower()
         if chosen in ("", "*/*"):
@@ -91,15 +91,15 @@ class Model:
             )
         return self._booster.predict(data, iteration_range=(0, self._rounds), validate_features=False)
 
-    def _check_features(self, given: int, kind: str) -> None:
+    def _check_features(self, size: int, kind: str) -> None:
         trained = self._booster.num_features()
-        if kind == LIBSVM and given > trained + 1:
+        if kind == LIBSVM and size > trained + 1:
             raise ValueError(
-                f"Feature size of libsvm inference data {given} is larger than feature size of trained model {trained}."
+                f"Feature size of libsvm inference data {size} is larger than feature size of trained model {trained}."
             )
-        if kind != LIBSVM and given not in (trained, trained - 1):
+        if kind != LIBSVM and size not in (trained, trained - 1):
             raise ValueError(
-                f"Feature size of {kind} inference data {given} is not consistent with feature size of trained model "
+                f"Feature size of {kind} inference data {size} is not consistent with feature size of trained model "
                 f"{trained}."
             )
 
@@ -115,11 +115,11 @@ def load(folder: Path) -> xgboost.Booster:
     logger.info(f"Loading the model from /opt/ml/model/{files[0].name}")
     try:
         booster = pickles.read(files[0].read_bytes())
-    except Exception as no_pickle:  # noqa: BLE001 - any file can be anything
+    except Exception as no_pickle:  # any file can be anything
         booster = xgboost.Booster()
         try:
             booster.load_model(files[0])
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # XGBoost's own errors among them
             raise ValueError(
                 f"Model at /opt/ml/model/{files[0].name} cannot be loaded:\n{sentence(no_pickle)}\n{sentence(error)}"
             ) from None

@@ -1,4 +1,4 @@
-"""One training job: hyperparameters and channels in, log lines and a model file out.
+"""A training job: hyperparameters and channels in, log lines and a model file out.
 
 Source: ``algorithm_mode/train.py``, ``train_utils.py`` and ``callback.py`` of AWS's container.
 """
@@ -11,6 +11,7 @@ import pickle
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import custom_metrics, hyperparameters
 from .channels import read_channels
@@ -41,10 +42,10 @@ def train(base: Path, release: Release = Release()) -> None:  # noqa: B008 - it 
 
     Raises UserError or AlgorithmError, whose text is the job's reason for failing.
     """
-    given = _read_config(base, "hyperparameters")
-    for name, value in given.items():
-        if not _is_json(value):
-            logger.info(f"Failed to parse hyperparameter {name} value {value} to Json.\nReturning the value itself")
+    texts = _read_config(base, "hyperparameters")
+    for name, text in texts.items():
+        if not _is_json(text):
+            logger.info(f"Failed to parse hyperparameter {name} value {text} to Json.\nReturning the value itself")
     logger.info("No GPUs detected (normal if no gpus installed)")
     logger.info("Running XGBoost Sagemaker in algorithm mode")
     if release.name != NEWEST:
@@ -52,7 +53,7 @@ def train(base: Path, release: Release = Release()) -> None:  # noqa: B008 - it 
             f"The embedded account runs XGBoost {xgboost.__version__}, not the library of the image's release "
             f"{release.name}: what is drawn at random, and all that follows, differs."
         )
-    values = hyperparameters.read(given, release)
+    values = hyperparameters.read(texts, release)
     _refuse_what_is_missing(values)
     csv_weights = values.pop("csv_weights", 0) == 1
     matrix, validation = read_channels(base, _read_config(base, "inputdataconfig"), csv_weights)
@@ -61,8 +62,9 @@ def train(base: Path, release: Release = Release()) -> None:  # noqa: B008 - it 
     _save(booster, base / "model" / MODEL_NAME, release)
 
 
-def _read_config(base: Path, name: str) -> dict:
-    return json.loads((base / "input" / "config" / f"{name}.json").read_text())
+def _read_config(base: Path, name: str) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((base / "input" / "config" / f"{name}.json").read_text())
+    return config
 
 
 def _is_json(text: str) -> bool:
@@ -95,7 +97,7 @@ def _save(booster: xgboost.Booster, path: Path, release: Release) -> None:
 
 
 def _boost(
-    values: dict[str, object],
+    values: dict[str, Any],
     matrix: xgboost.DMatrix,
     validation: xgboost.DMatrix | None,
     model: Path,
@@ -154,16 +156,16 @@ def _boost(
             callbacks=[_InOrder(callbacks)],
             verbose_eval=False,
         )
-    except Exception as error:  # noqa: BLE001 - the container tells two kinds apart by their words
-        said = sentence(error)
-        if any(words in said for words in _OF_THE_USER):
-            raise UserError(said) from None
-        raise AlgorithmError(f"XGB train call failed with exception:\n {said}") from None
+    except Exception as error:  # the container tells two kinds apart by their words
+        message = sentence(error)
+        if any(words in message for words in _OF_THE_USER):
+            raise UserError(message) from None
+        raise AlgorithmError(f"XGB train call failed with exception:\n {message}") from None
     if release.pickles:
         # As the libraries of these releases left it: the pickle carries it to the inference container.
         best = booster.attr("best_iteration")
         count = booster.num_boosted_rounds() if best is None else int(best) + 1
-        booster.best_ntree_limit = count * values.get("num_parallel_tree", 1)
+        booster.best_ntree_limit = count * values.get("num_parallel_tree", 1)  # type: ignore[attr-defined]
     return booster
 
 
@@ -171,7 +173,7 @@ def _print_round(line: str) -> None:
     print(line, end="", flush=True)
 
 
-def _take_metrics(values: dict[str, object]) -> tuple[list[str], str | None]:
+def _take_metrics(values: dict[str, Any]) -> tuple[list[str], str | None]:
     """The metrics that are asked for, and the one by which the container stops early from 1.3 on, if there is one.
 
     A tuning job's objective decides before the last ``eval_metric`` does.
@@ -196,16 +198,17 @@ class _InOrder(xgboost.callback.TrainingCallback):
         self._callbacks = callbacks
 
     def before_training(self, model: xgboost.Booster) -> xgboost.Booster:
-        for each in self._callbacks:
-            model = each.before_training(model)
+        for callback in self._callbacks:
+            model = callback.before_training(model)
         return model
 
-    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict) -> bool:
-        return any([each.after_iteration(model, epoch, evals_log) for each in self._callbacks])
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
+        stops = [callback.after_iteration(model, epoch, evals_log) for callback in self._callbacks]
+        return any(stops)
 
     def after_training(self, model: xgboost.Booster) -> xgboost.Booster:
-        for each in self._callbacks:
-            model = each.after_training(model)
+        for callback in self._callbacks:
+            model = callback.after_training(model)
         return model
 
 
@@ -216,7 +219,7 @@ class _SaveEachRound(xgboost.callback.TrainingCallback):
         super().__init__()
         self._model, self._release = model, release
 
-    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict) -> bool:
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
         unfinished = self._model.with_name("unfinished.ubj")
         _save(model, unfinished, self._release)
         unfinished.replace(self._model)

@@ -1,4 +1,4 @@
-"""What keeps a Python process's SageMaker calls on this machine; Python imports it at start-up.
+"""Patches that keep a Python process's SageMaker calls on this machine; Python imports them at start-up.
 
 ``AWS_ENDPOINT_URL`` sends every AWS call to the embedded account but for three places where the SageMaker
 SDK goes around it, and one of botocore.  Each is closed here, and nothing else is touched:
@@ -12,18 +12,27 @@ The folder stands on PYTHONPATH only below ``python -m local_aws run`` and in le
 does nothing unless ``AWS_ENDPOINT_URL`` points to this machine.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import sys
 from urllib.parse import urlsplit, urlunsplit
 
+TYPE_CHECKING = False  # typing itself would cost each Python process some milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
 NO_FILE = "/nonexistent/resource-metadata.json"
 
 
-def _at_the_account(module):
+def _at_the_account(module: Any) -> None:
     create_client = module.Session.create_client
 
-    def patched(self, service_name, *args, **kwargs):
+    def patched(self: Any, service_name: str, *args: Any, **kwargs: Any) -> Any:
         if service_name == "sts" and "endpoint_url" in kwargs:
             kwargs["endpoint_url"] = None
         client = create_client(self, service_name, *args, **kwargs)
@@ -33,7 +42,7 @@ def _at_the_account(module):
     module.Session.create_client = patched
 
 
-def _to_the_account(request, **_):
+def _to_the_account(request: Any, **_: object) -> None:
     """Send what is meant for a host in front of the account's own to the account, where it is refused by name."""
     account = os.environ.get("AWS_ENDPOINT_URL", "").partition("://")[2].rstrip("/")
     address = urlsplit(request.url)
@@ -41,11 +50,11 @@ def _to_the_account(request, **_):
         request.url = urlunsplit(address._replace(netloc=account))
 
 
-def _without_telemetry(module):
+def _without_telemetry(module: Any) -> None:
     module._requests_helper = lambda url, timeout: None
 
 
-def _without_metadata_file(module):
+def _without_metadata_file(module: Any) -> None:
     module.NOTEBOOK_METADATA_FILE = NO_FILE
 
 
@@ -62,7 +71,13 @@ CHANGES = {
 class _Finder:
     """Lets the ordinary machinery find a module of CHANGES, and changes it once it is loaded."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module's spec by the finders behind this one, as ``importlib.abc.MetaPathFinder`` describes it.
+
+        Its loader changes the module when it is loaded.  None for every module that is not in CHANGES.
+        """
         change = CHANGES.get(name)
         if change is None:
             return None
@@ -73,13 +88,14 @@ class _Finder:
                     break
         else:
             return None
-        load = spec.loader.exec_module
+        loader: Any = spec.loader
+        load = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: ModuleType) -> None:
             load(module)
             change(module)
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 
@@ -93,14 +109,15 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
-def _call_the_one_behind():
+def _call_the_one_behind() -> None:
     """Run the sitecustomize that this one hides, if the environment has one."""
     here = os.path.dirname(os.path.abspath(__file__))
     for folder in sys.path:
         path = os.path.join(folder, "sitecustomize.py")
         if os.path.abspath(folder) != here and os.path.isfile(path):
             spec = importlib.util.spec_from_file_location("hidden_sitecustomize", path)
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+            if spec is not None and spec.loader is not None:
+                spec.loader.exec_module(importlib.util.module_from_spec(spec))
             return
 
 

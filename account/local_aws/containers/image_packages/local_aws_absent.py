@@ -1,4 +1,4 @@
-"""Parts of the images' software that are not here: scripts import more of them than they use."""
+"""Placeholders for parts of AWS's packages that are not here: scripts import more of them than they use."""
 
 import importlib.abc
 
@@ -32,9 +32,11 @@ class Absent:
         raise AttributeError(_sentence(f"{self.__name__}.{member}"))
 
     def __call__(self, *_: object, **__: object) -> object:
+        """Refuse to be called, by its name."""
         raise NotImplementedError(_sentence(self.__name__))
 
-    def __mro_entries__(self, bases: tuple) -> tuple:
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
+        """Refuse to be a class's base: it would be one without what it lacks."""
         raise NotImplementedError(_sentence(self.__name__))
 
 
@@ -42,5 +44,6 @@ class Finder(importlib.abc.MetaPathFinder):
     """Comes last on ``sys.meta_path``: a module of these packages that nobody has found is refused by its name."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
+        """Raise ModuleNotFoundError for a module of these packages; None for all others."""
         if name.partition(".")[0] in PACKAGES:
             raise ModuleNotFoundError(_sentence(name), name=name)

@@ -7,8 +7,10 @@ Sources: ``_encoders.py`` of ``sagemaker_containers`` 2.8.6, ``decoder.py`` and 
 
 import io
 import json
+from typing import Any
 
 import numpy
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
 OCTET_STREAM, ANY = "application/octet-stream", "*/*"
@@ -24,25 +26,30 @@ def not_supported(content_type: str) -> str:
     )
 
 
-def json_to_numpy(string_like: str | bytes, dtype: object = None) -> numpy.ndarray:
+def json_to_numpy(string_like: str | bytes, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """JSON as an array, of the type that its values have unless ``dtype`` says otherwise; ValueError."""
     return numpy.array(json.loads(string_like), dtype=dtype)
 
 
-def npy_to_numpy(npy_array: bytes) -> numpy.ndarray:
-    return numpy.load(io.BytesIO(npy_array), allow_pickle=True)
+def npy_to_numpy(npy_array: bytes) -> NDArray[Any]:
+    """The array of a file of NumPy's, with pickled objects if it has some; ValueError."""
+    array: NDArray[Any] = numpy.load(io.BytesIO(npy_array), allow_pickle=True)
+    return array
 
 
-def array_to_json(array_like: object) -> str:
+def array_to_json(array_like: ArrayLike) -> str:
+    """An array, or what JSON knows and arrays in it, as JSON; TypeError."""
     return json.dumps(array_like, default=_as_list)
 
 
-def array_to_npy(array_like: object) -> bytes:
+def array_to_npy(array_like: ArrayLike) -> bytes:
+    """An array as a file of NumPy's."""
     file = io.BytesIO()
     numpy.save(file, array_like)
     return file.getvalue()
 
 
-def _as_list(value: object) -> object:
+def _as_list(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return json.JSONEncoder().default(value)

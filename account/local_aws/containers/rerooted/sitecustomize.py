@@ -1,4 +1,4 @@
-"""Shows a Python program ``/opt/ml`` where its job's folder is; Python imports it at start-up.
+"""Path rewriting: shows a Python program ``/opt/ml`` where its job's folder is; Python imports it at start-up.
 
 A script for SageMaker names its files by ``/opt/ml/processing/…``, and must run unchanged on Linux and macOS, without
 root, Docker or chroot.  A mount namespace of the user's own does that on Linux only, and not where the kernel or a
@@ -311,7 +311,7 @@ if os.environ.get(VARIABLE):
         _close_ways_around()
     # Last: a package of that name which is installed is the real one.
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
-    import local_aws_absent  # type: ignore[import-not-found]  # found by the path above
+    import local_aws_absent  # found by the path above
 
     sys.meta_path.append(local_aws_absent.Finder())
     sys.excepthook = _show

@@ -1,4 +1,4 @@
-"""What a script is told of its training job: arguments and ``SM_…`` variables.
+"""Training environment of a script: its arguments and ``SM_…`` variables.
 
 Source: the package ``sagemaker_training`` 5.1.4, modules ``environment`` and ``mapping``.
 """
@@ -6,6 +6,7 @@ Source: the package ``sagemaker_training`` 5.1.4, modules ``environment`` and ``
 import json
 import os
 from collections.abc import Mapping
+from typing import Any
 
 BASE = "/opt/ml"
 CODE = f"{BASE}/code"
@@ -25,13 +26,14 @@ FOR_THE_CONTAINER = {
 }
 
 
-def read_configuration(name: str) -> dict:
+def read_configuration(name: str) -> dict[str, Any]:
     """One of the files that SageMaker lays into ``/opt/ml/input/config``."""
     with open(f"{BASE}/input/config/{name}.json", encoding="utf-8") as file:
-        return json.load(file)
+        configuration: dict[str, Any] = json.load(file)
+    return configuration
 
 
-def decoded(hyperparameters: Mapping[str, str]) -> dict:
+def decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Hyperparameters are strings that hold JSON; one that does not is taken as it is."""
     values = {}
     for name, text in hyperparameters.items():
@@ -55,21 +57,21 @@ def module_dir(hyperparameters: Mapping[str, str]) -> str:
     return str(decoded(hyperparameters).get("sagemaker_submit_directory", CODE))
 
 
-def training_environment(framework_module: str, variables: Mapping[str, str]) -> dict:
+def training_environment(framework_module: str, variables: Mapping[str, str]) -> dict[str, Any]:
     """What the toolkit calls the training environment, from the job's configuration and its ``variables``."""
-    given = read_configuration("hyperparameters")
-    values = decoded(given)
+    hyperparameters = read_configuration("hyperparameters")
+    values = decoded(hyperparameters)
     resources, channels = read_configuration("resourceconfig"), read_configuration("inputdataconfig")
-    groups = {each["instance_group_name"]: each for each in resources["instance_groups"]}
-    group = resources["current_group_name"]
-    entry_point = user_entry_point(given, variables)
+    groups = {group["instance_group_name"]: group for group in resources["instance_groups"]}
+    current_group = resources["current_group_name"]
+    entry_point = user_entry_point(hyperparameters, variables)
     reserved = {name for name in values if name in FOR_THE_CONTAINER or name.startswith(RESERVED)}
     return {
         "additional_framework_parameters": {name: values[name] for name in sorted(reserved - FOR_THE_CONTAINER)},
         "channel_input_dirs": {name: f"{BASE}/input/data/{name}" for name in channels},
         "current_host": resources["current_host"],
-        "current_instance_group": group,
-        "current_instance_group_hosts": groups[group]["hosts"],
+        "current_instance_group": current_group,
+        "current_instance_group_hosts": groups[current_group]["hosts"],
         "current_instance_type": resources["current_instance_type"],
         "distribution_hosts": [],
         "distribution_instance_groups": [],
@@ -90,7 +92,7 @@ def training_environment(framework_module: str, variables: Mapping[str, str]) ->
         "log_level": values.get("sagemaker_container_log_level", 20),
         "master_hostname": resources["hosts"][0],
         "model_dir": f"{BASE}/model",
-        "module_dir": module_dir(given),
+        "module_dir": module_dir(hyperparameters),
         "module_name": str(entry_point).removesuffix(".py"),
         "network_interface_name": resources["network_interface_name"],
         "num_cpus": os.cpu_count(),
@@ -108,30 +110,30 @@ def training_environment(framework_module: str, variables: Mapping[str, str]) ->
 def inherited(environment: Mapping[str, object], variables: Mapping[str, str]) -> dict[str, str]:
     """Variables that the toolkit sets for itself and so hands on to the script; TypeError if one would be no text."""
     values = decoded(read_configuration("hyperparameters"))
-    found = {
+    inherited_variables = {
         "CURRENT_HOST": environment["current_host"],
         "SAGEMAKER_JOB_NAME": values.get("sagemaker_job_name", ""),
         "SAGEMAKER_REGION": values.get("sagemaker_region", variables.get("AWS_REGION")) or "",
         "SAGEMAKER_TRAINING_MODULE": environment["framework_module"],
     }
-    for name, value in found.items():
+    for name, value in inherited_variables.items():
         if not isinstance(value, str):
             raise TypeError(f"{name}: str expected, not {type(value).__name__}")
-    return found
+    return inherited_variables
 
 
 def arguments(hyperparameters: Mapping[str, object]) -> list[str]:
     """Hyperparameters as a command line: sorted, ``--name value`` (``-n value`` if the name is one letter)."""
-    found = []
+    command_line: list[str] = []
     for name in sorted(hyperparameters):
         value = hyperparameters[name]
         if isinstance(value, dict):
             value = ",".join(f"{key}={value[key]}" for key in sorted(value))
-        found += [f"--{name}" if len(name) > 1 else f"-{name}", "" if value is None else str(value)]
-    return found
+        command_line += [f"--{name}" if len(name) > 1 else f"-{name}", "" if value is None else str(value)]
+    return command_line
 
 
-def variables(environment: Mapping[str, object]) -> dict[str, str]:
+def variables(environment: Mapping[str, Any]) -> dict[str, str]:
     """The ``SM_…`` variables of a training environment."""
     # In the toolkit's order, in which they stand in the log.
     named = (
@@ -150,10 +152,10 @@ def variables(environment: Mapping[str, object]) -> dict[str, str]:
         "training_env": environment,
         "user_args": arguments(environment["hyperparameters"]),
     }
-    shown = {name: values[name] for name in named}
-    shown |= {f"channel_{name}": path for name, path in environment["channel_input_dirs"].items()}
-    shown |= {f"hp_{name}": value for name, value in environment["hyperparameters"].items()}
-    return {f"SM_{name.upper()}": _as_text(value) for name, value in shown.items()}
+    members = {name: values[name] for name in named}
+    members |= {f"channel_{name}": path for name, path in environment["channel_input_dirs"].items()}
+    members |= {f"hp_{name}": value for name, value in environment["hyperparameters"].items()}
+    return {f"SM_{name.upper()}": _as_text(value) for name, value in members.items()}
 
 
 def _as_text(value: object) -> str:

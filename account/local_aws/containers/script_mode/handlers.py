@@ -1,4 +1,4 @@
-"""What the framework images do between a request and an answer where the user's code does not say.
+"""Inference handlers of the framework images: their defaults, for what the user's code does not say.
 
 A user's module may have ``model_fn``, ``input_fn``, ``predict_fn``, ``output_fn``, or ``transform_fn`` in place of the
 last three; what it leaves out is the image's.  Sources: AWS's open ``sagemaker-scikit-learn-container``
@@ -11,6 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 from local_aws_absent import Absent
 from local_aws_formats import CSV, UTF8_TYPES
@@ -32,29 +33,35 @@ class Defaults:
     module: str | None = None  # the user's module if SAGEMAKER_PROGRAM does not name it
     inside_the_model = False  # whether the user's code is the artifact's folder ``code``, wherever it came from
 
-    def model_fn(self, model_dir: str):
+    def model_fn(self, model_dir: str) -> Any:
+        """Raise NotImplementedError: the image does not know how the user's model was written."""
         raise NotImplementedError(NO_MODEL_FN)
 
-    def input_fn(self, data, content_type: str):
+    def input_fn(self, data: Any, content_type: str) -> Any:
+        """A request's body as an array, of text float32; UnsupportedFormatError."""
         array = _encoders.decode(data, content_type)
         return array.astype("float32") if content_type in UTF8_TYPES else array
 
-    def predict_fn(self, data, model):
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        """What the model's own ``predict`` returns."""
         return model.predict(data)
 
-    def output_fn(self, prediction, accept: str):
+    def output_fn(self, prediction: Any, accept: str) -> Any:
+        """The answer's body and its content type; UnsupportedFormatError."""
         return _encoders.encode(prediction, accept), accept
 
 
 class XGBoost(Defaults):
     """What XGBoost's image does with a script."""
 
-    def input_fn(self, data, content_type: str):
+    def input_fn(self, data: Any, content_type: str) -> Any:
+        """A request's body as one of XGBoost's matrices; UnsupportedFormatError."""
         from sagemaker_xgboost_container import encoder as xgboost_encoder
 
         return xgboost_encoder.decode(data, content_type)
 
-    def predict_fn(self, data, model):
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        """The booster's predictions; features are taken by their places, not by their names."""
         return model.predict(data, validate_features=False)
 
 
@@ -69,34 +76,38 @@ class PyTorch(Defaults):
     module = "inference.py"
     inside_the_model = True
 
-    def model_fn(self, model_dir: str):
+    def model_fn(self, model_dir: str) -> Any:
+        """The only model of TorchScript in a folder, or ``model.pt``; ValueError, ModelLoadError."""
         import torch
 
         path = os.path.join(model_dir, "model.pt")
         if not os.path.exists(path):
-            found = [name for name in os.listdir(model_dir) if name.endswith((".pt", ".pth"))]
-            if len(found) != 1:
-                raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {found}")
-            path = os.path.join(model_dir, found[0])
+            names = [name for name in os.listdir(model_dir) if name.endswith((".pt", ".pth"))]
+            if len(names) != 1:
+                raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {names}")
+            path = os.path.join(model_dir, names[0])
         try:
             return torch.jit.load(path, map_location="cpu")
         except RuntimeError as error:
             raise ModelLoadError(f"Failed to load {path}. Please ensure model is saved using torchscript.") from error
 
-    def input_fn(self, data, content_type: str):
+    def input_fn(self, data: Any, content_type: str) -> Any:
+        """A request's body as a tensor, of text float32; UnsupportedFormatError."""
         import torch
 
         array = decoder.decode(data, content_type)
         return torch.FloatTensor(array) if content_type in UTF8_TYPES else torch.from_numpy(array)
 
-    def predict_fn(self, data, model):
+    def predict_fn(self, data: Any, model: Any) -> Any:
+        """What the model returns in evaluation, without gradients."""
         import torch
 
         with torch.no_grad():
             model.eval()
             return model(data)
 
-    def output_fn(self, prediction, accept: str):
+    def output_fn(self, prediction: Any, accept: str) -> Any:
+        """The answer's body in the first format of ``Accept`` that is known; UnsupportedFormatError."""
         import torch
 
         if type(prediction) is torch.Tensor:
@@ -104,7 +115,7 @@ class PyTorch(Defaults):
         for content_type in utils.parse_accept(accept):
             if content_type in encoder.SUPPORTED_CONTENT_TYPES:
                 body = encoder.encode(prediction, content_type)
-                return body.encode() if content_type == CSV else body
+                return body.encode() if content_type == CSV and isinstance(body, str) else body
         raise errors.UnsupportedFormatError(accept)
 
 
@@ -133,15 +144,19 @@ class Context(Absent):
         self.headers: dict[str, str] = {}  # of the answer
 
     def get_request_header(self, idx: int, key: str) -> str | None:
+        """The value of a header of the request."""
         return self._headers.get(key)
 
     def get_all_request_header(self, idx: int) -> dict[str, str]:
+        """The headers of the request."""
         return dict(self._headers)
 
     def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """Say the HTTP status of the answer; ``phrase`` is of no effect, as in HTTP/2."""
         self.status = code
 
     def set_response_header(self, idx: int, key: str, value: str) -> None:
+        """Say a header of the answer."""
         self.headers[key] = value
 
     def set_response_content_type(self, idx: int, value: str) -> None:
@@ -158,8 +173,9 @@ class Handler:
         self._with_context = defaults.inference_toolkit
         self.context = Context(model_dir)
 
-        def find(name: str) -> Callable | None:
-            return getattr(module, name, None)
+        def find(name: str) -> Callable[..., Any] | None:
+            function: Callable[..., Any] | None = getattr(module, name, None)
+            return function
 
         self._transform = find("transform_fn")
         if self._transform and any(map(find, ("input_fn", "predict_fn", "output_fn"))):
@@ -169,7 +185,7 @@ class Handler:
         self._output = find("output_fn") or defaults.output_fn
         self.model = self._call(find("model_fn") or defaults.model_fn, model_dir)
 
-    def answer(self, body: bytes, content_type: str, accept: str, headers: Mapping[str, str]):
+    def answer(self, body: bytes, content_type: str, accept: str, headers: Mapping[str, str]) -> Any:
         """What the user's code, or the image, makes of a request: a body, or a body and its content type.
 
         What the user's code says of the answer beyond that is in ``context``, until the next request.
@@ -181,7 +197,7 @@ class Handler:
         prediction = self._call(self._predict, self._call(self._input, data, content_type), self.model)
         return self._call(self._output, prediction, accept)
 
-    def _call(self, function: Callable, *arguments):
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """A function may take the server's context after its own arguments."""
         try:
             takes = len(inspect.signature(function).parameters)

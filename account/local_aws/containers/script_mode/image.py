@@ -1,4 +1,4 @@
-"""The images that run what the user wrote: scikit-learn, PyTorch, and XGBoost with a script."""
+"""Framework images, which run what the user wrote: scikit-learn, PyTorch, and XGBoost with a script."""
 
 from __future__ import annotations
 

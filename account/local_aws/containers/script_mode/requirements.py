@@ -28,9 +28,9 @@ class Missing(Exception):
 
 def check(folder: str, variables: Mapping[str, str]) -> None:
     """Raise Missing unless all of a folder's ``requirements.txt`` is there."""
-    asked = ["-m", "pip", "install", "-r", "requirements.txt"]
+    arguments = ["-m", "pip", "install", "-r", "requirements.txt"]
     done = subprocess.run(
-        [sys.executable, *asked, "--dry-run"],
+        [sys.executable, *arguments, "--dry-run"],
         cwd=folder,
         env={**variables, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         stdin=subprocess.DEVNULL,
@@ -42,5 +42,5 @@ def check(folder: str, variables: Mapping[str, str]) -> None:
     missing = [line for line in done.stdout.splitlines() if line.startswith("Would install")]
     if done.returncode or missing:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] + missing
-        command = [f"{os.environ[rerooted.VARIABLE]}/bin/python", *asked]
+        command = [f"{os.environ[rerooted.VARIABLE]}/bin/python", *arguments]
         raise Missing(done.returncode or 1, "\n".join([*said, NOTHING_INSTALLED]), command)

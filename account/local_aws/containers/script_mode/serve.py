@@ -1,4 +1,4 @@
-"""Serves a model by the user's code as AWS's framework images do: an HTTP server by SageMaker's container contract.
+"""Inference server of the framework images: HTTP by SageMaker's container contract around the user's code.
 
 Started by its path, with the image's name.  It listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names:
 ``GET /ping``, ``POST /invocations``, ``GET /execution-parameters``.  The user's module is imported into this process.
@@ -17,6 +17,7 @@ import traceback
 import zlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
 import uvicorn
@@ -51,18 +52,19 @@ INTERNAL = (
 )
 
 
-def told(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
     """An error as Python prints it, without the lines that on AWS are not there."""
     whole = traceback.TracebackException.from_exception(error)
-    waiting, seen = [whole], set()
+    waiting: list[traceback.TracebackException | None] = [whole]
+    seen: set[int] = set()
     while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
+        part = waiting.pop()
+        if part is None or id(part) in seen:
             continue
-        seen.add(id(each))
+        seen.add(id(part))
         ours = (str(HERE), str(Path(rerooted.__file__).parent), str(PACKAGES), "<frozen importlib")
-        each.stack = traceback.StackSummary.from_list([at for at in each.stack if not at.filename.startswith(ours)])
-        waiting += [each.__cause__, each.__context__]
+        part.stack = traceback.StackSummary.from_list([at for at in part.stack if not at.filename.startswith(ours)])
+        waiting += [part.__cause__, part.__context__]
     return "".join(whole.format()).replace(f"{ROOT}/", "/")
 
 
@@ -115,13 +117,14 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
                 response.status_code = handler.context.status or response.status_code
                 return response
         except Exception as error:
-            text = told(error)
+            text = traceback_text(error)
             print(text, end="", flush=True)
             if not defaults.inference_toolkit:
                 return Response(INTERNAL, 500, media_type="text/html")
-            known = isinstance(error, BaseInferenceToolkitError)
-            said, status = (error.message, error.status_code) if known else (error, 500)
-            return Response(f"{said}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
+            message, status = str(error), 500
+            if isinstance(error, BaseInferenceToolkitError):
+                message, status = error.message, error.status_code
+            return Response(f"{message}\n{text}".replace(f"{ROOT}/", "/"), status, media_type=JSON)
 
     async def invoke(request: Request) -> Response:
         headers = request.headers
@@ -141,7 +144,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
         try:
             return _response(await run_in_threadpool(function), JSON)
         except Exception as error:
-            print(told(error), end="", flush=True)
+            print(traceback_text(error), end="", flush=True)
             return Response(status_code=500)
 
     return Starlette(
@@ -153,7 +156,7 @@ def application(defaults: Defaults, handler: Handler, module: ModuleType | None)
     )
 
 
-def _response(result: object, content_type: str) -> Response:
+def _response(result: Any, content_type: str) -> Response:
     """The answer that a function gave: a body, a body and its content type, or Flask's; TypeError if it is neither."""
     if hasattr(result, "get_data") and hasattr(result, "status_code"):
         return Response(result.get_data(), result.status_code, {"Content-Type": result.content_type})
@@ -173,7 +176,7 @@ def main(image: str) -> int:
     try:
         handler, module = load(defaults)
     except (Exception, SystemExit) as error:
-        print(told(error), end="", flush=True)
+        print(traceback_text(error), end="", flush=True)
         if isinstance(error, ModuleNotFoundError) and error.name in ("torch", None) and "'torch'" in str(error):
             print(requirements.NO_TORCH, flush=True)
         return 1

@@ -1,4 +1,4 @@
-"""Runs a user's training script as AWS's framework images do; it plays the open ``sagemaker-training-toolkit``.
+"""Training toolkit of the framework images: runs a user's script as the open ``sagemaker-training-toolkit`` does.
 
 Started by its path, with the image's name and the file that the account has fetched from the job's
 ``sagemaker_submit_directory`` (empty if there was none).  The script runs in a process of its own, in ``/opt/ml/code``.
@@ -19,7 +19,9 @@ import sys
 import tarfile
 import threading
 import zlib
-from typing import BinaryIO, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
 import requirements
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
@@ -51,7 +53,7 @@ class Framework(NamedTuple):
     module: str  # what the toolkit calls
     older: bool = False  # whether that is sagemaker_containers: it runs modules, and tells less of what fails
     keeps_errors: bool = False  # whether the script's last error stands in the failure
-    variables: dict[str, str] = {}
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
 FRAMEWORKS = {
@@ -97,7 +99,7 @@ def main(image: str, archive: str) -> int:
     return 0
 
 
-def run(framework: Framework, environment: dict, archive: str) -> None:
+def run(framework: Framework, environment: dict[str, Any], archive: str) -> None:
     """Lay out the user's code and run it.
 
     Raises UserError with the job's failure, or another error if the code cannot be laid out.
@@ -120,12 +122,12 @@ def run(framework: Framework, environment: dict, archive: str) -> None:
             failure = _called(framework, "InstallRequirementsError", error.code, error.message, error.command)
             raise UserError(failure) from None
     command = command_of(name, kind, arguments(environment["hyperparameters"]))
-    shown = {**variables(environment), "PYTHONPATH": CODE}
+    logged = {**variables(environment), "PYTHONPATH": CODE}
     toolkit.info(
         "Invoking user script\n\nTraining Env:\n\n%s\n\nEnvironment variables:\n\n%s\n\n"
         "Invoking script with the following command:\n\n%s\n\n",
         json.dumps(environment, indent=4),
-        "\n".join(f"{key}={value}" for key, value in shown.items()),
+        "\n".join(f"{key}={value}" for key, value in logged.items()),
         " ".join(command),
     )
     code, message = execute(command, known, framework.keeps_errors)
@@ -196,16 +198,16 @@ def execute(command: list[str], known: dict[str, str], keeps_errors: bool) -> tu
         process.terminate()
     if not keeps_errors:
         return process.wait(), ""
-    found: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    kept: dict[str, list[str]] = {"stdout": [], "stderr": []}
     readers = [
-        threading.Thread(target=_pass_on, args=(getattr(process, name), found[name]), daemon=True) for name in found
+        threading.Thread(target=_pass_on, args=(getattr(process, name), kept[name]), daemon=True) for name in kept
     ]
     for reader in readers:
         reader.start()
     code = process.wait()
     for reader in readers:
         reader.join(timeout=10)  # a process that the script left behind may hold the pipe
-    return code, "\n ".join(dict.fromkeys(line for lines in found.values() for line in lines)).strip()
+    return code, "\n ".join(dict.fromkeys(line for lines in kept.values() for line in lines)).strip()
 
 
 def _pass_on(stream: BinaryIO, kept: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the user's code is, and how it comes into ``/opt/ml/code``, in training and in serving alike.
+"""Source code of the user: where it is, and how it comes into ``/opt/ml/code``, in training and in serving.
 
 Source: ``files.py`` of the package ``sagemaker_training`` and of the older ``sagemaker_containers``.
 """
@@ -35,7 +35,8 @@ def lay_out(uri: str, archive: str) -> None:
     if place_in_s3(uri):
         if not archive:
             raise FileNotFoundError(f"{uri}: An error occurred (404) when calling the HeadObject operation: Not Found")
-        return _unpack(archive)
+        _unpack(archive)
+        return
     place = os.path.normpath(os.path.join("/", uri))
     if place != BASE and not place.startswith(f"{BASE}/"):
         # Beyond /opt/ml lies this machine, which the container has nothing of.

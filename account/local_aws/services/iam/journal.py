@@ -1,4 +1,4 @@
-"""moto's state, kept: the changes that were acknowledged, and made again when the account's process starts anew.
+"""Journal of IAM: moto's state as changes, which are made again when the account's process starts anew.
 
 moto keeps all in memory.  Each request to it is given a seed for what it draws and a moment for its dates; one that
 changed something is written down with both before it is answered.  Made again in their order, the changes give the
@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from local_aws.core.account import ROLE_NAME, ROLE_PATH, TRUST, Account
@@ -121,7 +121,7 @@ class Books:
         from werkzeug.test import Client  # moto brings it
 
         # All of moto asks one function for the time, and that looks the time up under this name.
-        utils.datetime = SimpleNamespace(**{**vars(datetime), "datetime": _Moment})
+        vars(utils)["datetime"] = SimpleNamespace(**{**vars(datetime), "datetime": _Moment})
         moto = Client(DomainDispatcherApplication(create_backend_app))
         rows = self.database.read("select * from changes order by id")
         self._knows_policies |= any(_is_about_awss_policies(row["action"], row["body"]) for row in rows)
@@ -155,7 +155,7 @@ class Books:
             self._write_down(action, at, seed, headers, body, answer.get_data(as_text=True))
         return answer
 
-    def _write_down(self, action: str, at: float, seed: str, headers: dict, body: bytes, answer: str) -> None:
+    def _write_down(self, action: str, at: float, seed: str, headers: dict[str, str], body: bytes, answer: str) -> None:
         """Keep a change.  All that was done to a resource is forgotten with it, and so is its deletion."""
         subjects = _subjects(action, body, answer)
         noun = action.removeprefix("Delete")
@@ -165,14 +165,14 @@ class Books:
                     "select id, action from changes join subjects on change = id where subject = ?",
                     (f"{NAMES[noun]}={subjects.get(NAMES[noun])}",),
                 ).fetchall()
-                begun = max((each["id"] for each in done if each["action"] == f"Create{noun}"), default=None)
+                begun = max((row["id"] for row in done if row["action"] == f"Create{noun}"), default=None)
                 if begun is not None:
-                    gone = [(each["id"],) for each in done if each["id"] >= begun]
+                    gone = [(row["id"],) for row in done if row["id"] >= begun]
                     cursor.executemany("delete from subjects where change = ?", gone)
                     cursor.executemany("delete from changes where id = ?", gone)
                     return
-            row = (action, at, seed, json.dumps(headers), body)
-            cursor.execute("insert into changes (action, at, seed, headers, body) values (?, ?, ?, ?, ?)", row)
+            change = (action, at, seed, json.dumps(headers), body)
+            cursor.execute("insert into changes (action, at, seed, headers, body) values (?, ?, ?, ?, ?)", change)
             named = [(cursor.lastrowid, f"{name}={value}") for name, value in subjects.items()]
             cursor.executemany("insert into subjects values (?, ?)", named)
 
@@ -183,8 +183,9 @@ class _Moment(datetime.datetime):
     at = 0.0  # seconds since the epoch
 
     @classmethod
-    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(cls.at, tz)
+    def now(cls, tz: datetime.tzinfo | None = None) -> Self:
+        """The moment, by the clock of ``tz`` or else of this machine."""
+        return cls.fromtimestamp(cls.at, tz)
 
 
 def _call(moto: Client, headers: dict[str, str], body: bytes, seed: str, at: float) -> TestResponse:
@@ -214,7 +215,7 @@ def _form(action: str, form: dict[str, str]) -> bytes:
     return urlencode({"Action": action, "Version": "2010-05-08", **form}).encode()
 
 
-def _refuse(moto: Client, headers: dict[str, str], action: str, members: dict[str, str]) -> None:
+def _refuse(moto: Client, headers: dict[str, str], action: str, members: dict[str, Any]) -> None:
     """Refuse what IAM refuses, and moto would do or fall over: raises AwsError."""
     if action == "RemoveRoleFromInstanceProfile":
         form = {"InstanceProfileName": members.get("InstanceProfileName", "")}
@@ -234,18 +235,19 @@ def _read(moto: Client, headers: dict[str, str], question: str, form: dict[str, 
     return answer.get_data(as_text=True) if answer.status_code == 200 else None
 
 
-def _members(body: bytes) -> dict[str, str]:
+def _members(body: bytes) -> dict[str, Any]:
     """A request's members.  Of a name that is there twice moto takes the first."""
     text = body.decode(errors="replace")
-    return json.loads(text) if text.startswith("{") else dict(reversed(parse_qsl(text)))
+    members: dict[str, Any] = json.loads(text) if text.startswith("{") else dict(reversed(parse_qsl(text)))
+    return members
 
 
 def _subjects(action: str, body: bytes, answer: str) -> dict[str, str]:
     """The resources that a request names, by their member's name; a new policy or key is named by the answer."""
     members = _members(body)
     named = {"CreatePolicy": ("PolicyArn", "Arn"), "CreateAccessKey": ("AccessKeyId", "AccessKeyId")}.get(action)
-    if named:
-        members[named[0]] = re.search(f"<{named[1]}>([^<]+)</", answer).group(1)
+    if named and (value := re.search(f"<{named[1]}>([^<]+)</", answer)):
+        members[named[0]] = value[1]
     if "resourceArn" in members:  # ECR's tags
         members["repositoryName"] = members["resourceArn"].partition(":repository/")[2]
     return {name: members[name] for name in NAMES.values() if isinstance(members.get(name), str)}

@@ -1,4 +1,4 @@
-"""An identity-based policy of IAM, and what it decides.
+"""Identity-based policies of IAM, and what they decide.
 
 Reference: the IAM User Guide, "IAM JSON policy element reference" and "Policy evaluation logic": an explicit deny wins,
 then an allow; what neither names is denied.  Elements, operators and variables that are not here are refused when a
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from local_aws.core.store import StateError
 
@@ -31,7 +31,7 @@ _ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", 
 MATCHES: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda value, wanted: value == wanted,
     "StringEqualsIgnoreCase": lambda value, wanted: value.lower() == wanted.lower(),
-    "StringLike": lambda value, wanted: bool(_pattern(wanted).fullmatch(value)),
+    "StringLike": lambda value, wanted: _matches(wanted, value),
     "ArnEquals": lambda value, wanted: _arn(value, wanted),
     "ArnLike": lambda value, wanted: _arn(value, wanted),
     "Bool": lambda value, wanted: value.lower() == wanted.lower(),
@@ -47,6 +47,7 @@ MATCHES: dict[str, Callable[[str, str], bool]] = {
     "DateGreaterThan": lambda value, wanted: _date(value) > _date(wanted),
     "DateGreaterThanEquals": lambda value, wanted: _date(value) >= _date(wanted),
 }
+WILDCARDS = {"*": ".*", "?": "."}  # of a pattern in a policy, as regular expressions have them
 NEGATIONS = {
     "StringNotEquals": "StringEquals",
     "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
@@ -62,7 +63,7 @@ NEGATIONS = {
 class Policy:
     """A policy document (version 2012-10-17), ready to decide."""
 
-    def __init__(self, document: dict) -> None:
+    def __init__(self, document: dict[str, Any]) -> None:
         """ValueError says what in the document is wrong or not implemented."""
         statements = as_list(document.get("Statement")) if isinstance(document, dict) else []
         if not statements:
@@ -83,13 +84,15 @@ class Policy:
 
     def decide(self, action: str, resource: str, context: Context) -> Decision:
         """Whether ``action`` (``s3:GetObject``) is allowed on a resource's ARN, with condition keys in any case."""
-        effects = {each["Effect"] for each in self.statements if _applies(each, action, resource, context)}
+        effects = {
+            statement["Effect"] for statement in self.statements if _applies(statement, action, resource, context)
+        }
         if "Deny" in effects:
             return "explicitDeny"
         return "allowed" if effects else "implicitDeny"
 
 
-def _check(statement: dict) -> None:
+def _check(statement: dict[str, Any]) -> None:
     """Raise ValueError unless every part of a statement is known."""
     if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
         raise ValueError('a statement has no Effect of "Allow" or "Deny"')
@@ -109,20 +112,25 @@ def _check(statement: dict) -> None:
             raise ValueError(f"{name} has the condition key {key}, which is not implemented")
 
 
-def check_conditions(name: str, conditions: dict) -> None:
+def check_conditions(name: str, conditions: dict[str, Any]) -> None:
     """Raise ValueError unless the Condition of the statement ``name`` can be decided."""
+    form = f'{name} has a Condition that is not of the form {{"OPERATOR": {{"KEY": "VALUE"}}}}'
+    if not isinstance(conditions, dict) or not all(isinstance(tests, dict) for tests in conditions.values()):
+        raise ValueError(form)
     for operator, wanted in conditions.items():
         _, plain, _ = _operator(operator)
         if plain != "Null" and plain not in MATCHES and plain not in NEGATIONS:
             raise ValueError(f"{name} has the condition operator {operator}, which is not known")
         for values in wanted.values():
-            for value in as_list(values):
+            for value in [None] if values is None else as_list(values):
+                if not isinstance(value, str | int | float):
+                    raise ValueError(form)
                 if "${" in str(value):
                     raise ValueError(f"{name} has a policy variable, and those are not implemented")
-                _meaningful(plain, value)
+                _check_value(plain, value)
 
 
-def conditions_hold(conditions: dict, context: Context) -> bool:
+def conditions_hold(conditions: dict[str, Any], context: Context) -> bool:
     """Whether all of a Condition holds, with condition keys in any case."""
     keys = {name.lower(): as_list(value) for name, value in context.items()}
     return all(
@@ -132,16 +140,17 @@ def conditions_hold(conditions: dict, context: Context) -> bool:
     )
 
 
-def _meaningful(operator: str, wanted: object) -> None:
+def _check_value(operator: str, wanted: str | float) -> None:
+    """Raise ValueError unless a value is one that the operator can compare."""
     if operator.startswith("Numeric"):
         float(wanted)
     elif operator.startswith("Date"):
         _date(_text(wanted))
     elif operator.endswith("IpAddress"):
-        ipaddress.ip_network(wanted, strict=False)
+        ipaddress.ip_network(_text(wanted), strict=False)
 
 
-def _applies(statement: dict, action: str, resource: str, context: Context) -> bool:
+def _applies(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
     """Whether a statement speaks of an action on a resource, and its conditions hold."""
     if "Action" in statement:
         named = names(statement["Action"], action, lower=True)
@@ -157,7 +166,7 @@ def _applies(statement: dict, action: str, resource: str, context: Context) -> b
 def names(patterns: str | list[str], text: str, lower: bool = False) -> bool:
     """Whether one of the patterns stands for ``text``; ``lower`` if their case does not matter."""
     text = text.lower() if lower else text
-    return any(_pattern(each.lower() if lower else each).fullmatch(text) for each in as_list(patterns))
+    return any(_pattern(pattern.lower() if lower else pattern).fullmatch(text) for pattern in as_list(patterns))
 
 
 def _operator(operator: str) -> tuple[str, str, bool]:
@@ -178,7 +187,7 @@ def _holds(operator: str, values: list[str] | None, wanted: list[str]) -> bool:
 
     def one(value: str) -> bool:
         try:
-            return any(match(value, each) for each in wanted) != negated
+            return any(match(value, pattern) for pattern in wanted) != negated
         except ValueError:  # the request's value is none of the operator's kind
             return negated
 
@@ -186,18 +195,20 @@ def _holds(operator: str, values: list[str] | None, wanted: list[str]) -> bool:
 
 
 @cache
-def _pattern(text: str) -> re.Pattern:
+def _pattern(text: str) -> re.Pattern[str]:
     """``*`` stands for any characters, ``?`` for any one."""
-    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in text)
+    parts = (WILDCARDS.get(character) or re.escape(character) for character in text)
     return re.compile("".join(parts), re.DOTALL)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return _pattern(pattern).fullmatch(text) is not None
 
 
 def _arn(value: str, wanted: str) -> bool:
     """ARNs match part by part, the last part whole."""
     ours, theirs = value.split(":", 5), wanted.split(":", 5)
-    return len(ours) == len(theirs) and all(
-        _pattern(each).fullmatch(mine) is not None for mine, each in zip(ours, theirs, strict=True)
-    )
+    return len(ours) == len(theirs) and all(_matches(pattern, part) for part, pattern in zip(ours, theirs, strict=True))
 
 
 def _date(text: str) -> float:
@@ -212,7 +223,7 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def as_list(value: object) -> list:
+def as_list(value: object) -> list[Any]:
     """What may stand alone or in a list, as a list."""
     if value is None:
         return []

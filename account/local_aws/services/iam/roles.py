@@ -1,4 +1,4 @@
-"""Which roles SageMaker may assume: what IAM's books say of a role, and what its trust policy allows.
+"""Execution roles: which ones SageMaker may assume, by what IAM's journal and their trust policies say.
 
 A trust policy is a resource-based one.  Reference: the IAM User Guide, "AWS JSON policy elements: Principal" and
 "Policy evaluation logic"; the developer guide of SageMaker, "Cross-Service Confused Deputy Prevention".
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 from urllib.parse import parse_qs
 
 from local_aws.containers.role_sessions import SESSION, Sessions
@@ -76,7 +77,7 @@ class Roles:
         if not allowed:
             raise AwsError("ValidationException", sentence)
 
-    def _trust(self, arn: str) -> dict | None:
+    def _trust(self, arn: str) -> dict[str, Any] | None:
         """The trust policy of the role of this ARN, None if there is none."""
         name = arn.rpartition("/")[2]
         if name == ROLE_NAME and not self._books.read(UNTOUCHED):
@@ -88,10 +89,11 @@ class Roles:
         path = forms[0].get("Path", ["/"])[0]
         if arn != f"arn:aws:iam::{self.account.account_id}:role{path}{name}":
             return None
-        latest = forms[-1]
-        return json.loads(latest.get("PolicyDocument", latest.get("AssumeRolePolicyDocument"))[0])
+        documents = forms[-1].get("PolicyDocument") or forms[-1]["AssumeRolePolicyDocument"]
+        trust: dict[str, Any] = json.loads(documents[0])
+        return trust
 
-    def _allows(self, trust: dict, arn: str, source: str) -> bool:
+    def _allows(self, trust: dict[str, Any], arn: str, source: str) -> bool:
         context: Context = {
             "aws:SourceAccount": self.account.account_id,
             "aws:SourceArn": source,
@@ -127,7 +129,7 @@ def lost(arn: str) -> str:
     return f"ClientError: SageMaker was unable to assume the role '{arn}'"
 
 
-def _speaks(statement: dict) -> bool:
+def _speaks(statement: dict[str, Any]) -> bool:
     """Whether a statement of a trust policy is about SageMaker's assuming the role."""
     if "Action" in statement:
         about = names(statement["Action"], ACTION, lower=True)
@@ -138,7 +140,7 @@ def _speaks(statement: dict) -> bool:
     return about and "NotPrincipal" in statement and not _is_meant(statement["NotPrincipal"])
 
 
-def _is_meant(principal: str | dict) -> bool:
+def _is_meant(principal: str | dict[str, Any]) -> bool:
     """Whether SageMaker is among the principals: by its name, or as anybody."""
     if isinstance(principal, str):
         return principal == "*"

@@ -53,6 +53,7 @@ class Keys:
         self.own = Key(account.access_key_id, account.secret_access_key, account.session_token, account.identity_arn)
 
     def find(self, access_key_id: str) -> Key | None:
+        """The key of this id; None if the account has not given it out."""
         if access_key_id == self.own.access_key_id:
             return self.own
         if key := self.sessions.find(access_key_id):
@@ -61,10 +62,12 @@ class Keys:
         return Key(*rows[0]) if rows else None
 
     def remove(self, access_key_id: str) -> None:
+        """Forget a key that IAM made: what it signs is refused from now on."""
         with self.database.write() as cursor:
             cursor.execute("delete from keys where access_key_id = ?", (access_key_id,))
 
     def add(self, key: Key) -> None:
+        """Let in what a key signs from now on."""
         with self.database.write() as cursor:
             cursor.execute(
                 "insert or replace into keys values (?, ?, ?, ?)",
@@ -134,16 +137,23 @@ class Bookkeeping:
             self.keys.remove(form.get("AccessKeyId", ""))
         elif service != "ecr":
             self._remember(text, key)
-        shown = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
-        return Response(text, answer.status_code, shown)
+        kept = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
+        return Response(text, answer.status_code, kept)
 
     def _simulate(self, form: Mapping[str, str]) -> dict[str, str | list[dict[str, str]]]:
         """What a role or a user may do: all that is asked, unless there is a policy for the whole account.
 
         Policies of their own are not enforced.
         """
-        given = {re.sub(r"\.member\.\d+.*", "", name) for name in form} - {"Action", "Version"}
-        if beyond := given - {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}:
+        members = {re.sub(r"\.member\.\d+.*", "", name) for name in form} - {"Action", "Version"}
+        if beyond := members - {
+            "PolicySourceArn",
+            "ActionNames",
+            "ResourceArns",
+            "ContextEntries",
+            "MaxItems",
+            "Marker",
+        }:
             raise not_implemented(f"{min(beyond)} of IAM's operation SimulatePrincipalPolicy")
         arn = form.get("PolicySourceArn", "")
         kind, _, path = arn.rpartition(":")[2].partition("/")
@@ -182,11 +192,11 @@ class Bookkeeping:
 
     def _remember(self, answer: str, caller: Key) -> None:
         """Enter the keys that an answer of STS or IAM gives out: an assumed role's, a user's, else the caller's."""
-        found = {
+        matches = {
             name: re.search(f"<{name}>([^<]+)</{name}>", answer)
             for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Arn", "UserName")
         }
-        values = {name: match.group(1) for name, match in found.items() if match}
+        values = {name: match.group(1) for name, match in matches.items() if match}
         if {"AccessKeyId", "SecretAccessKey"} <= values.keys():
             who = caller.arn
             if "UserName" in values:

@@ -226,8 +226,8 @@ async def receive(
         invalid = AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.")
         if _given_digest(headers["content-md5"], 16, invalid) != md5:
             message = "The Content-MD5 you specified did not match what we received."
-            given = headers["content-md5"]
-            raise AwsError("BadDigest", message, ExpectedDigest=given, CalculatedDigest=encode(md5))
+            content_md5 = headers["content-md5"]
+            raise AwsError("BadDigest", message, ExpectedDigest=content_md5, CalculatedDigest=encode(md5))
     sent = {**headers, **(decoder.trailers if decoder else {})}
     for name in named:
         value = sent.get(f"x-amz-checksum-{name}")

@@ -29,15 +29,15 @@ def list_buckets(store: ObjectStore, call: Call) -> Response:
     """ListBuckets, in pages when ``max-buckets`` is given."""
     after = _untoken(call.query.get("continuation-token", ""))
     prefix = call.query.get("prefix", "")
-    found = store.buckets(prefix, after)
-    limit = call.number("max-buckets", len(found), 10000)
-    page = found[:limit]
+    remaining = store.buckets(prefix, after)
+    limit = call.number("max-buckets", len(remaining), 10000)
+    page = remaining[:limit]
     paged = "max-buckets" in call.query or "prefix" in call.query
     region = call.region if paged else None
     buckets = [
         ("Bucket", [("Name", name), ("CreationDate", iso(created)), ("BucketRegion", region)]) for name, created in page
     ]
-    more = _token(page[-1][0]) if page and len(found) > limit else None
+    more = _token(page[-1][0]) if page and len(remaining) > limit else None
     content = [("Owner", [("ID", call.owner)]), ("Buckets", buckets), ("Prefix", prefix or None)]
     return answer("ListAllMyBucketsResult", [*content, ("ContinuationToken", more)])
 

@@ -44,9 +44,9 @@ def create_multipart_upload(store: ObjectStore, call: Call) -> Response:
     whole, new_id = kind == "FULL_OBJECT", secrets.token_urlsafe(48)
     upload = MultipartUpload(new_id, call.bucket, call.key, content_type, headers, metadata, tags, algorithm, whole)
     store.create_upload(upload)
-    said = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
+    checksum_headers = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
     content = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.id)]
-    return answer("InitiateMultipartUploadResult", content, said)
+    return answer("InitiateMultipartUploadResult", content, checksum_headers)
 
 
 def part_number(call: Call) -> int:
@@ -98,14 +98,14 @@ def _bad_copy_range(header: str | None, size: int) -> AwsError:
 def _copy_range(header: str | None, size: int) -> tuple[int, int]:
     if header is None:
         return 0, size - 1
-    found = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{1,18})", header)
-    if not found:
+    match = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{1,18})", header)
+    if not match:
         message = (
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
             "the zero-based offsets of the first and last bytes to copy"
         )
         raise AwsError("InvalidArgument", message, ArgumentName="x-amz-copy-source-range", ArgumentValue=header)
-    first, last = int(found[1]), int(found[2])
+    first, last = int(match[1]), int(match[2])
     if first > last or last >= size:
         raise _bad_copy_range(header, size)
     return first, last
@@ -151,8 +151,8 @@ def complete_multipart_upload(store: ObjectStore, call: Call) -> Response:
                 digest.update(base64.b64decode(part.checksums[upload.algorithm]))
             checksums = {upload.algorithm: f"{encode(digest.digest())}-{len(chosen)}"}
         for name, value in checksums.items():
-            given = call.headers.get(f"x-amz-checksum-{name}")
-            if given and given.partition("-")[0] != value.partition("-")[0]:
+            checksum = call.headers.get(f"x-amz-checksum-{name}")
+            if checksum and checksum.partition("-")[0] != value.partition("-")[0]:
                 message = f"The {name} you specified did not match the calculated checksum."
                 raise AwsError("BadDigest", message)
         obj = S3Object(
@@ -228,8 +228,8 @@ def list_parts(store: ObjectStore, call: Call) -> Response:
     """ListParts, behind ``part-number-marker``."""
     upload = store.upload(call.bucket, call.key, call.query["uploadId"])
     marker, limit = call.number("part-number-marker", 0, 2147483647), call.number("max-parts", 1000)
-    found = [part for part in store.parts(upload.id).values() if part.number > marker]
-    page = found[:limit]
+    parts = [part for part in store.parts(upload.id).values() if part.number > marker]
+    page = parts[:limit]
     rows = [
         (
             "Part",
@@ -253,7 +253,7 @@ def list_parts(store: ObjectStore, call: Call) -> Response:
         ("PartNumberMarker", marker),
         ("NextPartNumberMarker", page[-1].number if page else 0),
         ("MaxParts", limit),
-        ("IsTruncated", len(found) > limit > 0),
+        ("IsTruncated", len(parts) > limit > 0),
         ("ChecksumAlgorithm", upload.algorithm.upper() or None),
         ("ChecksumType", ("FULL_OBJECT" if upload.whole else "COMPOSITE") if upload.algorithm else None),
     ]

@@ -283,15 +283,15 @@ class ObjectStore:
 
     def object(self, bucket: str, key: str) -> S3Object:
         """The object of a key; ``NoSuchBucket``, ``NoSuchKey``."""
-        found = self._find(bucket, key)
-        if found is None:
+        stored = self._find(bucket, key)
+        if stored is None:
             self.require_bucket(bucket)
             raise no_such_key(key)
-        return found
+        return stored
 
     def open(self, bucket: str, key: str) -> tuple[S3Object, BinaryIO]:
         """The object and its open file, whose bytes stay whole if the object is overwritten meanwhile."""
-        return self._with_file(self.object(bucket, key), lambda found: (found, found.path.open("rb")))
+        return self._with_file(self.object(bucket, key), lambda stored: (stored, stored.path.open("rb")))
 
     def link(self, obj: S3Object, target: Path) -> S3Object:
         """Lay the object's bytes at ``target`` (read-only, not there yet), making its parent folders.
@@ -302,7 +302,7 @@ class ObjectStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         # What is not ours is copied: nothing that is done to a channel may reach it.
         lay = copy_bytes if obj.bucket in self.public else copy_file
-        return self._with_file(obj, lambda found: (found, lay(found.path, target)))[0]
+        return self._with_file(obj, lambda stored: (stored, lay(stored.path, target)))[0]
 
     def objects(self, bucket: str, prefix: str = "") -> list[S3Object]:
         """All objects whose keys begin with ``prefix``, in the order of keys; ``NoSuchBucket``."""
@@ -322,8 +322,8 @@ class ObjectStore:
         batch = 16 if delimiter else limit + 1
         between = self._ranges(bucket)
         while True:
-            found = between(low, end, batch)
-            for obj in found:
+            chunk = between(low, end, batch)
+            for obj in chunk:
                 key = obj.key
                 if len(objects) + len(prefixes) == limit:
                     return Page(objects, prefixes, last, key)
@@ -336,7 +336,7 @@ class ObjectStore:
                 objects.append(obj)
                 last, low = key, key + "\0"
             else:
-                if len(found) < batch:
+                if len(chunk) < batch:
                     return Page(objects, prefixes, last, None)
                 batch = min(4 * batch, limit + 1)
             if low == b"":
@@ -470,10 +470,10 @@ class ObjectStore:
             try:
                 return use(obj)
             except FileNotFoundError:
-                found = self.object(obj.bucket, obj.key)
-                if found.path == obj.path:  # not overwritten: somebody took the file away
+                current = self.object(obj.bucket, obj.key)
+                if current.path == obj.path:  # not overwritten: somebody took the file away
                     raise
-                obj = found
+                obj = current
 
     def _object(self, row: sqlite3.Row) -> S3Object:
         return S3Object(

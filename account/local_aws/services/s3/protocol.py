@@ -1,4 +1,4 @@
-"""How S3 speaks: a request taken apart, XML documents, conditions, ranges, tags, times."""
+"""Protocol of S3: requests taken apart, XML documents, conditions, ranges, tags, times."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _text(value: object) -> str:
     """Text of an element; control characters as references, as S3 writes them."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return re.sub(r"[\x00-\x08\x0b-\x1f]", lambda found: f"&#x{ord(found[0]):x};", escape(str(value)))
+    return re.sub(r"[\x00-\x08\x0b-\x1f]", lambda character: f"&#x{ord(character[0]):x};", escape(str(value)))
 
 
 def element(name: str, content: object, attributes: str = "") -> str:
@@ -202,14 +202,14 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     Several ranges, or none that can be read, ask for the whole object; ``InvalidRange`` when the
     object (of ``size`` bytes) has no such bytes.
     """
-    found = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", header or "", re.IGNORECASE)
-    if not found or found.groups() == ("", ""):
+    match = re.fullmatch(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", header or "", re.IGNORECASE)
+    if not match or match.groups() == ("", ""):
         return None
-    if not found[1]:
-        first, last = max(size - int(found[2]), 0), size - 1
+    if not match[1]:
+        first, last = max(size - int(match[2]), 0), size - 1
     else:
-        first, last = int(found[1]), min(int(found[2] or size - 1), size - 1)
-        if found[2] and int(found[2]) < first:
+        first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
+        if match[2] and int(match[2]) < first:
             return None
     if first >= size or first > last:
         fields = {"RangeRequested": header, "ActualObjectSize": size}

@@ -1,4 +1,4 @@
-"""Public buckets of others, as a folder of this machine holds them: ``<folder>/<bucket>/<key>``.
+"""Public buckets of other accounts, as a folder of this machine holds them: ``<folder>/<bucket>/<key>``.
 
 Published notebooks read their data from such buckets (``sagemaker-sample-files`` and the like), which cannot be
 reached without a network.  They are read-only, like a public bucket of another account, and show what lies in
@@ -42,14 +42,14 @@ class PublicBuckets:
             return None
         path = self._folder.joinpath(bucket, *parts)
         try:
-            found = path.stat()
+            status = path.stat()
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return None
         # An ETag with a dash is no MD5, so that no file has to be read for it; it changes with the file.
-        etag = hashlib.md5(f"{found.st_size} {found.st_mtime_ns}".encode(), usedforsecurity=False).hexdigest()
-        return S3Object(bucket, key, found.st_size, f"{etag}-1", path, modified=found.st_mtime)
+        etag = hashlib.md5(f"{status.st_size} {status.st_mtime_ns}".encode(), usedforsecurity=False).hexdigest()
+        return S3Object(bucket, key, status.st_size, f"{etag}-1", path, modified=status.st_mtime)
 
     def objects(self, bucket: str) -> list[S3Object]:
         """All objects in the order of their keys; hidden files and names that are not UTF-8 are left out."""
@@ -62,5 +62,5 @@ class PublicBuckets:
             for name in names
             if os.fsencode(name).decode(errors="replace") == name
         ]
-        found = [self.find(bucket, key) for key in sorted(keys, key=os.fsencode)]
-        return [obj for obj in found if obj is not None]
+        objects = [self.find(bucket, key) for key in sorted(keys, key=os.fsencode)]
+        return [obj for obj in objects if obj is not None]

@@ -1,4 +1,4 @@
-"""What the store of S3 holds, and its answers to what it does not hold."""
+"""Records of the store of S3, and the errors for what it does not hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function answers a request to S3, and which action of IAM its caller needs for it.
+"""Routes of S3: which function answers a request, and which IAM action its caller needs.
 
 Both are said beside the function, by ``@routes.add``.  Reference for the actions: the Service Authorization Reference,
 "Actions, resources, and condition keys for Amazon S3".
@@ -46,8 +46,8 @@ class Route:
         if not call.bucket:
             call.need(f"s3:{self.action}", "arn:aws:s3:::*", {})
         elif not call.key:
-            given = {f"s3:{name}": call.query[name] for name in _CONDITIONS if name in call.query}
-            call.need(f"s3:{self.action}", f"arn:aws:s3:::{call.bucket}", given)
+            conditions = {f"s3:{name}": call.query[name] for name in _CONDITIONS if name in call.query}
+            call.need(f"s3:{self.action}", f"arn:aws:s3:::{call.bucket}", conditions)
         else:
             resource = f"arn:aws:s3:::{call.bucket}/{call.key}"
             call.need(f"s3:{self.of_version if 'versionId' in call.query else self.action}", resource, {})
@@ -102,10 +102,10 @@ class Routes:
 
     def __init__(self, *parts: Routes) -> None:
         self._routes: dict[Form, CallRoute | UploadRoute] = {}
-        for each in parts:
-            if twice := self._routes.keys() & each._routes.keys():
+        for part in parts:
+            if twice := self._routes.keys() & part._routes.keys():
                 raise ValueError(f"{min(twice)} has two functions")
-            self._routes |= each._routes
+            self._routes |= part._routes
         self._subresources = {name for _, _, part in self._routes for name in part.split()} - {"copy"}
 
     def add(
@@ -168,13 +168,13 @@ class Routes:
             raise AwsError("InvalidArgument", message, ArgumentName="versionId", ArgumentValue=version)
         if call.method == "PUT" and level == "object" and "x-amz-copy-source" in call.headers:
             named.append("copy")
-        found = self._routes.get((call.method, level, " ".join(named)))
-        if found is None and (named or call.method == "POST"):
+        route = self._routes.get((call.method, level, " ".join(named)))
+        if route is None and (named or call.method == "POST"):
             raise _missing(call, f"{call.method} {' '.join(named) or 'of a form'}")
-        if found is None:
+        if route is None:
             message = "The specified method is not allowed against this resource."
             raise AwsError("MethodNotAllowed", message, 405, Method=call.method, ResourceType=level.upper())
-        return found
+        return route
 
 
 def _missing(call: Call, what: str) -> AwsError:

@@ -157,9 +157,8 @@ def reference_run(train, validation, grid, classes, batch, epochs):
     for m in range(len(grid)):
         w, b, rate = first[m], np.zeros(k), grid.learning_rate[m]
         state = {name: [np.zeros((d, k)), np.zeros(k)] for name in ("m", "v")}
-        update = count = 0
-        for epoch, start in itertools.product(range(epochs), range(0, whole, batch)):
-            update += 1
+        count = 0
+        for update, (epoch, start) in enumerate(itertools.product(range(epochs), range(0, whole, batch)), start=1):
             if update > count + grid.step[m]:
                 count += grid.step[m]
                 rate = max(rate * grid.factor[m], grid.minimum_lr[m])

@@ -225,7 +225,7 @@ def test_what_the_channel_says_of_itself(tmp_path, config, expected):
 def test_missing_predictor_type(tmp_path):
     base = lay_out(tmp_path, {}, csv(CSV_FILE))
     (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(GOOD))
-    code, log = run(base)
+    code, _ = run(base)
     assert code == 1
     assert (base / "output" / "failure").read_text() == (
         "ClientError: No value(s) were specified for 'predictor_type' which are required hyperparameter(s) "

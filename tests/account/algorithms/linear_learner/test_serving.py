@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -423,6 +424,33 @@ def test_bad_artifacts_are_refused_with_a_sentence(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="model_algo-1"):
             Model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"predictor_type": "regretter"},
+        {"predictor_type": ["regressor"]},
+        {"predictor_type": None},
+        {"loss_type": "softmax_loss"},
+        {"loss_type": {}},
+        {"threshold": "5"},
+        {"threshold": True},
+        {"threshold": None},
+    ],
+    ids=str,
+)
+def test_a_model_of_no_known_type_is_refused_with_a_sentence(tmp_path, changes):
+    save(tmp_path)
+    path = tmp_path / artifact.FILE_NAME
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    additional = json.loads(files["additional-params.json"]) | changes
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, body in (files | {"additional-params.json": json.dumps(additional)}).items():
+            archive.writestr(name, body)
+    with pytest.raises(ValueError, match="describes no model of Linear Learner"):
+        Model.load(tmp_path)
 
 
 def test_a_batch_is_answered_in_lines_without_spaces(tmp_path):

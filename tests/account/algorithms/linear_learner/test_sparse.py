@@ -189,7 +189,7 @@ def test_a_channel_of_dense_and_sparse_files_is_one_channel(tmp_path):
     ],
 )
 def test_a_record_that_says_what_cannot_be_is_named(tmp_path, records, sentence):
-    code, log = run(lay_out(tmp_path, {}, {"train": {"x": b"".join(records)}}, {"train": RECORDIO}))
+    code, _ = run(lay_out(tmp_path, {}, {"train": {"x": b"".join(records)}}, {"train": RECORDIO}))
     assert code == 1
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("ClientError: Unable to read data channel 'train'.")

@@ -346,7 +346,7 @@ def test_the_log_has_awss_lines_in_awss_order(tmp_path):
     expected += [f"INFO #test_score (algo-1) : ('{name}', " for name in names]
     expected += [f"INFO #quality_metric: host=algo-1, test {name} <loss>=" for name in names]
     expected += ["#metrics "]
-    starts = [line[: len(start)] for line, start in zip(kinds, [k for k in expected], strict=False)]
+    starts = [line[: len(start)] for line, start in zip(kinds, expected, strict=False)]
     mismatch = [(line, start) for line, start in zip(starts, expected, strict=True) if line != start]
     assert not mismatch
     assert len(kinds) - len(expected) == 0, [k for k in kinds if not any(k.startswith(e) for e in expected)]

@@ -321,7 +321,7 @@ def test_releases(image, known_then, pickled, metric, run, s3):
 
 
 def test_a_release_that_never_was_is_refused(start):
-    with pytest.raises(ClientError, match="of sagemaker-xgboost run here: 3.0-5, .*, 1.7-1, "):
+    with pytest.raises(ClientError, match=r"of sagemaker-xgboost run here: 3.0-5, .*, 1.7-1, "):
         start(PLAIN, {"train": {"a.csv": training.csv(X, Y)}}, image=IMAGE.replace("3.0-5", "1.9-1"))
 
 

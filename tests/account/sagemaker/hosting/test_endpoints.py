@@ -185,7 +185,7 @@ def test_payloads_that_cannot_be_evaluated(account, once, endpoint, body, conten
 @pytest.mark.parametrize("given", [{"ContentType": "image/png"}, {}])
 def test_formats_that_the_model_does_not_know(once, endpoint, given):
     response = model_error(once.invoke_endpoint, EndpointName=endpoint, Body=as_csv(X), **given)
-    assert response["OriginalStatusCode"] == 415 and "image/png" in response["OriginalMessage"] or not given
+    assert (response["OriginalStatusCode"] == 415 and "image/png" in response["OriginalMessage"]) or not given
 
 
 def test_what_the_runtime_refuses(account, once, endpoint):

@@ -245,7 +245,7 @@ def test_the_account_dies_in_the_middle_of_an_update(tmp_path, when):
         else:
             assert body["EndpointConfigName"] == "other" and "FailureReason" not in body
         assert place.ask("blue")["name"] == body["EndpointConfigName"]
-        (deployment,) = Path(place.folder, "endpoints", "blue").iterdir()
+        (_,) = Path(place.folder, "endpoints", "blue").iterdir()
     finally:
         place.close()
 

@@ -472,5 +472,5 @@ def test_a_profilers_rules_are_taken_and_not_evaluated(account, sagemaker, s3, b
     assert "DebugRuleEvaluationStatuses" not in body
     # Debugger's rules can stop a job: one that they look after is not run without them.
     debugged = definition(account, name("d"), channel(f"s3://{bucket}/profiled"), bucket=bucket)
-    code, message = refusal(sagemaker.create_training_job, **debugged, DebugRuleConfigurations=[rule])
+    _, message = refusal(sagemaker.create_training_job, **debugged, DebugRuleConfigurations=[rule])
     assert "DebugRuleConfigurations" in message and "is not implemented" in message

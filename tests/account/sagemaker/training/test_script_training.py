@@ -354,7 +354,7 @@ def test_code_that_cannot_be_had(train, sagemaker, s3, bucket):
 
 
 def test_pytorchs_serving_image_does_not_train(train):
-    code, message = refusal(train, "", repository="pytorch-inference")
+    _, message = refusal(train, "", repository="pytorch-inference")
     assert "is not implemented in the embedded AWS account" in message
 
 

@@ -527,7 +527,7 @@ def test_the_sdk(account, run, put, bucket, s3, csv_scores, csv_model, capsys, l
     assert ("BatchStrategy=MULTI_RECORD" in printed) == logs
     attached = Transformer.attach(transformer.latest_transform_job.name, sagemaker_session=session)
     assert attached.model_name == csv_model and attached.output_path == path
-    with pytest.raises(Exception, match="Failed. Reason: ClientError: See job logs for more information"):
+    with pytest.raises(Exception, match=r"Failed. Reason: ClientError: See job logs for more information"):
         transformer.transform(put(x="bad"), content_type="text/csv", split_type="Line", logs=logs)
 
 

@@ -106,7 +106,7 @@ def grid(sagemaker, define):
 
 
 def test_a_grid_tries_every_combination_once(grid):
-    params, body, jobs = grid
+    _, body, jobs = grid
     tried = [(each["TunedHyperParameters"]["learning_rate"], each["TunedHyperParameters"]["use_bias"]) for each in jobs]
     assert tried == list(itertools.product(["0.1", "1e-9"], ["true", "false"]))
     assert body["HyperParameterTuningJobStatus"] == "Completed" and "FailureReason" not in body
@@ -280,7 +280,7 @@ def test_integers_have_equal_shares():
     ],
 )
 def test_ranges_that_are_none(given, says):
-    with pytest.raises(AwsError, match="hyperparameter .p. ") as caught:
+    with pytest.raises(AwsError, match=r"hyperparameter .p. ") as caught:
         one(**given)
     assert says in caught.value.message and caught.value.code == "ValidationException"
 

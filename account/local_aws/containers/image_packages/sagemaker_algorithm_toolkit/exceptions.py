@@ -1,11 +1,13 @@
-"""Who is to blame for an error."""
+"""Exceptions by who is to blame: the user, the algorithm or the platform."""
 
 
 class BaseToolkitError(Exception):
     """An error with a message, a cause, or both."""
 
     def __init__(self, message: str | None = None, caused_by: BaseException | None = None) -> None:
-        text = message or (getattr(caused_by, "message", str(caused_by)) if caused_by else "unknown error occurred")
+        text: str = message or "unknown error occurred"
+        if caused_by and not message:
+            text = getattr(caused_by, "message", str(caused_by))
         if caused_by:
             text += f" (caused by {type(caused_by).__name__})"
         super().__init__(text)

@@ -3,10 +3,12 @@
 Source: its version 2.8.6.  What is not here is refused by its name, see ``local_aws_absent``.
 """
 
+from typing import Any
+
 from local_aws_absent import Absent
 
 
-def training_env():
+def training_env() -> Any:
     """What the toolkit knows of the training job."""
     from sagemaker_training.environment import Environment
 

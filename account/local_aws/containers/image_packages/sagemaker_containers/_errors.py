@@ -1,4 +1,4 @@
-"""What is raised for what a user has written."""
+"""Exceptions for what a user has written."""
 
 from local_aws_formats import not_supported
 

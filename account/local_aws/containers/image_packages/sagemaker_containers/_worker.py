@@ -1,6 +1,7 @@
-"""The answer of a server that is built on Flask, whose own is werkzeug's."""
+"""Response of a server that is built on Flask, whose own is werkzeug's."""
 
 import warnings
+from typing import Any
 
 from local_aws_absent import Absent
 from local_aws_formats import JSON
@@ -13,7 +14,13 @@ class Response(_Response):
     default_mimetype = JSON
 
     def __init__(
-        self, response=None, accept=None, status=200, headers=None, mimetype=None, direct_passthrough=False
+        self,
+        response: Any = None,
+        accept: str | None = None,
+        status: int | str = 200,
+        headers: Any = None,
+        mimetype: str | None = None,
+        direct_passthrough: bool = False,
     ) -> None:
         if accept:
             message = 'ignoring deprecated "accept" argument to Response.__init__'
@@ -22,6 +29,7 @@ class Response(_Response):
 
 
 def default_healthcheck_fn() -> Response:
+    """The answer to ``GET /ping``: 200, empty."""
     return Response(status=200)
 
 

@@ -1,4 +1,4 @@
-"""What inference code raises, and what is raised for it."""
+"""Exceptions of inference code."""
 
 from local_aws_formats import not_supported
 

@@ -6,11 +6,14 @@ CONTENT_TYPE_REGEX = re.compile("^[Cc]ontent-?[Tt]ype")
 
 
 def read_file(path: str, mode: str = "r") -> str | bytes:
+    """What a file holds: bytes if ``mode`` has a ``b``."""
     with open(path, mode) as file:
-        return file.read()
+        content: str | bytes = file.read()
+    return content
 
 
 def write_file(path: str, data: str | bytes, mode: str = "w") -> None:
+    """Write a file: bytes if ``mode`` has a ``b``."""
     with open(path, mode) as file:
         file.write(data)
 

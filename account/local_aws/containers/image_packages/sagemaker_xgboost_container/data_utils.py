@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import xgboost
 from local_aws_absent import Absent
@@ -41,10 +42,12 @@ def get_content_type(content_type_cfg_val: str | None) -> str:
     """What a channel's content type is called here, such as ``csv``; UserError if it is none of XGBoost's."""
     if content_type_cfg_val is None:
         return LIBSVM
-    media, *parameters = (each.strip() for each in content_type_cfg_val.lower().split(";"))
+    media, *parameters = (part.strip() for part in content_type_cfg_val.lower().split(";"))
     if media not in _KINDS:
         raise exc.UserError(f"{content_type_cfg_val} is not an accepted ContentType: {', '.join(VALID_CONTENT_TYPES)}.")
-    sizes = [each.partition("=")[2].strip() for each in parameters if each.partition("=")[0].strip() == "label_size"]
+    sizes = [
+        size.strip() for name, _, size in (part.partition("=") for part in parameters) if name.strip() == "label_size"
+    ]
     if _KINDS[media] == CSV and sizes and sizes[-1] != "1":
         raise exc.UserError(
             f"{content_type_cfg_val} is not an accepted csv ContentType. "
@@ -108,7 +111,7 @@ def _below(path: str) -> list[str]:
     """A file, or the files of a folder, in the order of their names."""
     if os.path.isfile(path):
         return [path]
-    return [each for each in (os.path.join(path, name) for name in sorted(os.listdir(path))) if os.path.isfile(each)]
+    return [file for file in (os.path.join(path, name) for name in sorted(os.listdir(path))) if os.path.isfile(file)]
 
 
 def _matrix(kind: str, path: str, text_format: str) -> xgboost.DMatrix:
@@ -128,14 +131,15 @@ def get_dmatrix(
     """
     paths = data_path if isinstance(data_path, list) else [data_path]
     with tempfile.TemporaryDirectory() as folder:
-        if is_pipe or (paths == [data_path] and not os.path.exists(data_path)):
+        place: Any = folder
+        if is_pipe or (not isinstance(data_path, list) and not os.path.exists(data_path)):
             logging.info("File path %s does not exist!", data_path)
-            place = None
+            place = None  # what reads it fails, as in AWS's
         else:
-            place = folder
-            for number, path in enumerate(each for top in paths for each in _files(top, 1)):
+            for number, path in enumerate(file for top in paths for file in _files(top, 1)):
                 os.symlink(path, f"{folder}/{number:06}")
         kind = content_type.lower()
+        matrix: xgboost.DMatrix | None
         if kind == CSV:
             matrix = get_csv_dmatrix(place, csv_weights, is_pipe)
         elif kind == LIBSVM:
