@@ -59,7 +59,7 @@ ifneq ($(shell cd "$${TMPDIR:-/tmp}" 2>/dev/null && [ -w . ] && echo yes),yes)
 export TMPDIR := $(shell mkdir -p build/tmp 2>/dev/null && cd build/tmp && pwd -P)
 endif
 
-.PHONY: help setup course lab test soak bench notebooks studio sdk-v3 kernel clean-aws parity-aws lock clean moved
+.PHONY: help setup course lab test soak bench notebooks check-facts studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
 	@echo 'make setup       Makes the environment .venv from requirements.lock: once, a minute or two, 1 GB of disk.'
@@ -69,6 +69,7 @@ help:
 	@echo 'make soak        Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench       Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
 	@echo 'make notebooks   Runs the notebooks and stores their outputs in them.'
+	@echo 'make check-facts  Prints what the course says about AWS that can age: prices, limits, dates, with their sources.'
 	@echo 'make sdk-v3      Runs the checks of the second editions, for version 3 of the SDK, in an environment of their own.'
 	@echo 'make studio      Runs the lessons with the packages of SageMaker Studio, in an environment of its own.'
 	@echo 'make kernel      Makes .venv the kernel "python3" of your Jupyter (for SageMaker Studio).'
@@ -116,6 +117,9 @@ notebooks: $(READY)
 ifneq ($(sdk),3)
 	@$(MAKE) --no-print-directory notebooks sdk=3
 endif
+
+check-facts: $(READY)
+	@$(ENV) -m tools.facts
 
 # As in Studio, but for its SDK. With a file of tests, so that their conftest leaves out what is not installed.
 studio:

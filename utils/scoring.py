@@ -1,16 +1,27 @@
 """How far predictions are from the truth: in dollars first, then as a share."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from IPython.display import display
 
 
-def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = True, mape=False) -> dict[str, float]:
+def scores(
+    y_true,
+    y_pred,
+    model: str,
+    series: str | None = None,
+    show: bool = True,
+    mape: bool = False,
+    settings: Mapping[str, object] | None = None,
+) -> dict[str, float]:
     """Return `rmse` and `mae` (in dollars, the unit of y) and `r2` (no unit) of predictions, and show them.
 
     With `mape` also `mape`, the mean absolute error as a share of the true value, which must never be 0.
     `y_true` and `y_pred` hold one number per row, at least two rows. With a `series`, what is shown also
     carries the numbers as metadata under "course": the table at the end of `make course` is made of them.
+    The hyperparameters that the model was trained with, `settings`, go there as texts, as SageMaker keeps them.
     Raises ValueError when the two do not match, or hold anything but finite numbers.
     """
     from sklearn.metrics import mean_absolute_error, mean_absolute_percentage_error, r2_score, root_mean_squared_error
@@ -33,6 +44,8 @@ def scores(y_true, y_pred, model: str, series: str | None = None, show: bool = T
         row |= {"MAPE": f"{result['mape']:.1%}"} if mape else {}
         row |= {"R²": f"{result['r2']:.3f}"}
         exact = {name: round(value, 1 if name in ("rmse", "mae") else 4) for name, value in result.items()}
+        if settings:
+            exact["settings"] = {name: str(value) for name, value in settings.items()}
         metadata = {"course": {"series": series, "model": model, **exact}} if series else None
         with pd.option_context("display.html.use_mathjax", False):  # a dollar sign begins no formula here
             display(pd.DataFrame(row, index=[model]), metadata=metadata)

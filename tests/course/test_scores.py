@@ -78,6 +78,15 @@ def test_a_notebook_keeps_the_numbers_as_metadata():
     assert "$3,391" in output.data["text/plain"]
 
 
+def test_the_settings_of_a_model_are_kept_as_sagemaker_keeps_them(shown):
+    settings = {"max_depth": 4, "eta": 0.1, "objective": "reg:squarederror"}
+    scores(TRUE, GUESS, "trees", series="insurance", settings=settings)
+    scores(TRUE, GUESS, "a line", series="insurance")
+    (_, trees), (_, line) = shown
+    assert trees["course"]["settings"] == {"max_depth": "4", "eta": "0.1", "objective": "reg:squarederror"}
+    assert "settings" not in line["course"]
+
+
 @pytest.mark.parametrize(("true", "guess", "said"), [
     ([1, 2, 3], [1, 2], "3 true values and 2 predictions cannot be compared."),
     ([1], [1], "There are 1 rows to score; R² needs at least 2."),
