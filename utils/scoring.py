@@ -44,9 +44,8 @@ def scores(
         row |= {"MAPE": f"{result['mape']:.1%}"} if mape else {}
         row |= {"R²": f"{result['r2']:.3f}"}
         exact = {name: round(value, 1 if name in ("rmse", "mae") else 4) for name, value in result.items()}
-        if settings:
-            exact["settings"] = {name: str(value) for name, value in settings.items()}
-        metadata = {"course": {"series": series, "model": model, **exact}} if series else None
+        stated = {"settings": {name: str(value) for name, value in settings.items()}} if settings else {}
+        metadata = {"course": {"series": series, "model": model, **exact, **stated}} if series else None
         with pd.option_context("display.html.use_mathjax", False):  # a dollar sign begins no formula here
             display(pd.DataFrame(row, index=[model]), metadata=metadata)
     return result
