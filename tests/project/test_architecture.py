@@ -18,7 +18,7 @@ ACCOUNT = ROOT / "account" / "local_aws"
 # From the top down: a part's name, and the modules and packages of the account that it is made of.
 SAGEMAKER = "services.sagemaker"
 PARTS: list[tuple[str, tuple[str, ...]]] = [
-    ("command line", ("__main__", "cli", "coverage")),
+    ("command line, pytest plugin", ("__main__", "cli", "coverage", "pytest_plugin", "running")),
     ("door", ("door",)),
     ("page", ("page",)),
     ("transform, search", (f"{SAGEMAKER}.transform", f"{SAGEMAKER}.search")),
@@ -83,6 +83,8 @@ def upward(found: dict[str, set[str]], name: str) -> list[str]:
     names = [part for part, _ in PARTS]
     faults = []
     for module, others in found.items():
+        if module == name:  # the package's own face, above all parts
+            continue
         here = part_of(module.removeprefix(f"{name}."))
         for other in others:
             there = part_of(other.removeprefix(f"{name}."))

@@ -1,5 +1,7 @@
 """How a process on this machine reaches the account: it starts it, finds it and lives in its environment."""
 
-from .connection import Connection, apply, connect, find, keep_through_exec, last_log, reset, stop
+from .connection import Connection, apply, connect, empty, find, keep_through_exec, last_log, release, reset, stop
 
-__all__ = ["Connection", "apply", "connect", "find", "keep_through_exec", "last_log", "reset", "stop"]
+__all__ = [
+    "Connection", "apply", "connect", "empty", "find", "keep_through_exec", "last_log", "release", "reset", "stop",
+]  # fmt: skip

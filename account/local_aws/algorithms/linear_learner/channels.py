@@ -232,7 +232,7 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
 
 
 def _read_large_csv(file: _File) -> bool:
-    """Read with pandas; False, and nothing read, if there is anything odd in the file."""
+    """Read with pandas; False, and nothing read, if it is not there, or if there is anything odd in the file."""
     with file.path.open("rb") as stream:
         try:
             for table in read_plain(stream, _PARSED):
