@@ -134,7 +134,7 @@ def logs(options: argparse.Namespace) -> int:
     if options.name is None:
         print(client.last_log(folder, 200))
         return 0
-    from .services.sagemaker.resources import KINDS  # its own needs are not those of the other commands
+    from .services.sagemaker.kinds import KINDS  # its own needs are not those of the other commands
 
     cloudwatch = _boto3(client.connect()).client("logs")
     for group, prefix in (kind.log(options.name) for kind in KINDS.values() if kind.log_group):

@@ -537,6 +537,7 @@ def test_a_checkout_in_a_folder_with_a_space_and_other_letters(tmp_path):
     checkout = tmp_path / "한 글 folder"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "account", checkout / "account", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", checkout)
     place = Place(checkout / ".local_aws", checkout)
     del place.environment["LOCAL_AWS_STATE"]
     try:
