@@ -36,8 +36,11 @@ def state_folder(here: Path | None = None) -> Path:
     here = (here or Path.cwd()).absolute()
     project = next((each for each in (here, *here.parents) if any((each / name).exists() for name in PROJECT)), None)
     if project is None:
-        of_user = user_data_path(NAME, appauthor=False)
-        return of_user if of_user.is_absolute() else here / f".{NAME}"
+        try:
+            of_user = user_data_path(NAME, appauthor=False)
+        except RuntimeError:  # there is no home folder
+            return here / f".{NAME}"
+        return of_user if of_user.is_absolute() else here / f".{NAME}"  # earlier versions of platformdirs
     folder = project / f".{NAME}"
     of_user = Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"))
     # Not below "~": so it reads where there is no home folder.
