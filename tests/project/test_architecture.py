@@ -7,6 +7,7 @@ sake.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,19 @@ def test_the_account_does_not_know_the_course() -> None:
         if name.partition(".")[0] in ("utils", "tests")
     }
     assert known == set()
+
+
+def test_the_account_does_not_speak_of_the_course() -> None:
+    """What others install has no word of this project's lessons in its messages, names and comments."""
+    earlier = "AmazonSageMaker-ExecutionRole-Course"  # the role of accounts that were opened before
+    texts = {path: path.read_text("utf-8") for path in ACCOUNT.rglob("*") if path.suffix in (".py", ".js", ".html")}
+    found = [
+        f"{path.relative_to(ACCOUNT)}: {line.strip()}"
+        for path, text in texts.items()
+        for line in text.splitlines()
+        if re.search(r"(?i)\bcourse|course_|\blesson", line.replace(earlier, ""))
+    ]
+    assert found == []
 
 
 def test_each_part_is_named_once_and_is_there(account) -> None:
