@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.core.extras import EXTRAS, lack_of
+from support.account import Place, until
 from support.account_without_extras import Account
 from support.training import channel, csv, definition, ended, table
 
@@ -20,10 +21,17 @@ SCRIPT = {"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://d
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     place = Account(tmp_path_factory.mktemp("extras") / "account")
-    place.begin()
+    place.start()  # in this environment, which has all of them
     s3 = place.client("s3")
     s3.create_bucket(Bucket="data")
     s3.put_object(Bucket="data", Key="rows.csv", Body=csv(*table()))
+    s3.put_object(Bucket="data", Key="model.tar.gz", Body=b"")
+    sagemaker = place.client("sagemaker")
+    for image in (XGBOOST, SKLEARN):
+        name = {"ModelName": image.partition("/")[2].partition(":")[0]}
+        sagemaker.create_model(**model(place, image) | name)
+    Place.close(place)
+    place.begin()
     yield place
     assert "Traceback" not in place.log()
     place.close()
@@ -119,6 +127,31 @@ def test_of_the_services_that_moto_answers(place, service: str, operation: str, 
     with pytest.raises(ClientError, match="moto is not installed .* pip install 'embedded-aws-account.iam.'") as told:
         getattr(place.client(service), operation)(**request_)
     assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(("name", "extra"), [("sagemaker-xgboost", "xgboost"), ("sagemaker-scikit-learn", "sklearn")])
+def test_a_model_of_before_does_not_serve_and_says_why(place, sagemaker, name: str, extra: str) -> None:
+    variant = {"VariantName": "v", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://data/rows.csv"}}
+    sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput={"DataSource": source, "ContentType": "text/csv"},
+        TransformOutput={"S3OutputPath": "s3://data/out"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    job = until(lambda: done(sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus"))
+    endpoint = until(lambda: done(sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus"))
+    sagemaker.delete_endpoint(EndpointName=name)
+    for answer, status in ((job, "TransformJobStatus"), (endpoint, "EndpointStatus")):
+        assert answer[status] == "Failed"
+        assert f"pip install 'embedded-aws-account[{extra}]'" in answer["FailureReason"]
+
+
+def done(answer: dict, status: str) -> dict | None:
+    return None if answer[status] in ("InProgress", "Creating") else answer
 
 
 def test_what_needs_none_of_them_goes_on(place, sagemaker) -> None:
