@@ -29,8 +29,12 @@ def account(folder: str | os.PathLike[str] | None = None) -> Iterator[Connection
 
     Raises StateError if the account cannot be started.
     """
-    temporary = Path(tempfile.mkdtemp(prefix="local-aws-")) if folder is None else None
-    place = temporary / "account" if temporary else Path(folder or ".").expanduser().absolute()
+    temporary = None
+    if folder is None:
+        temporary = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        place = temporary / "account"
+    else:
+        place = Path(folder).expanduser().absolute()
     used = is_held_here(place)
     try:
         connection = connect(place)
