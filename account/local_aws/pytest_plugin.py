@@ -77,9 +77,9 @@ def aws_account(pytestconfig: pytest.Config) -> Iterator[Connection]:
     and models are given; ``folder``, ``url`` and ``environment()`` are for those who need them.
     """
     from .client.connection import connect
-    from .client.leading import led_to
+    from .client.leading import IDLE_SECONDS, led_to
 
-    with led_to(connect(account_folder(pytestconfig))) as connection:
+    with led_to(connect(account_folder(pytestconfig), IDLE_SECONDS)) as connection:
         yield connection
 
 
@@ -111,10 +111,11 @@ def aws_account_empty(aws_account: Connection) -> Connection:
     Its keys and address are the same, so that sessions and clients that were made before go on.
     """
     from .client.connection import connect, empty
+    from .client.leading import IDLE_SECONDS
     from .core.store import StateError
 
     empty(aws_account.folder)
-    connection = connect(aws_account.folder)
+    connection = connect(aws_account.folder, IDLE_SECONDS)
     if connection.url != aws_account.url:
         raise StateError(aws_account.folder, "another program has taken the account's port while it was emptied.")
     return connection

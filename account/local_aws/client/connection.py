@@ -89,11 +89,12 @@ class Connection:
         )
 
 
-def connect(folder: str | os.PathLike[str] | None = None) -> Connection:
+def connect(folder: str | os.PathLike[str] | None = None, idle_seconds: float | None = None) -> Connection:
     """Reach the account, starting its process if none runs; it stays as long as this process lives.
 
     ``folder`` is the account's, by default the one that ``settings.state_folder`` names.  Nothing of this process is
-    led to the account: ``led_to`` does that, or ``Connection.environment`` and ``apply``.
+    led to the account: ``led_to`` does that, or ``Connection.environment`` and ``apply``.  A process that is started
+    here ends ``idle_seconds`` after its last use, by default those of ``LOCAL_AWS_IDLE_SECONDS``, or ten minutes.
 
     Raises StateError, with the process's own words, if it cannot be started, or if one runs that was started
     with other settings than this process's environment names.
@@ -114,7 +115,7 @@ def connect(folder: str | os.PathLike[str] | None = None) -> Connection:
             return connection
         if process is None or process.poll() == 0:
             # None yet, or ours found another one at work, which has ended since or will answer soon.
-            process = _spawn(folder)
+            process = _spawn(folder, idle_seconds)
         elif process.poll() is not None:
             raise StateError(
                 folder / "server.log",
@@ -228,11 +229,13 @@ def last_log(folder: Path, lines: int = LOG_LINES) -> str:
         return "(it wrote nothing)"
 
 
-def _spawn(folder: Path) -> subprocess.Popen:
+def _spawn(folder: Path, idle_seconds: float | None) -> subprocess.Popen:
     # What is set for a Python of the reader's is not meant for the account's.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     kept |= {name: os.environ[name] for name in BYTECODE if name in os.environ}
     path = {"PYTHONPATH": python_path()} if python_path() else {}
+    if idle_seconds is not None:
+        kept["LOCAL_AWS_IDLE_SECONDS"] = str(idle_seconds)
     with open(folder / "server.log", "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "local_aws.door.server", str(folder)],

@@ -16,6 +16,7 @@ from local_aws.core import process_lock
 from .connection import Connection, apply, connect, is_held_here, release, stop
 from .shim import sitecustomize
 
+IDLE_SECONDS = 10.0  # that a temporary account outlives a process that was killed
 DELETE_SECONDS = 10.0  # what jobs that were just ended may still write
 
 
@@ -37,7 +38,7 @@ def account(folder: str | os.PathLike[str] | None = None) -> Iterator[Connection
         place = Path(folder).expanduser().absolute()
     used = is_held_here(place)
     try:
-        connection = connect(place)
+        connection = connect(place, IDLE_SECONDS if temporary else None)
         with led_to(connection):
             yield connection
     finally:

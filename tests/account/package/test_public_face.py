@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,6 +15,7 @@ import pytest
 import local_aws
 from local_aws.core import process_lock
 from local_aws.core.account import ROLE_NAME
+from support.account import until
 
 CHILD = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
@@ -70,6 +72,17 @@ def test_an_exception_ends_it_as_well(aws) -> None:
         1 / 0  # noqa: B018 - that it raises is what it is for
     assert dict(os.environ) == before
     assert not connection.folder.exists()
+
+
+def test_a_process_that_is_killed_leaves_no_process_behind(aws) -> None:
+    program = "import local_aws, time\nwith local_aws.account() as aws: print(aws.folder, flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    folder = Path(process.stdout.readline().strip())
+    assert process_lock.is_held(folder / "server.lock")
+    process.kill()
+    process.communicate()
+    until(lambda: not process_lock.is_held(folder / "server.lock"))
+    shutil.rmtree(folder.parent)
 
 
 def test_a_folder_is_kept_and_its_process_ends(aws, tmp_path) -> None:
