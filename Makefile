@@ -158,7 +158,7 @@ lock:
 
 clean:
 	-@if [ -x $(ENV) ]; then $(ENV) -m local_aws stop; fi
-	rm -rf .venv build *.egg-info account/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info account/build account/*.egg-info .pytest_cache .ruff_cache .hypothesis
 	find account data notebooks tests tools utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
 # .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
@@ -167,7 +167,7 @@ $(READY): moved
 endif
 moved:
 
-$(READY): $(LOCK) requirements.txt
+$(READY): $(LOCK) requirements.txt $(wildcard account/pyproject.toml)
 	@python=; \
 	for candidate in $(PYTHONS); do \
 		"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \

@@ -9,15 +9,18 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from IPython import get_ipython
 
+from local_aws.core.settings import state_folder
 from local_aws.prices import HOSTING, JOBS, PRICED
 from utils.preflight import machine, sdk
 from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
 
 
@@ -145,12 +148,17 @@ def _own_tracebacks():
             vars(shell).pop(name, None)
 
 
+def account_folder() -> Path:
+    """The folder of the course's embedded account: in this checkout, wherever a kernel works."""
+    return state_folder(CHECKOUT)
+
+
 def _local_session():
     from local_aws.client.session import open_session
     from local_aws.core.account import StateError
 
     try:
-        return open_session()
+        return open_session(account_folder())
     except StateError as error:
         raise CourseError(str(error)) from None
 

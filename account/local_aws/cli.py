@@ -14,15 +14,15 @@ import webbrowser
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from . import client
+from . import __version__, client
 from .client import Connection
 from .client.connection import OVERRIDDEN
-from .core import process_lock
+from .core import extras, process_lock
 from .core.account import open_account, replace_file
 from .core.settings import state_folder
 from .core.store import StateError
 
-PACKAGES = ("sagemaker", "boto3", "numpy", "starlette", "uvicorn", "moto")
+PACKAGES = ("boto3", "numpy", "starlette", "uvicorn")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m local_aws",
         description="An AWS account on this machine: S3, SageMaker, logs and metrics, without network or bill.",
     )
+    parser.add_argument("--version", action="version", version=f"{extras.DISTRIBUTION} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("start", help="start the account's process (others start it when they need it)")
     commands.add_parser("status", help="say whether it runs, where, and what runs in it")
@@ -79,29 +80,16 @@ def status(_: argparse.Namespace) -> int:
     print(f"The embedded account runs at {connection.url} (process {connection.pid}, since {started}).")
     print(f"Its folder: {folder}; processes that use it: {process_lock.living(folder)}")
     print("To look at it in a browser: python -m local_aws page")
-    from botocore import xform_name  # the other commands need neither
+    from .running import running  # the other commands need nothing of it
+    from .services.sagemaker.kinds import ENDPOINT, KINDS, PIPELINE_EXECUTION
 
-    from .services.sagemaker.kinds import KINDS
-
-    sagemaker = _boto3(connection).client("sagemaker")
+    found = running(_boto3(connection).client("sagemaker"))
     for kind in (kind for kind in KINDS.values() if kind.is_job):
-        pages = sagemaker.get_paginator(f"list_{xform_name(kind.name)}s").paginate(StatusEquals="InProgress")
-        jobs = [job[f"{kind.name}Name"] for page in pages for job in page[f"{kind.name}Summaries"]]
+        jobs = [each.name for each in found if each.kind is kind and each.status == "InProgress"]
         print(f"{kind.noun.removeprefix('hyperparameter ').capitalize()}s in progress:", ", ".join(jobs) or "none")
-    executions = [
-        execution["PipelineExecutionArn"].partition("/")[2]
-        for page in sagemaker.get_paginator("list_pipelines").paginate()
-        for pipeline in page["PipelineSummaries"]
-        for page in sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline["PipelineName"])
-        for execution in page["PipelineExecutionSummaries"]
-        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
-    ]
+    executions = [each.name for each in found if each.kind is PIPELINE_EXECUTION]
     print("Pipelines in progress:", ", ".join(executions) or "none")
-    endpoints = [
-        f"{endpoint['EndpointName']} ({endpoint['EndpointStatus']})"
-        for page in sagemaker.get_paginator("list_endpoints").paginate()
-        for endpoint in page["Endpoints"]
-    ]
+    endpoints = [f"{each.name} ({each.status})" for each in found if each.kind is ENDPOINT]
     print("Endpoints:", ", ".join(endpoints) or "none")
     return 0
 
@@ -192,6 +180,9 @@ def operations(_: argparse.Namespace) -> int:
     """Write the page of the account's documents that lists SageMaker's operations."""
     from . import coverage
 
+    if not coverage.PAGE.exists():  # the package is installed: the page is in the checkout that it was made from
+        print(coverage.table(), end="")
+        return 0
     coverage.PAGE.write_text(coverage.page(), "utf-8")
     print(f"The table of operations in {coverage.PAGE} is up to date.")
     return 0
@@ -210,22 +201,23 @@ def doctor(_: argparse.Namespace) -> int:
     report(
         (3, 11) <= sys.version_info[:2] <= (3, 13),
         f"Python {python}",
-        "The course needs Python 3.11, 3.12 or 3.13.",
+        "It needs Python 3.11, 3.12 or 3.13.",
     )
     for name in PACKAGES:
         try:
             report(True, f"{name} {version(name)}")
         except PackageNotFoundError:
-            report(False, f"{name} is not installed", "Run 'make setup', or pip install -r requirements.txt.")
+            report(False, f"{name} is not installed", f"Run pip install {extras.DISTRIBUTION}.")
+    for extra in extras.EXTRAS:
+        report(True, extras.lack_of(extra) or f"{extras.EXTRAS[extra][1]} is installed")
     try:
-        major = int(version("sagemaker").split(".")[0])
         report(
-            major in (2, 3),
-            f"the SageMaker SDK is of version {major}",
-            "The lessons need version 2, or 3: run 'make setup'.",
+            int(version("sagemaker").split(".")[0]) in (2, 3),
+            f"the SageMaker SDK {version('sagemaker')}",
+            "The account knows versions 2 and 3.",
         )
     except PackageNotFoundError:
-        pass
+        report(True, "the SageMaker SDK is not installed; boto3 needs none")
     folder = state_folder()
     free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
     report(

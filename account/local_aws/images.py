@@ -13,6 +13,8 @@ from .algorithms.xgboost_algorithm import image as xgboost_algorithm
 from .algorithms.xgboost_algorithm.releases import Release
 from .containers.image import Image
 from .containers.script_mode.image import FRAMEWORKS
+from .core.errors import AwsError
+from .core.extras import lack_of
 from .wire.refusals import not_implemented
 
 IMAGES = {**linear_learner.IMAGES, **xgboost_algorithm.IMAGES}
@@ -25,13 +27,14 @@ def find_image(uri: str, script: bool = False) -> Image:
     """The image of an address such as ``ACCOUNT.dkr.ecr.REGION.amazonaws.com/linear-learner:1``.
 
     ``script`` says that there is a program of the user's to run.  Raises AwsError if the account has no program for
-    the image.
+    the image, or lacks the library that the image is made of.
     """
     repository = _repository(uri)
     kinds = (FRAMEWORKS, IMAGES) if script else (IMAGES, FRAMEWORKS)
     image = next((images[repository] for images in kinds if repository in images), None)
     if image is None:
         raise not_implemented(f"The image {uri} (images that run here: {', '.join({**IMAGES, **FRAMEWORKS})})")
+    _check_extra(uri, image)
     if not image.releases:
         return image
     tag = uri.rpartition("/")[2].partition(":")[2]
@@ -44,9 +47,16 @@ def find_image(uri: str, script: bool = False) -> Image:
 
 def check_processing_image(uri: str) -> None:
     """Raise AwsError unless processing jobs of the image can run here."""
-    if _repository(uri) not in PROCESSING_IMAGES:
+    repository = _repository(uri)
+    if repository not in PROCESSING_IMAGES:
         images = ", ".join(PROCESSING_IMAGES)
         raise not_implemented(f"The image {uri} (images whose processing jobs run here: {images})")
+    _check_extra(uri, FRAMEWORKS[repository])
+
+
+def _check_extra(uri: str, image: Image) -> None:
+    if image.extra and (lack := lack_of(image.extra)):
+        raise AwsError("ValidationException", f"The image {uri} cannot run here: {lack}")
 
 
 def _repository(uri: str) -> str:

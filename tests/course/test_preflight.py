@@ -192,7 +192,7 @@ def test_a_new_account_lacks_quotas_and_is_given_them(new_account):
     done = preflight(**environment)
     assert done.returncode == 1
     lines = {line.split(": ")[0]: line for line in done.stdout.splitlines()}
-    assert lines["ok      credentials"].endswith("assumed-role/AmazonSageMaker-ExecutionRole-Course/course")
+    assert lines["ok      credentials"].endswith("assumed-role/AmazonSageMaker-ExecutionRole-Local/SageMaker")
     assert "0; the course needs 2: --request asks" in lines["MISSING quota ml.m5.large for training job usage"]
     assert lines["ok      quota ml.t2.medium for endpoint usage"].endswith(": 2")
     done = preflight("--request", **environment)

@@ -54,6 +54,7 @@ an_endpoint(course.session.sagemaker_client, course.role, "of-the-notebook")"""
 
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
     """The exit code and the words of a run with this project's conftest."""
+    pytester.makeini("[pytest]\naws_account_check = file\n")
     pytester.makeconftest((TESTS / "conftest.py").read_text())
     monkeypatch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{PYTHON_PATH}")
     monkeypatch.setenv("TMPDIR", str(pytester.mkdir("accounts")))
@@ -91,8 +92,11 @@ def test_what_a_dead_worker_left_is_found_when_the_run_ends(pytester, monkeypatc
     two = ("--numprocesses", "2", "--dist", "loadfile", "--max-worker-restart", "0")
     code, said = run(pytester, monkeypatch, *two)
     assert code == pytest.ExitCode.TESTS_FAILED
-    words = "left running when the run ended, and deleted now, by test_1_dies.py::test_whose_process_dies"
-    assert f"{words}: endpoint orphan" in said
+    last = "test_1_dies.py::test_whose_process_dies"
+    assert (
+        f"left running in the embedded AWS account, and deleted now: endpoint orphan (the last test there: {last})"
+        in said
+    )
 
 
 def test_a_run_that_leaves_nothing_is_green(pytester, monkeypatch) -> None:

@@ -7,6 +7,7 @@ sake.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ ACCOUNT = ROOT / "account" / "local_aws"
 # From the top down: a part's name, and the modules and packages of the account that it is made of.
 SAGEMAKER = "services.sagemaker"
 PARTS: list[tuple[str, tuple[str, ...]]] = [
-    ("command line", ("__main__", "cli", "coverage")),
+    ("command line, pytest plugin", ("__main__", "cli", "coverage", "pytest_plugin", "running")),
     ("door", ("door",)),
     ("page", ("page",)),
     ("transform, search", (f"{SAGEMAKER}.transform", f"{SAGEMAKER}.search")),
@@ -83,6 +84,8 @@ def upward(found: dict[str, set[str]], name: str) -> list[str]:
     names = [part for part, _ in PARTS]
     faults = []
     for module, others in found.items():
+        if module == name:  # the package's own face, above all parts
+            continue
         here = part_of(module.removeprefix(f"{name}."))
         for other in others:
             there = part_of(other.removeprefix(f"{name}."))
@@ -133,6 +136,19 @@ def test_the_account_does_not_know_the_course() -> None:
 def test_what_a_lesson_imports_does_not_know_the_tools_and_the_tests() -> None:
     names = {name.partition(".")[0] for path in (ROOT / "utils").rglob("*.py") for name in imports(path, "utils")}
     assert not names & {"tools", "tests", "support"} and "local_aws" in names
+
+
+def test_the_account_does_not_speak_of_the_course() -> None:
+    """What others install has no word of this project's lessons in its messages, names and comments."""
+    earlier = "AmazonSageMaker-ExecutionRole-Course"  # the role of accounts that were opened before
+    texts = {path: path.read_text("utf-8") for path in ACCOUNT.rglob("*") if path.suffix in (".py", ".js", ".html")}
+    found = [
+        f"{path.relative_to(ACCOUNT)}: {line.strip()}"
+        for path, text in texts.items()
+        for line in text.splitlines()
+        if re.search(r"(?i)\bcourse|course_|\blesson", line.replace(earlier, ""))
+    ]
+    assert found == []
 
 
 def test_each_part_is_named_once_and_is_there(account) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,17 @@ PLACES = [
 def requirements(name: str) -> list[Requirement]:
     lines = (line.partition(" #")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines())
     return [Requirement(line) for line in lines if line and line[0] not in "#-"]
+
+
+def account_requirements() -> list[Requirement]:
+    """What the embedded account asks for, with all that it can use."""
+    project = tomllib.loads((ROOT / "account" / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    (whole,) = map(Requirement, extras["all"])
+    return [
+        Requirement(line)
+        for line in project["dependencies"] + [line for name in sorted(whole.extras) for line in extras[name]]
+    ]
 
 
 def applies(requirement: Requirement, place: dict[str, str]) -> bool:
@@ -65,7 +77,7 @@ def test_the_lock_holds_every_requirement_once(
             assert canonicalize_name(requirement.name) not in locked
             locked[canonicalize_name(requirement.name)] = specifier.version
     kept = [each for each in requirements("requirements.txt") if each.name not in replaced]
-    for requirement in kept + requirements(beyond):
+    for requirement in kept + account_requirements() + requirements(beyond):
         if applies(requirement, place):
             assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
 

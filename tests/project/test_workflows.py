@@ -25,6 +25,15 @@ def test_pull_requests_see_no_secret_and_no_aws() -> None:
     assert "secrets." not in text and "COURSE_AWS" not in text and "credentials" not in text
 
 
+def test_the_distribution_is_built_and_used_in_another_folder() -> None:
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())["jobs"]["distribution"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert "python -m build account --outdir build/dist" in commands[0]
+    for artifact, program in (("*.whl", "train_and_deploy.py"), ("", "-m pytest"), ("*.tar.gz", "train_and_deploy.py")):
+        assert any(artifact in each and program in each and 'cd "$RUNNER_TEMP/project"' in each for each in commands)
+    assert kept_paths(job) == ["build/dist"]
+
+
 def kept_paths(job: dict) -> list[str]:
     return [path for step in job["steps"] for path in step.get("with", {}).get("path", "").split()]
 

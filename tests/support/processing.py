@@ -10,7 +10,7 @@ from support.training import wait_until
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Course"
+ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Local"
 ENDED = ("Completed", "Failed", "Stopped")
 TABLE = b"age,charges\n19,1.5\n33,2.5\n64,9.5\n"
 ENDLESS = "import os, time\nprint('process', os.getpid())\nwhile True: time.sleep(0.1)\n"

@@ -18,7 +18,7 @@ from support.account import Place, until
 from support.training import wait_until
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/programs:1"
-ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Course"
+ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Local"
 PROGRAM = (sys.executable, str(Path(__file__).with_name("served_program.py")), "serve")
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.core.store import StateError
 from tools.lessons.play import ROOT, lessons
-from utils.course import CourseError, start
+from utils.course import CourseError, account_folder, start
 from utils.preflight.sdk import installed_edition
 from utils.sweep import running, user_tags
 
@@ -56,7 +56,7 @@ def run_course(series: str | None) -> int:
     if os.environ.get("COURSE_AWS") == "aws":
         print("AWS account: yours (COURSE_AWS=aws). Training and hosting cost money.\n")
     else:
-        print(f"AWS account: the embedded one, at {connect().url}\n")
+        print(f"AWS account: the embedded one, at {connect(account_folder()).url}\n")
     try:
         failed = run(paths, MASKS.read_text("utf-8"))
     except KeyboardInterrupt:

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local_aws.core import process_lock
 from local_aws.core.account import Account, holds_other_things, open_account
-from local_aws.core.settings import PACKAGES, settings, state_folder
+from local_aws.core.settings import python_path, settings, state_folder
 from local_aws.core.store import StateError
 
 SHIM = Path(__file__).resolve().parent / "shim"
@@ -33,6 +33,7 @@ OVERRIDDEN = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "AWS_STS_REGIONAL_ENDPOINTS",
 )  # fmt: skip
+KEPT = ("account.json", "server.json", "leases", "empty")  # of an account that is emptied
 BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")  # say where files may be written, for all Pythons
 
 _held: dict[Path, int] = {}
@@ -46,6 +47,11 @@ class Connection:
     account: Account
     url: str
     pid: int
+
+    @property
+    def role_arn(self) -> str:
+        """The ARN of the account's execution role, which jobs and models are given."""
+        return self.account.role_arn
 
     def environment(self) -> dict[str, str | None]:
         """The variables that lead AWS clients of this process or a child to the account; None unsets one."""
@@ -84,13 +90,17 @@ class Connection:
         )
 
 
-def connect(folder: Path | None = None) -> Connection:
+def connect(folder: str | os.PathLike[str] | None = None, idle_seconds: float | None = None) -> Connection:
     """Reach the account, starting its process if none runs; it stays as long as this process lives.
+
+    ``folder`` is the account's, by default the one that ``settings.state_folder`` names.  Nothing of this process is
+    led to the account: ``led_to`` does that, or ``Connection.environment`` and ``apply``.  A process that is started
+    here ends ``idle_seconds`` after its last use, by default those of ``LOCAL_AWS_IDLE_SECONDS``, or ten minutes.
 
     Raises StateError, with the process's own words, if it cannot be started, or if one runs that was started
     with other settings than this process's environment names.
     """
-    folder = folder or state_folder()
+    folder = state_folder() if folder is None else Path(folder).expanduser().absolute()
     account = open_account(folder)
     if folder not in _held:
         _held[folder] = process_lock.take(folder)
@@ -106,7 +116,7 @@ def connect(folder: Path | None = None) -> Connection:
             return connection
         if process is None or process.poll() == 0:
             # None yet, or ours found another one at work, which has ended since or will answer soon.
-            process = _spawn(folder)
+            process = _spawn(folder, idle_seconds)
         elif process.poll() is not None:
             raise StateError(
                 folder / "server.log",
@@ -118,6 +128,17 @@ def connect(folder: Path | None = None) -> Connection:
         f"the embedded account gave no answer within {START_SECONDS} s of its start. Its last words:\n"
         + last_log(folder),
     )
+
+
+def is_held_here(folder: Path) -> bool:
+    """Whether this process uses the account."""
+    return folder in _held
+
+
+def release(folder: Path) -> None:
+    """Say that this process uses the account no longer: it does not stay on its behalf."""
+    if folder in _held:
+        os.close(_held.pop(folder))
 
 
 def keep_through_exec(connection: Connection) -> None:
@@ -169,11 +190,27 @@ def reset(folder: Path) -> None:
         raise StateError(folder, "this is not the folder of an embedded account; nothing was deleted.")
     stop(folder)
     # Its identity last: a reset that was cut short can be made again.
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry == identity):
+    _delete(sorted(folder.iterdir(), key=lambda entry: entry == identity))
+
+
+def _delete(entries: Iterable[Path]) -> None:
+    for entry in list(entries):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
+
+
+def empty(folder: Path) -> None:
+    """End the account's process and delete what the account holds, but not who it is.
+
+    Its keys and, as long as no other program takes it, its port are the same when it starts again.  Raises StateError
+    if the folder is not an account's.
+    """
+    if not (folder / "account.json").exists():
+        raise StateError(folder, "this is not the folder of an embedded account; nothing was deleted.")
+    stop(folder)
+    _delete(entry for entry in folder.iterdir() if entry.name not in KEPT)
 
 
 def apply(environment: dict[str, str | None], target: MutableMapping[str, str]) -> None:
@@ -193,15 +230,18 @@ def last_log(folder: Path, lines: int = LOG_LINES) -> str:
         return "(it wrote nothing)"
 
 
-def _spawn(folder: Path) -> subprocess.Popen[bytes]:
+def _spawn(folder: Path, idle_seconds: float | None) -> subprocess.Popen[bytes]:
     # What is set for a Python of the reader's is not meant for the account's.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
     kept |= {name: os.environ[name] for name in BYTECODE if name in os.environ}
+    path = {"PYTHONPATH": python_path()} if python_path() else {}
+    if idle_seconds is not None:
+        kept["LOCAL_AWS_IDLE_SECONDS"] = str(idle_seconds)
     with open(folder / "server.log", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "local_aws.door.server", str(folder)],
-            cwd=PACKAGES,
-            env=kept | settings() | {"PYTHONPATH": str(PACKAGES), "PYTHONUTF8": "1"},
+            [sys.executable, "-P", "-m", "local_aws.door.server", str(folder)],
+            cwd=folder,
+            env=kept | settings() | path | {"PYTHONUTF8": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -8,41 +8,49 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.loaders import JSONFileLoader
 
-from local_aws import client
 from local_aws.core.account import ASKS_OFTEN
 from local_aws.core.store import StateError
 
-from . import Connection
+from .connection import Connection, apply, connect, find
 
 
-def open_session() -> tuple[Any, str]:
+def open_session(folder: Path | None = None) -> tuple[Any, str]:
     """The SDK's session, of version 2 or 3, on the embedded account, and the ARN of the role to pass to jobs.
 
     This process's AWS environment, and boto3's default session with it, point to the embedded account from
     now on.  Raises StateError if the account cannot be started.
     """
-    connection = client.connect()
-    client.apply(connection.environment(), os.environ)
+    connection = connect(folder)
+    apply(connection.environment(), os.environ)
     from .shim import sitecustomize
 
     sitecustomize.install()
     _read_models_once()
+    return sdk_session(connection), connection.role_arn
+
+
+def sdk_session(connection: Connection) -> Any:
+    """The SDK's session, of version 2 or 3, on an account that this process's environment leads to.
+
+    boto3's default session is a new one from now on.  Raises PackageNotFoundError if the SDK is not installed.
+    """
     boto3.setup_default_session()
     _keep_alive(boto3.DEFAULT_SESSION, connection)
     if is_version_3():
         from sagemaker.core.helper.session_helper import Session
 
         # Its resources sleep, not its session; the account holds their questions (``long_polling.py``).
-        return Session(boto3.DEFAULT_SESSION), connection.account.role_arn
+        return Session(boto3.DEFAULT_SESSION)
     _ask_often(boto3.DEFAULT_SESSION)
     from .sdk_v2 import EmbeddedSession
 
-    return EmbeddedSession(boto3.DEFAULT_SESSION), connection.account.role_arn
+    return EmbeddedSession(boto3.DEFAULT_SESSION)
 
 
 def is_version_3() -> bool:
@@ -75,8 +83,8 @@ def _keep_alive(session: boto3.Session, connection: Connection) -> None:
     """Start the account's process again, before a call, if it has died."""
 
     def check(**_: object) -> None:
-        if client.find(connection.folder, connection.account) is None:
-            again = client.connect(connection.folder)
+        if find(connection.folder, connection.account) is None:
+            again = connect(connection.folder)
             if again.url != connection.url:
                 raise StateError(
                     connection.folder,

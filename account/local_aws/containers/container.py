@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from local_aws.core import clock
-from local_aws.core.settings import PACKAGES
+from local_aws.core.settings import python_path
 
 from .lifeline import PEERS
 
@@ -39,10 +39,13 @@ class Container:
         folder: Path,
         environment: Mapping[str, str],
         on_lines: Callable[[list[tuple[float, str]]], None],
-        python_path: str = str(PACKAGES),
+        search_python: str | None = None,
         peers: Sequence[socket.socket] = (),
     ) -> None:
-        """``peers`` are sockets to the job's other containers, which the caller closes on its own side."""
+        """``search_python`` is the program's PYTHONPATH, by default what leads it to this package.
+
+        ``peers`` are sockets to the job's other containers, which the caller closes on its own side.
+        """
         descriptors = [peer.fileno() for peer in peers]
         inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._on_lines = on_lines
@@ -60,7 +63,8 @@ class Container:
                 "OMP_NUM_THREADS": "1",
                 **environment,
                 **({PEERS: ",".join(map(str, descriptors))} if descriptors else {}),
-                "PYTHONPATH": python_path,  # whatever the job's own environment says: the program needs what lies there
+                # Whatever the job's own environment says: the program needs what lies there.
+                "PYTHONPATH": python_path() if search_python is None else search_python,
             },
             # The program watches its standard input: the pipe closes when the account dies, however it dies.
             stdin=subprocess.PIPE,

@@ -57,3 +57,5 @@ class Image:
     # Whether it reads channels from FIFOs (Pipe mode), and trains on several instances.
     pipes: bool = False
     distributed: bool = False
+    # The extra of this distribution that it needs.
+    extra: str = ""

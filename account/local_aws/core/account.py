@@ -17,14 +17,16 @@ from .store import StateError
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 # The SDK knows roles of this prefix as the ones that SageMaker's own console makes.
-ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
+ROLE_NAME = "AmazonSageMaker-ExecutionRole-Local"
+# The role of accounts that were opened before their identity named it: what they hold has its ARN.
+EARLIER_ROLE_NAME = "AmazonSageMaker-ExecutionRole-Course"
 ROLE_PATH = "/service-role/"
 # Who may assume it.
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-SESSION_NAME = "course"
+SESSION_NAME = "SageMaker"  # as Studio calls it
 WRITE_SECONDS = 10.0  # that one process waits for another to write a small file
 # A header by which a client says that it will ask again soon.
 ASKS_OFTEN = "X-Local-Aws-Asks-Often"
@@ -39,16 +41,17 @@ class Account:
     session_token: str
     account_id: str = ACCOUNT_ID
     region: str = REGION
+    role_name: str = EARLIER_ROLE_NAME
 
     @property
     def role_arn(self) -> str:
         """The execution role that the account is opened with."""
-        return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{ROLE_NAME}"
+        return f"arn:aws:iam::{self.account_id}:role{ROLE_PATH}{self.role_name}"
 
     @property
     def identity_arn(self) -> str:
         """What STS says of the keys: a session of the role, as in a Studio notebook."""
-        return f"arn:aws:sts::{self.account_id}:assumed-role/{ROLE_NAME}/{SESSION_NAME}"
+        return f"arn:aws:sts::{self.account_id}:assumed-role/{self.role_name}/{SESSION_NAME}"
 
 
 def open_account(folder: Path) -> Account:
@@ -133,4 +136,5 @@ def _new_account() -> Account:
         access_key_id="ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
         secret_access_key=secrets.token_urlsafe(30),
         session_token=base64.b64encode(secrets.token_bytes(96)).decode(),
+        role_name=ROLE_NAME,
     )

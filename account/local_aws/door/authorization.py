@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from local_aws.core.account import ROLE_NAME
 from local_aws.core.errors import AwsError
 from local_aws.services.iam.policy import Context, Policy
 from local_aws.services.iam.service import user_id
@@ -79,7 +78,7 @@ class Authorization:
     def _common(self, key: Key) -> Context:
         """The condition keys that every request has."""
         session = ":assumed-role/" in key.arn
-        own = f":assumed-role/{ROLE_NAME}/" in key.arn
+        own = f":assumed-role/{self.account.role_name}/" in key.arn
         role = re.sub(":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", key.arn)
         return {
             "aws:CurrentTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -176,7 +175,7 @@ class Authorization:
         """The ARN of what a form of IAM or STS is about."""
         account = f"arn:aws:iam::{self.account.account_id}"
         if "RoleName" in fields:
-            own = fields["RoleName"] == ROLE_NAME
+            own = fields["RoleName"] == self.account.role_name
             return self.account.role_arn if own else f"{account}:role/{fields['RoleName']}"
         if "UserName" in fields:
             return f"{account}:user/{fields['UserName']}"

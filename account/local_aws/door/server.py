@@ -121,7 +121,7 @@ def main() -> int:
     """Be the account of the folder that the command line names; the exit code, 2 if its folder cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a notebook's terminal is not meant for the account
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a user's terminal is not meant for the account
     try:
         return serve(Path(sys.argv[1]))
     except StateError as error:

@@ -11,8 +11,7 @@ def not_implemented(what: str) -> AwsError:
     """The one answer of SageMaker and of the services beside it to what the account does not have."""
     return AwsError(
         "ValidationException",
-        f"{what} is not implemented in the embedded AWS account. "
-        "account/README.md lists what is; COURSE_AWS=aws uses a real account.",
+        f"{what} is not implemented in the embedded AWS account. Its documentation lists what is.",
     )
 
 

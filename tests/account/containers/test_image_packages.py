@@ -283,7 +283,7 @@ ABSENT = """
         try:
             exec(code)
         except Exception as error:
-            print(type(error).__name__, str(error).partition(" account/")[0])
+            print(type(error).__name__, str(error).partition(" Its ")[0])
     told("modules.run_module('x')")
     told("newer.Transformer()")
     told("get_size('x')")
@@ -308,8 +308,7 @@ def test_what_is_not_there_is_refused_by_its_name(run):
         f"ModuleNotFoundError sagemaker_training.timeout {here}",
         f"ModuleNotFoundError sagemaker_inference.transformer {here}",
         f"ModuleNotFoundError sagemaker_sklearn_container {here}",
-        f"ModuleNotFoundError: sagemaker_pytorch_serving_container {here} account/README.md lists what is; "
-        "COURSE_AWS=aws uses a real account.",
+        f"ModuleNotFoundError: sagemaker_pytorch_serving_container {here} Its documentation lists what is.",
     ]
     assert "ModuleNotFoundError No module named 'smdebug'" in lines
     assert not any("image_packages" in line for line in lines)

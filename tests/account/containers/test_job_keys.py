@@ -16,7 +16,7 @@ from support.scripts import image, log, packed
 from support.training import ended, members, name, wait_until
 
 ACCOUNT = "000000000000"
-OWN = f"arn:aws:sts::{ACCOUNT}:assumed-role/AmazonSageMaker-ExecutionRole-Course/SageMaker"
+OWN = f"arn:aws:sts::{ACCOUNT}:assumed-role/AmazonSageMaker-ExecutionRole-Local/SageMaker"
 # Says who it is, takes an object and puts another one; what it was given is in a file.
 CALLS = """
 import boto3, json, os

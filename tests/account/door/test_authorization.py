@@ -23,7 +23,7 @@ from support.training import channel, csv, definition, ended, table
 from support.wire import send, signed
 from tools.lessons.play import ROOT, lessons, play
 
-ME = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/AmazonSageMaker-ExecutionRole-Course/course"
+ME = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/AmazonSageMaker-ExecutionRole-Local/SageMaker"
 SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}"
 BUCKET = course_stack.LOCAL_BUCKET
 # A log; an endpoint, made, asked and deleted; a batch, an update, serverless; a pipeline and the registry.

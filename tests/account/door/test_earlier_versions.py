@@ -7,7 +7,9 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from botocore.exceptions import ClientError
 
+from local_aws.core.account import ROLE_NAME
 from support.account import Place
 from support.pipelines import fails, whole
 from support.pipelines import finished as execution_ended
@@ -123,3 +125,20 @@ def test_what_callers_do_not_see_was_once_kept_with_what_they_see(place):
     again = client.start_pipeline_execution(PipelineName="Line")["PipelineExecutionArn"]
     assert again != execution and execution_ended(client, again)[1]["ends"]["FailureReason"] == "no"
     client.delete_endpoint(EndpointName="serves")
+
+
+def test_the_role_of_an_account_whose_identity_does_not_name_it(place):
+    """Its jobs, models and policies have the ARN that it had: it keeps that role, whatever new accounts call theirs."""
+    identity = json.loads((place.folder / "account.json").read_text())
+    assert identity.pop("role_name") == ROLE_NAME
+    place.close()
+    (place.folder / "account.json").write_text(json.dumps(identity))
+    place.start()
+    role = f"arn:aws:iam::{identity['account_id']}:role/service-role/AmazonSageMaker-ExecutionRole-Course"
+    assert place.running().role_arn == role != f"{role.rpartition('/')[0]}/{ROLE_NAME}"
+    assert place.client("iam").get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"] == role
+    client = place.client("sagemaker")
+    model = {"PrimaryContainer": {"Image": IMAGE}, "ExecutionRoleArn": role}
+    client.create_model(ModelName="of-its-role", **model)
+    with pytest.raises(ClientError, match=r"is invalid\. Please ensure that the role exists"):
+        client.create_model(ModelName="of-another", **model | {"ExecutionRoleArn": role.replace("-Course", "-Local")})

@@ -21,13 +21,15 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 from local_aws.containers import script_container
-from local_aws.core import process_lock
+from local_aws.core import process_lock, settings
 from local_aws.core.account import open_account, write_once
 from local_aws.core.settings import state_folder
+from local_aws.images import IMAGES
 from local_aws.services.sagemaker.hosting import model_container
 from local_aws.services.sagemaker.hosting.served_model import Unhealthy
 from support import PYTHON_PATH, ROOT
 from support.account import Place, living
+from utils.course import account_folder
 from utils.preflight import install
 
 # What CPython reads before a program begins, set for other programs than the course's.
@@ -167,18 +169,79 @@ def test_a_folder_that_can_hold_no_socket(tmp_path, monkeypatch):
         model_container._short_folder()
 
 
-def test_who_may_not_write_into_the_checkout_has_an_account_at_home(tmp_path, monkeypatch):
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch) -> Path:
+    """A user's home, with nothing in it and no account named; the current folder is it."""
     monkeypatch.delenv("LOCAL_AWS_STATE")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert state_folder() == ROOT / ".local_aws"
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("mark", ["pyproject.toml", ".git"])
+def test_an_account_lies_in_the_nearest_project(nowhere, monkeypatch, mark):
+    below = nowhere / "outer" / "inner" / "a" / "b"
+    below.mkdir(parents=True)
+    (nowhere / "outer" / ".git").mkdir()
+    (nowhere / "outer" / "inner" / mark).write_text("")  # a .git is a file in a worktree of its own
+    monkeypatch.chdir(below)
+    assert state_folder() == nowhere / "outer" / "inner" / ".local_aws"
+    assert state_folder(nowhere / "outer" / "other") == nowhere / "outer" / ".local_aws"
+    monkeypatch.setenv("LOCAL_AWS_STATE", "mine")
+    assert state_folder() == state_folder(nowhere) == below / "mine"
+
+
+def test_outside_of_a_project_an_account_lies_among_the_users_data(nowhere, monkeypatch):
+    data = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    assert state_folder() == nowhere / data / "local_aws"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # there is no home
+    assert state_folder() == nowhere / ".local_aws"
+
+
+def test_the_courses_account_lies_in_its_checkout_wherever_a_kernel_works(nowhere, monkeypatch):
+    assert account_folder() == ROOT / ".local_aws"
+    monkeypatch.setenv("LOCAL_AWS_STATE", str(nowhere / "mine"))
+    assert account_folder() == nowhere / "mine"
+
+
+def test_who_may_not_write_into_the_project_has_an_account_at_home(nowhere, monkeypatch):
+    assert state_folder(ROOT / "notebooks") == ROOT / ".local_aws"
     monkeypatch.setattr(os, "access", lambda path, mode: ROOT not in (Path(path), *Path(path).parents))
-    folder = state_folder()
-    assert folder.parent == tmp_path / "local_aws" and folder.name.startswith(f"{ROOT.name}-")
+    folder = state_folder(ROOT / "notebooks")
+    assert folder.parent == nowhere / ".local" / "state" / "local_aws" and folder.name.startswith(f"{ROOT.name}-")
+    monkeypatch.setenv("XDG_STATE_HOME", str(nowhere / "state"))
+    assert state_folder(ROOT) == nowhere / "state" / "local_aws" / folder.name
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # there is no home
-    assert state_folder() == ROOT / ".local_aws"  # which then says that it cannot be written
-    monkeypatch.setenv("LOCAL_AWS_STATE", str(tmp_path / "mine"))
-    assert state_folder() == tmp_path / "mine"
+    assert state_folder(ROOT) == ROOT / ".local_aws"  # which then says that it cannot be written
+
+
+def test_an_installed_package_needs_no_python_path(monkeypatch):
+    assert settings.python_path() == str(ROOT / "account")
+    monkeypatch.setattr(settings.site, "getsitepackages", lambda: [str(ROOT / "account")])
+    assert settings.python_path() == ""
+
+
+def test_no_module_of_the_folder_that_is_worked_in_is_taken_for_the_accounts(place, tmp_path):
+    """Not by its process, nor by a built-in algorithm, which works in the job's folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("json", "starlette", "local_aws", "sitecustomize"):
+        (elsewhere / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    program = "from local_aws import connect; print(connect().url)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd=elsewhere, env=place.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == place.running().url
+    with contextlib.suppress(FileNotFoundError):  # only Linux shows it
+        command = Path(f"/proc/{place.running().pid}/cmdline").read_text().split("\0")
+        assert command[1:4] == ["-P", "-m", "local_aws.door.server"]
+    assert all("-P" in image.train for image in IMAGES.values())
 
 
 def test_a_folder_that_is_shared_with_a_container(place):

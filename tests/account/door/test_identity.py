@@ -33,14 +33,14 @@ def caller(keys: dict) -> dict:
 def test_the_caller_is_a_session_of_the_execution_role(account, sts):
     identity = sts.get_caller_identity()
     assert identity["Account"] == account.account.account_id
-    prefix = f"arn:aws:sts::{identity['Account']}:assumed-role/AmazonSageMaker-ExecutionRole-Course/"
+    prefix = f"arn:aws:sts::{identity['Account']}:assumed-role/AmazonSageMaker-ExecutionRole-Local/"
     assert identity["Arn"].startswith(prefix)
     assert identity["UserId"].partition(":")[0].startswith("AROA")
     assert identity["UserId"].partition(":")[2] == identity["Arn"].removeprefix(prefix)
 
 
 def test_the_execution_role_is_in_iam_and_trusts_sagemaker(account, iam):
-    role = iam.get_role(RoleName="AmazonSageMaker-ExecutionRole-Course")["Role"]
+    role = iam.get_role(RoleName="AmazonSageMaker-ExecutionRole-Local")["Role"]
     assert role["Arn"] == account.account.role_arn and role["Path"] == "/service-role/"
     statement = role["AssumeRolePolicyDocument"]["Statement"][0]
     assert statement["Principal"]["Service"] == "sagemaker.amazonaws.com"
@@ -64,7 +64,7 @@ def test_an_assumed_roles_keys_are_keys_of_the_account(account, sts):
     given = sts.assume_role(RoleArn=account.account.role_arn, RoleSessionName="a-session")
     identity = caller(given["Credentials"])
     assert identity["Arn"] == given["AssumedRoleUser"]["Arn"]
-    assert identity["Arn"].endswith(":assumed-role/AmazonSageMaker-ExecutionRole-Course/a-session")
+    assert identity["Arn"].endswith(":assumed-role/AmazonSageMaker-ExecutionRole-Local/a-session")
     without = {name: value for name, value in given["Credentials"].items() if name != "SessionToken"}
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         caller(without)

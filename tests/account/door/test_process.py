@@ -49,7 +49,7 @@ def train(place: Place, name: str, **hyperparameters: str) -> None:
     source = {"S3DataType": "S3Prefix", "S3Uri": "s3://data/train.csv"}
     place.client("sagemaker").create_training_job(
         TrainingJobName=name,
-        RoleArn="arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Course",
+        RoleArn="arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Local",
         AlgorithmSpecification={"TrainingImage": LINEAR_LEARNER, "TrainingInputMode": "File"},
         InputDataConfig=[{"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}],
         OutputDataConfig={"S3OutputPath": "s3://data/output"},
@@ -318,7 +318,7 @@ def serving(tmp_path_factory):
     sagemaker = place.client("sagemaker")
     sagemaker.create_model(
         ModelName="m",
-        ExecutionRoleArn="arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Course",
+        ExecutionRoleArn="arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRole-Local",
         PrimaryContainer={"Image": LINEAR_LEARNER, "ModelDataUrl": artifact},
     )
     variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
@@ -537,6 +537,7 @@ def test_a_checkout_in_a_folder_with_a_space_and_other_letters(tmp_path):
     checkout = tmp_path / "한 글 folder"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "account", checkout / "account", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", checkout)
     place = Place(checkout / ".local_aws", checkout)
     del place.environment["LOCAL_AWS_STATE"]
     try:

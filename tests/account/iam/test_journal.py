@@ -90,7 +90,7 @@ def fill(place: Place) -> dict:
 def test_all_of_it_is_there_again_with_the_same_ids_keys_and_dates(place):
     key = fill(place)
     before = facts(place)
-    assert {role["RoleName"] for role in before["roles"]} == {"AmazonSageMaker-ExecutionRole-Course", "worker"}
+    assert {role["RoleName"] for role in before["roles"]} == {"AmazonSageMaker-ExecutionRole-Local", "worker"}
     for _ in range(2):
         again(place)
         assert facts(place) == before
@@ -294,7 +294,7 @@ def test_a_deletion_whose_beginning_is_not_known_is_kept_itself(place):
 
 def test_the_execution_role_can_be_deleted_for_good(place):
     iam = place.client("iam")
-    iam.delete_role(RoleName="AmazonSageMaker-ExecutionRole-Course")
+    iam.delete_role(RoleName="AmazonSageMaker-ExecutionRole-Local")
     again(place)
     assert place.client("iam").list_roles()["Roles"] == []
 
@@ -306,7 +306,7 @@ def test_a_refused_request_leaves_no_trace(place):
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.put_role_policy(RoleName="nobody", PolicyName="p", PolicyDocument=POLICY)
     with pytest.raises(ClientError, match="EntityAlreadyExists"):
-        iam.create_role(RoleName="AmazonSageMaker-ExecutionRole-Course", AssumeRolePolicyDocument=TRUST)
+        iam.create_role(RoleName="AmazonSageMaker-ExecutionRole-Local", AssumeRolePolicyDocument=TRUST)
     assert _changes(place) == kept
     again(place)
     assert facts(place) == before

@@ -94,8 +94,8 @@ def nobody(case: str) -> str:
     """The ARN of a role that is not there, or not under this ARN."""
     return {
         "unknown": f"arn:aws:iam::{ACCOUNT}:role/nobody",
-        "without its path": f"arn:aws:iam::{ACCOUNT}:role/AmazonSageMaker-ExecutionRole-Course",
-        "another path": f"arn:aws:iam::{ACCOUNT}:role/other/AmazonSageMaker-ExecutionRole-Course",
+        "without its path": f"arn:aws:iam::{ACCOUNT}:role/AmazonSageMaker-ExecutionRole-Local",
+        "another path": f"arn:aws:iam::{ACCOUNT}:role/other/AmazonSageMaker-ExecutionRole-Local",
         "another case": f"arn:aws:iam::{ACCOUNT}:role/service-role/amazonsagemaker-executionrole-course",
     }[case]
 

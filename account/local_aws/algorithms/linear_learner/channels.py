@@ -239,7 +239,7 @@ def _parse(lines: Iterator[str], rows: int) -> NDArray[np.float32]:
 
 
 def _read_large_csv(file: _File) -> bool:
-    """Read with pandas; False, and nothing read, if there is anything odd in the file."""
+    """Read with pandas; False, and nothing read, if it is not there, or if there is anything odd in the file."""
     assert isinstance(file.rows, DenseRows)  # as in every channel of CSV
     with file.path.open("rb") as stream:
         try:

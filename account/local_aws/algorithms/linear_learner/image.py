@@ -20,7 +20,7 @@ def _load(folder: Path, environment: Mapping[str, str]) -> LoadedModel:
 IMAGES = {
     "linear-learner": Image(
         "linear-learner",
-        (sys.executable, "-m", __package__, "train"),
+        (sys.executable, "-P", "-m", __package__, "train"),
         _load,
         tuple(METRIC_DEFINITIONS),
         TUNABLE,

@@ -43,9 +43,13 @@ def read_plain(stream: BinaryIO, values: int) -> Iterator[NDArray[np.float32]]:
     What pandas reads differently (short lines, empty fields, blank lines, quotes, words for missing values) is an
     error or NaN with these settings, so that nothing passes here that would not pass there.
 
-    Raises ValueError if there is anything odd in the file: a field that is no finite number, or one too many or few.
+    Raises ValueError if there is anything odd in the file (a field that is no finite number, or one too many or few),
+    or if pandas is not installed.
     """
-    import pandas  # a third of a second, for those who need it
+    try:
+        import pandas  # a third of a second, for those who need it
+    except ImportError:
+        raise ValueError("pandas is not installed") from None
 
     head = stream.readline(_LONGEST_LINE)
     if head.startswith(BOM_UTF8):

@@ -12,7 +12,7 @@ from .releases import FIRST, RELEASES
 
 
 def _image(name: str, tags: Mapping[str, str]) -> Image:
-    program = (sys.executable, "-m", __package__)
+    program = (sys.executable, "-P", "-m", __package__)
     return Image(
         name,
         (*program, "train"),
@@ -21,6 +21,7 @@ def _image(name: str, tags: Mapping[str, str]) -> Image:
         TUNABLE,
         (*program, "serve"),
         releases=tags,
+        extra="xgboost",
     )
 
 

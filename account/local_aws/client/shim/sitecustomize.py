@@ -8,7 +8,7 @@ SDK goes around it, and one of botocore.  Each is closed here, and nothing else 
 - telemetry: the SDK reports calls to an address of its own by ``requests``; the report is not sent.
 - a Studio image's metadata file names a real role; the SDK is told of a file that is not there.
 
-The folder stands on PYTHONPATH only below ``python -m local_aws run`` and in lessons, and the file
+The folder stands on PYTHONPATH only below ``python -m local_aws run`` and in what it leads, and the file
 does nothing unless ``AWS_ENDPOINT_URL`` points to this machine.
 """
 
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 NO_FILE = "/nonexistent/resource-metadata.json"
 
 
+_before: list[tuple[Any, str, Any]] = []  # what was exchanged: (owner, name, what it was)
+
+
+def _exchange(owner: Any, name: str, value: Any) -> None:
+    _before.append((owner, name, getattr(owner, name)))
+    setattr(owner, name, value)
+
+
 def _at_the_account(module: Any) -> None:
     create_client = module.Session.create_client
 
@@ -39,7 +47,7 @@ def _at_the_account(module: Any) -> None:
         client.meta.events.register("before-sign", _to_the_account)
         return client
 
-    module.Session.create_client = patched
+    _exchange(module.Session, "create_client", patched)
 
 
 def _to_the_account(request: Any, **_: object) -> None:
@@ -51,11 +59,11 @@ def _to_the_account(request: Any, **_: object) -> None:
 
 
 def _without_telemetry(module: Any) -> None:
-    module._requests_helper = lambda url, timeout: None
+    _exchange(module, "_requests_helper", lambda url, timeout: None)
 
 
 def _without_metadata_file(module: Any) -> None:
-    module.NOTEBOOK_METADATA_FILE = NO_FILE
+    _exchange(module, "NOTEBOOK_METADATA_FILE", NO_FILE)
 
 
 CHANGES = {
@@ -99,14 +107,22 @@ class _Finder:
         return spec
 
 
-def install() -> None:
-    """Change the modules of CHANGES: those that are loaded now, the others when they are."""
+def install() -> bool:
+    """Change the modules of CHANGES: those that are loaded now, the others when they are.  False if they are."""
     if any(isinstance(finder, _Finder) or type(finder).__name__ == "_Finder" for finder in sys.meta_path):
-        return
+        return False
     for name, change in CHANGES.items():
         if name in sys.modules:
             change(sys.modules[name])
     sys.meta_path.insert(0, _Finder())
+    return True
+
+
+def uninstall() -> None:
+    """Undo what ``install`` of this module has changed."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    while _before:
+        setattr(*_before.pop())
 
 
 def _call_the_one_behind() -> None:

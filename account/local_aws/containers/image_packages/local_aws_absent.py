@@ -16,10 +16,7 @@ PACKAGES = {
 
 
 def _sentence(name: str) -> str:
-    return (
-        f"{name} is not in the embedded AWS account. account/README.md lists what is; "
-        "COURSE_AWS=aws uses a real account."
-    )
+    return f"{name} is not in the embedded AWS account. Its documentation lists what is."
 
 
 class Absent:

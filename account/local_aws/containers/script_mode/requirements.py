@@ -1,5 +1,6 @@
 """A user's ``requirements.txt``: what it asks for must be there, since nothing is installed into a container here."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,13 +9,18 @@ from collections.abc import Mapping
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
 
 NOTHING_INSTALLED = (
-    "pip installs nothing into a container of the embedded account. It runs in the Python of the course's "
-    "environment: install there what is missing (.venv/bin/python -m pip install ...), then try again."
+    "pip installs nothing into a container of the embedded account. It has the packages of the Python environment "
+    "that the account runs in: install there what is missing, then try again."
 )
 
 NO_TORCH = (
     "PyTorch is not in the environment that the embedded account runs in. "
-    "Install it there: .venv/bin/python -m pip install torch==2.13.0"
+    "Install it there: pip install 'embedded-aws-account[torch]'"
+)
+
+NO_PIP = (
+    "pip, which tells whether what requirements.txt asks for is there, is not in the environment that the embedded "
+    "account runs in. Install it there, then try again."
 )
 
 
@@ -29,6 +35,9 @@ class Missing(Exception):
 def check(folder: str, variables: Mapping[str, str]) -> None:
     """Raise Missing unless all of a folder's ``requirements.txt`` is there."""
     arguments = ["-m", "pip", "install", "-r", "requirements.txt"]
+    command = [f"{os.environ[rerooted.VARIABLE]}/bin/python", *arguments]
+    if importlib.util.find_spec("pip") is None:
+        raise Missing(1, NO_PIP, command)
     done = subprocess.run(
         [sys.executable, *arguments, "--dry-run"],
         cwd=folder,
@@ -42,5 +51,4 @@ def check(folder: str, variables: Mapping[str, str]) -> None:
     missing = [line for line in done.stdout.splitlines() if line.startswith("Would install")]
     if done.returncode or missing:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] + missing
-        command = [f"{os.environ[rerooted.VARIABLE]}/bin/python", *arguments]
         raise Missing(done.returncode or 1, "\n".join([*said, NOTHING_INSTALLED]), command)

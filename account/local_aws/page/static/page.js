@@ -123,7 +123,7 @@ function cost(bill) {
 const plural = (noun) => noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const WHAT_TO_DO = {
-  TrainingJob: "No training job yet: estimator.fit(…) in a lesson starts one.",
+  TrainingJob: "No training job yet: estimator.fit(…) starts one.",
   ProcessingJob: "No processing job yet: processor.run(…) starts one.",
   TransformJob: "No transform job yet: transformer.transform(…) starts one.",
   HyperParameterTuningJob: "No tuning job yet: tuner.fit(…) starts one.",
@@ -156,7 +156,7 @@ function overview(data) {
     h("section", null, h("h2", null, "S3"),
       data.storage.buckets
         ? h("p", null, h("a", { href: "#/s3" }, `${data.storage.buckets} ${data.storage.buckets === 1 ? "bucket" : "buckets"}`), ` with ${data.storage.objects} objects, ${bytes(data.storage.bytes)}`)
-        : h("p", null, "No bucket yet: a lesson makes one when it first uploads something.")),
+        : h("p", null, "No bucket yet: create_bucket or default_bucket() makes one.")),
   ];
 }
 
@@ -301,7 +301,7 @@ function buckets(data) {
     data.buckets.length
       ? table(`All ${data.buckets.length}, by name`, [["Name", "name"], ["Objects", "number"], ["Size", "number"], ["Created", "time"]],
         data.buckets.map((each) => [h("a", { href: toKeys(each.name) }, each.name), String(each.objects), bytes(each.bytes), when(each.created)]))
-      : h("p", null, "No bucket yet: a lesson makes one when it first uploads something."),
+      : h("p", null, "No bucket yet: create_bucket or default_bucket() makes one."),
   ];
 }
 

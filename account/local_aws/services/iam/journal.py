@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
-from local_aws.core.account import ROLE_NAME, ROLE_PATH, TRUST, Account
+from local_aws.core.account import ROLE_PATH, TRUST, Account
 from local_aws.core.errors import AwsError
 from local_aws.core.store import open_database
 
@@ -137,8 +137,12 @@ class Books:
             if answer.status_code >= 400:
                 log.warning("books: %s could not be made again (%d)", row["action"], answer.status_code)
         if not self.database.read("select 1 from sqlite_sequence where name = 'changes'"):
-            # The account's execution role, which every notebook's ``get_execution_role()`` asks for.
-            role = {"RoleName": ROLE_NAME, "Path": ROLE_PATH, "AssumeRolePolicyDocument": json.dumps(TRUST)}
+            # The account's execution role, which ``get_execution_role()`` asks for.
+            role = {
+                "RoleName": self.account.role_name,
+                "Path": ROLE_PATH,
+                "AssumeRolePolicyDocument": json.dumps(TRUST),
+            }
             body = _form("CreateRole", role)
             self._answer(moto, "iam", "CreateRole", self.account.access_key_id, FORM, body)
         return moto

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from local_aws.containers.role_sessions import SESSION, Sessions
-from local_aws.core.account import ROLE_NAME, TRUST, Account
+from local_aws.core.account import TRUST, Account
 from local_aws.core.errors import AwsError
 from local_aws.core.store import Database
 from local_aws.wire.refusals import not_implemented
@@ -80,7 +80,7 @@ class Roles:
     def _trust(self, arn: str) -> dict[str, Any] | None:
         """The trust policy of the role of this ARN, None if there is none."""
         name = arn.rpartition("/")[2]
-        if name == ROLE_NAME and not self._books.read(UNTOUCHED):
+        if name == self.account.role_name and not self._books.read(UNTOUCHED):
             return TRUST if arn == self.account.role_arn else None
         rows = self._books.read(CHANGES, (f"RoleName={name}",))
         if not rows:

@@ -1,6 +1,6 @@
 """IAM, STS and ECR by moto: services that only keep books.
 
-moto is started only when the first of these calls comes: most lessons need none of it.  What its STS and IAM give
+moto is started only when the first of these calls comes: most accounts need none of it.  What its STS and IAM give
 out as keys is entered among the account's keys, so that requests signed with them are let in.
 """
 
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
+from local_aws.core.extras import lack_of
 from local_aws.core.store import open_database
 from local_aws.wire.protocols import plain, query_response, read_json, service_model
 from local_aws.wire.refusals import not_implemented
@@ -111,6 +112,8 @@ class Bookkeeping:
             raise AwsError("InvalidAction", f"Could not find operation {action} of {service.upper()}.")
         if action in UNTRUE:
             raise not_implemented(f"{service.upper()}'s operation {action}")
+        if lack := lack_of("iam"):
+            raise AwsError("ValidationException", f"{service.upper()}'s operation {action}: {lack}")
         return await run_in_threadpool(self._answer, call)
 
     def _answer(self, call: ApiCall) -> Response:

@@ -80,7 +80,7 @@ def no_such_bucket(bucket: str) -> AwsError:
     if re.match("jumpstart-([a-z]+-)?cache-", bucket):
         message += (
             ": SageMaker JumpStart, whose models lie in it, is not implemented in the embedded AWS account. "
-            "account/README.md lists what is; COURSE_AWS=aws uses a real account."
+            "Its documentation lists what is."
         )
     return AwsError("NoSuchBucket", message, 404, BucketName=bucket)
 

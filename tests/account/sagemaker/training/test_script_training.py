@@ -290,7 +290,7 @@ def test_without_pytorch_a_job_says_what_to_install(train, sagemaker):
     files = {"train.py": "import torch", "torch.py": "raise ModuleNotFoundError(\"No module named 'torch'\")"}
     reason = failure(sagemaker, train(files, repository="pytorch-training"))
     assert "PyTorch is not in the environment" in reason
-    assert "pip install torch==2.13.0" in reason
+    assert "pip install 'embedded-aws-account[torch]'" in reason
 
 
 def test_xgboost_runs_a_script_as_a_module(train, sagemaker, s3):

@@ -27,7 +27,7 @@ from local_aws.containers.container import Container
 from local_aws.containers.image import Image
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
-from local_aws.core.settings import PACKAGES
+from local_aws.core.settings import python_path
 
 from .model_source import ModelSource
 from .served_model import ATTRIBUTES, ModelResponse, Unhealthy, WriteLog, broken_off, no_answer
@@ -185,7 +185,7 @@ class ModelContainer:
             if self._stopped.is_set():
                 return None
             (self._folder / "s").unlink(missing_ok=True)
-            modules = [] if self._image.script_mode else [str(PACKAGES)]
+            modules = [] if self._image.script_mode else [python_path()]
             self._container = container = script_container.start(
                 self._image.serve, self._root, self._environment, self._session, self._write, modules
             )

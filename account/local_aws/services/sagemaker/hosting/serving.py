@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.containers import script_container
-from local_aws.containers.image import LoadedModel
+from local_aws.containers.image import Image, LoadedModel
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.disk import has_room
+from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
 from local_aws.images import find_image
 from local_aws.services.s3.objects import copy_file
@@ -61,9 +62,10 @@ def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) 
     ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not
     awaited here: ``wait_until_ready`` does that.
 
-    Raises JobFailure with AWS's sentence if the artifact cannot be unpacked, Unhealthy if it cannot be loaded.
+    Raises JobFailure with a sentence if the artifact cannot be unpacked or the image cannot run here, Unhealthy if the
+    model cannot be loaded.
     """
-    image = find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
+    image = image_of(source)
     root = script_container.root_folder(root)
     folder = root / "opt" / "ml" / "model"
     try:
@@ -92,6 +94,17 @@ def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) 
         shutil.rmtree(root, ignore_errors=True)  # what has been loaded is in memory
     write([(clock.now(), "...model loaded.")])
     return model
+
+
+def image_of(source: ModelSource) -> Image:
+    """The image that serves a model.
+
+    Raises JobFailure if it cannot run here: the model may be older than the Python that the account now runs in.
+    """
+    try:
+        return find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
+    except AwsError as error:
+        raise JobFailure(error.message) from None
 
 
 def _unpack(archive: Path, url: str, folder: Path) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.images import find_image
 from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.hosting.inference_pipeline import containers_of
 from local_aws.services.sagemaker.hosting.model_source import ModelSource
 from local_aws.services.sagemaker.hosting.served_model import STOP_GRACE, BatchModel, Unhealthy, WriteLog
+from local_aws.services.sagemaker.hosting.serving import image_of
 from local_aws.services.sagemaker.jobs.inputs import InputFile
 from local_aws.services.sagemaker.jobs.job import JobRun, Jobs
 from local_aws.services.sagemaker.kinds import TRANSFORM_JOB
@@ -153,7 +153,7 @@ class TransformRun(JobRun):
                 )
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
-                if len(self.containers) == 1 and find_image(uri, "SAGEMAKER_PROGRAM" in variables).load:
+                if len(self.containers) == 1 and image_of(source).load:
                     self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
             sessions, root = self.jobs.resources.roles.sessions, self.root / "container"
             self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)

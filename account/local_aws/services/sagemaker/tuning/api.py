@@ -13,6 +13,7 @@ from typing import Any
 from local_aws.containers.image import Image
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
+from local_aws.core.extras import lack_of
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.jobs.job import ENDED, Jobs
@@ -67,6 +68,8 @@ class TuningJobs(Jobs):
         refuse("CreateHyperParameterTuningJob", params, REFUSED)
         if config["Strategy"] not in STRATEGIES:
             raise not_implemented(f"The strategy {config['Strategy']}")
+        if config["Strategy"] == "Bayesian" and (lack := lack_of("sklearn")):
+            raise AwsError("ValidationException", f"The strategy Bayesian cannot run here: {lack}")
         if not definition:
             raise AwsError("ValidationException", "You must provide a TrainingJobDefinition.")
         if "HyperParameterTuningJobObjective" not in config:
