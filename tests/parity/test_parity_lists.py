@@ -49,7 +49,8 @@ def test_a_deleted_training_job(there, answers):
     sagemaker.create_training_job(**job)
     said = there.said(sagemaker.delete_training_job, **name)
     arn = finished(there, job)["TrainingJobArn"]
-    names = [each["TrainingJobName"] for each in sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]]
+    pages = sagemaker.get_paginator("list_training_jobs").paginate(NameContains=there.run)  # of this run alone
+    names = [each["TrainingJobName"] for page in pages for each in page["TrainingJobSummaries"]]
     order = {each["TrainingJobName"]: names.index(each["TrainingJobName"]) for each in (other, job) if
              each["TrainingJobName"] in names}  # fmt: skip
     answers({
