@@ -27,7 +27,7 @@ PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-b
 # uv takes a tenth of pip's time. Where it cannot be had, or does not reach what pip is set up to ask, pip does it.
 UV = $(VENV)/bin/uv pip install --quiet --python $(ENV) --no-build-isolation -c $(LOCK)
 INSTALL = course_install() { \
-		[ -x $(VENV)/bin/uv ] && $(UV) "$$@" 2>/dev/null || $(ENV) utils/preflight/install.py $(PIP) "$$@"; \
+		[ -x $(VENV)/bin/uv ] && $(UV) "$$@" 2>/dev/null || $(ENV) tools/preflight/install.py $(PIP) "$$@"; \
 	}; course_install
 # What .venv was made for: a folder may be shared with a container, or with another machine.
 PLACE = $(ENV) -c 'import os, sysconfig as s; print(os.path.realpath("."), s.get_platform(), s.get_python_version())'
