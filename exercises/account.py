@@ -1,0 +1,79 @@
+"""What the account knows of a learner's calls, for checks: asked only by what ``docs/course-stack.yaml`` allows."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from utils.check.kinds import Unreadable
+from utils.course import Course
+from utils.sweep import running
+
+FIRST_BYTES = 1000
+USER = "course-user"  # the tag's key
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training job as the account describes it: ``sent``, the request and what became of it; and its tags."""
+
+    sent: dict[str, Any]
+    tags: dict[str, str]
+    s3: Any
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        return self.sent.get("HyperParameters", {})
+
+    @property
+    def channels(self) -> dict[str, dict]:
+        return {each["ChannelName"]: each for each in self.sent.get("InputDataConfig", [])}
+
+    def first_line(self, channel: str) -> str:
+        """The first line of a channel's object, or of its folder's first object."""
+        address = urlsplit(self.channels[channel]["DataSource"]["S3DataSource"]["S3Uri"])
+        bucket, key = address.netloc, address.path.lstrip("/")
+        found = self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if not found:
+            return ""
+        body = self.s3.get_object(Bucket=bucket, Key=found[0]["Key"], Range=f"bytes=0-{FIRST_BYTES}")["Body"].read()
+        return body.decode("utf-8", errors="replace").partition("\n")[0].strip()
+
+
+def newest_job(answer: Any, course: Course) -> Job:
+    """The newest training job of this learner whose name begins as ``answer`` says: an estimator, or a job's name.
+
+    Raises Unreadable if there is none.
+    """
+    base = answer if isinstance(answer, str) else getattr(answer, "base_job_name", None)
+    if not isinstance(base, str) or not base:
+        raise Unreadable("The estimator itself was expected, the object whose fit you called, with a base_job_name.")
+    session = course.session
+    client, mine = session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
+    listed = client.list_training_jobs(NameContains=base, SortBy="CreationTime", SortOrder="Descending", MaxResults=20)
+    for each in listed["TrainingJobSummaries"]:
+        if each["TrainingJobName"].startswith(base):
+            tags = client.list_tags(ResourceArn=each["TrainingJobArn"])["Tags"]
+            tags = {tag["Key"]: tag["Value"] for tag in tags}
+            if tags.get(USER, mine[USER]) == mine[USER]:  # one without any may be the learner's too
+                sent = client.describe_training_job(TrainingJobName=each["TrainingJobName"])
+                return Job(sent, tags, session.boto_session.client("s3"))
+    raise Unreadable(f"The account has no training job of yours whose name begins with {base!r}: call fit first.")
+
+
+def endpoints_left(course: Course) -> str | None:
+    """The names of the endpoints that this kernel's lesson has running; None if there are none."""
+    found = [each for each in running(course.session.sagemaker_client, course.tags) if "endpoint" in each]
+    return ", ".join(found) or None
+
+
+def endpoint_exists(name: str, course: Course) -> bool:
+    """Whether the account has an endpoint of this name that is not being deleted."""
+    try:
+        found = course.session.sagemaker_client.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if "Could not find" in str(error):
+            return False
+        raise
+    return found["EndpointStatus"] != "Deleting"
