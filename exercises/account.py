@@ -51,8 +51,11 @@ def newest_job(answer: Any, course: Course) -> Job:
         raise Unreadable("The estimator itself was expected, the object whose fit you called, with a base_job_name.")
     session = course.session
     client, mine = session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
-    listed = client.list_training_jobs(NameContains=base, SortBy="CreationTime", SortOrder="Descending", MaxResults=20)
-    for each in listed["TrainingJobSummaries"]:
+    # A page may be empty and not the last: names are looked at after the page is cut.
+    pages = client.get_paginator("list_training_jobs").paginate(
+        NameContains=base, SortBy="CreationTime", SortOrder="Descending"
+    )
+    for each in (each for page in pages for each in page["TrainingJobSummaries"]):
         if each["TrainingJobName"].startswith(base):
             tags = client.list_tags(ResourceArn=each["TrainingJobArn"])["Tags"]
             tags = {tag["Key"]: tag["Value"] for tag in tags}

@@ -28,12 +28,16 @@ def from_line(course: Course, start: float, slope: float) -> pd.Series:
     return course.table["Salary"] - (start + slope * course.table["YearsExperience"])
 
 
+def mean_error(course: Course, start: float, slope: float) -> float:
+    return from_line(course, start, slope).abs().mean()
+
+
 def two_numbers(answer: Any, course: Course) -> pd.Series:
     """The errors of a line (start, slope)."""
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise Unreadable("Two numbers were expected, the intercept and the slope: check.line_by_hand((30_000, 9_000)).")
     start, slope = (number(each) for each in answer)
-    if abs(start) < abs(slope):
+    if mean_error(course, slope, start) < 1.5 * to_beat(course) < mean_error(course, start, slope):
         raise Unreadable("The intercept comes first and the slope second; here they seem to be the other way round.")
     return from_line(course, start, slope)[course.table.sort_values("YearsExperience").index]
 
@@ -41,7 +45,7 @@ def two_numbers(answer: Any, course: Course) -> pd.Series:
 def to_beat(course: Course) -> float:
     """Dollars that the average error has to be below: on another table, a little more than that of least squares."""
     slope, start = np.polyfit(course.table["YearsExperience"], course.table["Salary"], 1)
-    return max(BEATEN, 1.02 * from_line(course, start, slope).abs().mean())
+    return max(BEATEN, 1.02 * mean_error(course, start, slope))
 
 
 def wrong_by(errors: pd.Series, course: Course, lean: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Solutions to the exercises of notebooks/salary/01_explore.ipynb; each runs in the place of its cell there."""
+"""Solutions to the exercises of salary/01_explore; each runs in the place of its cell there."""
 
 # %% median_error
 for_all = table["Salary"].median()

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from botocore.exceptions import ClientError
+from sklearn.model_selection import train_test_split
 
+from utils import split
 from utils.course import Course
 
 Wrong = list[tuple[Callable[[Course], Any], str]]
@@ -44,3 +47,147 @@ WRONG: dict[tuple[str, str], Wrong] = {
         (lambda course: gap(course), "a DataFrame, and this is a Series"),
     ],
 }
+
+
+def parts(**options: Any) -> Callable[[Course], list]:
+    """The two columns, split otherwise than the exercise asks."""
+    options = {"test_size": 10, "random_state": 7} | options
+    return lambda course: train_test_split(course.table[["YearsExperience"]], course.table["Salary"], **options)
+
+
+def whole(course: Course) -> list:
+    return train_test_split(course.table, course.table["Salary"], test_size=10, random_state=7)
+
+
+WRONG[("salary/02_split_and_baseline", "own_split")] = [
+    (lambda course: train_test_split(course.table, test_size=10, random_state=7), "hand over both X and y"),
+    (lambda course: parts()(course)[:3], "Four parts were expected"),
+    (whole, "The features hold the salary"),
+    (lambda course: [part for pair in (parts()(course)[:2],) * 2 for part in pair], "The target has to be"),
+    (parts(train_size=10, test_size=None), "Ten rows are for training here"),
+    (parts(test_size=0.1), "The test set has 4 rows and not 10"),
+    (parts(shuffle=False, random_state=None), "The rows were not shuffled"),
+    (parts(random_state=42), "belong to the seed 42"),
+    (parts(random_state=8), "not those of the seed 7"),
+]
+
+
+# ---- jobs, in version 2 of the SDK
+
+SENT = {"predictor_type": "regressor", "loss": "absolute_loss", "mini_batch_size": 4}
+ENDLESS = {"epochs": 1_000_000, "early_stopping_patience": 1_000_000}
+
+
+def csv(course: Course, test: bool, columns: tuple[str, ...] = ("Salary", "YearsExperience"), **options: Any) -> str:
+    """The rows of a channel, as a learner may write them."""
+    X_train, X_test, y_train, y_test = split(course.table, "Salary")
+    rows = X_test.assign(Salary=y_test) if test else X_train.assign(Salary=y_train)
+    return rows[list(columns)].to_csv(**{"header": False, "index": False} | options)
+
+
+def sent(
+    hyperparameters: dict | None = None,
+    channels: tuple[str, ...] = ("train", "test"),
+    content_type: str | None = "text/csv",
+    text: Callable[[str], str] = str,
+    columns: tuple[str, ...] = ("Salary", "YearsExperience"),
+    wait: bool = True,
+    max_run: int | None = 600,
+    tags: bool = True,
+    **options: Any,
+) -> Callable[[Course], Any]:
+    """Sends a job that differs from what the exercise asks; the estimator.  A hyperparameter of None is left out."""
+
+    def send(course: Course) -> Any:
+        from sagemaker import image_uris
+        from sagemaker.estimator import Estimator
+        from sagemaker.exceptions import UnexpectedStatusException
+        from sagemaker.inputs import TrainingInput
+        from sagemaker.s3 import S3Uploader
+
+        stop(course)
+        inputs = {}
+        for channel in channels:
+            rows = text(csv(course, channel == "test", columns, **options))
+            uri = f"{course.output_path}/wrong/{channel}.csv"
+            S3Uploader.upload_string_as_file_body(rows, uri, sagemaker_session=course.session)
+            inputs[channel] = TrainingInput(uri, content_type=content_type)
+        given = {name: value for name, value in (SENT | (hyperparameters or {})).items() if value is not None}
+        limit = {} if max_run is None else {"max_run": max_run}
+        estimator = Estimator(
+            image_uris.retrieve("linear-learner", course.session.boto_region_name),
+            role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large",
+            hyperparameters=given, debugger_hook_config=False, disable_profiler=True, base_job_name="course-mine",
+            output_path=course.output_path, tags=course.tags if tags else None, **limit,
+        )  # fmt: skip
+        try:
+            estimator.fit(inputs, logs=False, wait=wait)
+        except UnexpectedStatusException:
+            pass  # which the check is asked about
+        return estimator
+
+    return send
+
+
+def stop(course: Course) -> None:
+    """End the jobs that an answer before has left at work."""
+    client = course.session.sagemaker_client
+    for each in client.list_training_jobs(NameContains="course-mine", StatusEquals="InProgress")[
+        "TrainingJobSummaries"
+    ]:
+        try:
+            client.stop_training_job(TrainingJobName=each["TrainingJobName"])
+        except ClientError as error:
+            assert "is in status" in str(error), error  # it has ended meanwhile
+
+
+def named(base: str) -> Callable[[Course], Any]:
+    return lambda course: base
+
+
+JOBS: Wrong = [
+    (named("course-none"), "no training job of yours whose name begins with 'course-none'"),
+    (lambda course: 3, "The estimator itself was expected"),
+    (sent(channels=("test",)), "these channels: test."),
+    (sent(content_type=None), "does not say that its files are CSV"),
+    (sent(header=True), "holds names: Salary,YearsExperience."),
+    (sent(index=True), "has 3 values where 2 are expected"),
+    (sent(columns=("YearsExperience", "Salary")), "is no salary: the label belongs into the first column"),
+    (sent({"predictor_type": None}), "predictor_type is missing"),
+    (sent({"predictor_type": "binary_classifier"}), "told to be a binary_classifier"),
+    (sent({"mini_batch_size": None}), "mini_batch_size is missing"),
+    (sent({"mini_batch_size": 7}), "took batches of 7 rows"),
+    (sent({"loss": None}), "loss is missing"),
+    (sent({"loss": "squared_loss"}), "made the squared_loss small"),
+    (sent(channels=("train",)), "no channel named test"),
+    (sent(max_run=10), "look like minutes"),
+    (sent(max_run=900), "may take 900 seconds, not 600"),
+    (sent(tags=False), "none of the course's tags"),
+    (sent(ENDLESS, wait=False), "still at work"),
+    (sent(text=lambda rows: rows + "n/a,3\n"), "has no model: ClientError"),
+]
+WRONG[("salary/03_train", "csv_job")] = [*JOBS, (sent(max_run=None), "the SDK's own limit, 86,400 seconds")]
+
+
+def learner(**options: Any) -> Callable[[Course], Any]:
+    """An order for a LinearLearner that was not sent."""
+
+    def make(course: Course) -> Any:
+        from sagemaker import LinearLearner
+
+        given = {"predictor_type": "regressor", "max_run": 900} | options
+        place = {"role": course.role, "sagemaker_session": course.session}
+        return LinearLearner(instance_count=1, instance_type="ml.m5.large", **place, **given)
+
+    return make
+
+
+WRONG[("salary/03_train", "absolute_loss")] = [
+    (lambda course: {"loss": "absolute_loss"}, "An estimator was expected"),
+    (learner(objective="MAE"), "What would be sent is {'predictor_type': 'regressor'}: it names no loss"),
+    (learner(loss="squared_loss"), "still the squared error"),
+    (learner(loss="huber_loss"), "huber_loss is another loss"),
+    (learner(loss="absolute_loss", predictor_type="binary_classifier"), "A salary is a number"),
+    (learner(loss="absolute_loss", max_run=86_400), "no limit of yours"),
+    (learner(loss="absolute_loss", max_run=15), "counts seconds, and says 15"),
+]
