@@ -1,10 +1,13 @@
 """What the account knows of a learner's calls, for checks: asked only by what ``docs/course-stack.yaml`` allows."""
 
+import io
+import tarfile
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
+import numpy as np
 
 from utils.check.kinds import Unreadable
 from utils.course import Course
@@ -71,12 +74,20 @@ def endpoints_left(course: Course) -> str | None:
     return ", ".join(found) or None
 
 
-def endpoint_exists(name: str, course: Course) -> bool:
-    """Whether the account has an endpoint of this name that is not being deleted."""
-    try:
-        found = course.session.sagemaker_client.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        if "Could not find" in str(error):
-            return False
-        raise
-    return found["EndpointStatus"] != "Deleting"
+def line_of_newest_model(course: Course, hyperparameters: dict) -> tuple[float, float]:
+    """Slope and intercept of the newest model of the course's table with these hyperparameters.
+
+    Raises Unreadable if the account has none.
+    """
+    name = course.find_training_job(course.table, hyperparameters)
+    if name is None:
+        raise Unreadable("The account has no model of this lesson: run the cells above, which train it.")
+    sent = course.session.sagemaker_client.describe_training_job(TrainingJobName=name)
+    address = urlsplit(sent["ModelArtifacts"]["S3ModelArtifacts"])
+    s3 = course.session.boto_session.client("s3")
+    packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        inner = archive.extractfile("model_algo-1").read()
+    parameters = zipfile.ZipFile(io.BytesIO(inner)).read("mx-mod-0000.params")
+    slope, intercept = (float(np.frombuffer(parameters, "<f4", 1, place)[0]) for place in (64, 108))
+    return slope, intercept

@@ -37,7 +37,7 @@ CHECKS = {
             *setting(
                 "mini_batch_size",
                 str(BATCH),
-                "The hyperparameter mini_batch_size is missing, and the default of 1,000 is more than the rows there are.",
+                "The hyperparameter mini_batch_size is missing, and the default, 1,000, is more than there are rows.",
                 "The job took batches of {} rows.",
             ),
             *setting(

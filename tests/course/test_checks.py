@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import utils
 import utils.course
 from support.wrong_answers import WRONG
 from tools.lessons.play import ROOT, course
@@ -23,6 +24,7 @@ from utils import check
 from utils.check import attempts, exercises, solutions
 from utils.check.kinds import Check, Choice, Found, Number, Unreadable, choice, number
 from utils.course import Course
+from utils.sweep import delete_endpoint
 
 NOTEBOOKS = ROOT / "notebooks"
 NAMES = [
@@ -52,6 +54,7 @@ def begun(monkeypatch: pytest.MonkeyPatch, account):
     """Begins a lesson, as its first cell does."""
 
     def begin(lesson: str) -> Course:
+        """The lesson's ``Course``."""
         from local_aws.client.session import open_session
 
         session, role = open_session()
@@ -163,15 +166,32 @@ def test_a_choice(lesson, name, begun, capsys) -> None:
 
 @pytest.fixture(scope="session")
 def trained(account) -> None:
-    """The account holds the models that the lessons train."""
+    """The account holds the model that a lesson trains before it deploys it."""
+    from sagemaker import LinearLearner
+
+    from local_aws.client.session import open_session
+
+    session, role = open_session()
+    given = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
+    tags = [{"Key": "course-user", "Value": "a-learner"}, {"Key": "course-run", "Value": "an-earlier-run"}]
+    lesson = Course("salary", "salary/03_train", session, role, tags)
+    X_train, _, y_train, _ = utils.split(lesson.table, "Salary")
+    learner = LinearLearner(
+        role=role, sagemaker_session=session, instance_count=1, instance_type="ml.m5.large", max_run=900,
+        predictor_type="regressor", loss="squared_loss", base_job_name="course-salary",
+        output_path=lesson.output_path, tags=lesson.tags_for(lesson.table, given),
+    )  # fmt: skip
+    records = learner.record_set(X_train.to_numpy("float32"), labels=y_train.to_numpy("float32"))
+    learner.fit(records, mini_batch_size=7, logs=False)
 
 
 @pytest.mark.parametrize(("lesson", "name"), FOUND, ids=["-".join(each) for each in FOUND])
-def test_what_was_made(lesson, name, begun, trained, capsys) -> None:
+def test_what_was_made(lesson, name, begun, trained, capsys, request) -> None:
     """Each fault is found in an answer that has it: in exactly one, and in their order."""
     here, one = begun(lesson), asked(lesson, name)
     patterns = [re.escape(sentence).replace(r"\{\}", ".+") for _, sentence in one.faults]
     met = set()
+    request.addfinalizer(lambda: delete_endpoint(here.session.sagemaker_client, "course-left"))
     for make, sentence in WRONG[lesson, name]:
         text = said(capsys, name, make(here))
         assert text.startswith("Not yet. ") and sentence in text, text

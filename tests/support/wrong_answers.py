@@ -10,8 +10,11 @@ from typing import Any
 
 import pandas as pd
 from botocore.exceptions import ClientError
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
+from exercises.account import line_of_newest_model
+from support.training import ended
 from utils import split
 from utils.course import Course
 
@@ -132,13 +135,14 @@ def sent(
 def stop(course: Course) -> None:
     """End the jobs that an answer before has left at work."""
     client = course.session.sagemaker_client
-    for each in client.list_training_jobs(NameContains="course-mine", StatusEquals="InProgress")[
-        "TrainingJobSummaries"
-    ]:
+    # A page may be empty and not the last: AWS filters what it has counted.
+    pages = client.get_paginator("list_training_jobs").paginate(NameContains="course-mine", StatusEquals="InProgress")
+    for each in [each for page in pages for each in page["TrainingJobSummaries"]]:
         try:
             client.stop_training_job(TrainingJobName=each["TrainingJobName"])
         except ClientError as error:
             assert "is in status" in str(error), error  # it has ended meanwhile
+        ended(client, each["TrainingJobName"])
 
 
 def named(base: str) -> Callable[[Course], Any]:
@@ -191,3 +195,67 @@ WRONG[("salary/03_train", "absolute_loss")] = [
     (learner(loss="absolute_loss", max_run=86_400), "no limit of yours"),
     (learner(loss="absolute_loss", max_run=15), "counts seconds, and says 15"),
 ]
+
+
+# ---- endpoints
+
+
+def line(course: Course) -> list[float]:
+    slope, intercept = line_of_newest_model(
+        course, {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
+    )
+    return [intercept + slope * years for years in (2, 4, 6)]
+
+
+def of_the_baseline(course: Course) -> list[float]:
+    X_train, _, y_train, _ = split(course.table, "Salary")
+    people = pd.DataFrame({"YearsExperience": [2, 4, 6]})
+    return list(LinearRegression().fit(X_train, y_train).predict(people))
+
+
+def while_it_serves(course: Course) -> list[float]:
+    """The right answers, and an endpoint that is not deleted; the test's end deletes it."""
+    client, names = (
+        course.session.sagemaker_client,
+        {"EndpointConfigName": "course-left", "EndpointName": "course-left"},
+    )
+    job = client.describe_training_job(TrainingJobName=next(iter(models(course))))
+    container = {
+        "Image": job["AlgorithmSpecification"]["TrainingImage"],
+        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+    }
+    client.create_model(ModelName="course-left", PrimaryContainer=container, ExecutionRoleArn=course.role)
+    variant = {
+        "VariantName": "a",
+        "ModelName": "course-left",
+        "InstanceType": "ml.t2.medium",
+        "InitialInstanceCount": 1,
+    }
+    client.create_endpoint_config(EndpointConfigName="course-left", ProductionVariants=[variant])
+    client.create_endpoint(**names, Tags=course.tags)
+    client.get_waiter("endpoint_in_service").wait(EndpointName="course-left", WaiterConfig={"Delay": 1})
+    return line(course)
+
+
+def models(course: Course) -> list[str]:
+    found = course.find_training_job(
+        course.table, {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
+    )
+    return [found] if found else []
+
+
+def record(value: float) -> Any:
+    return type("Record", (), {"label": {"score": value}})()
+
+
+WITH_BLOCK: Wrong = [
+    (of_the_baseline, "These are the baseline's predictions"),
+    (lambda course: line(course)[::-1], "turned round"),
+    (lambda course: [1, "$2", 3.0], "not the endpoint's answers"),
+    (lambda course: {"predictions": [{"score": each} for each in line(course)]}, "under 'predictions'"),
+    (lambda course: [{"score": each} for each in line(course)], "under 'score'"),
+    (lambda course: [record(each) for each in line(course)], "protobuf records"),
+    (lambda course: line(course)[:2], "three salaries was expected"),
+    (while_it_serves, "this still runs and costs: endpoint course-left."),
+]
+WRONG[("salary/04_deploy_predict_delete", "with_block")] = WITH_BLOCK
