@@ -74,7 +74,7 @@ def test_the_tables_of_lessons_are_up_to_date() -> None:
 
 def test_the_tables_tell_titles_steps_and_minutes() -> None:
     rows = table(NOTEBOOKS.parent / "README.md").splitlines()
-    assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 15 |"
+    assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 20 |"
     assert (
         rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 45 |"
     )
