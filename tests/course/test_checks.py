@@ -17,15 +17,14 @@ import pytest
 
 import utils
 import utils.course
+from support.solved import play_with_solutions, solved_lessons
 from support.wrong_answers import WRONG
-from tools.lessons.play import ROOT, course, play
+from tools.lessons.play import ROOT, course
 from tools.lessons.progress import lines
-from tools.lessons.workbook import blank
 from utils import check
 from utils.check import attempts, exercises, solutions
 from utils.check.kinds import Check, Choice, Found, Number, Unreadable, choice, number
 from utils.course import Course
-from utils.preflight.sdk import installed_edition
 from utils.sweep import delete_endpoint
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -348,30 +347,7 @@ def test_names_of_exercises_do_not_hide_the_checks_own() -> None:
 # ---- the solutions
 
 
-SOLVED = [name for name in NAMES if installed_edition() in course()[NOTEBOOKS / f"{name}.ipynb"].editions]
-
-
-@pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.parametrize("name", solved_lessons())
 def test_a_lesson_runs_with_the_solutions_and_each_is_right(name, monkeypatch) -> None:
-    """The learner who has answered everything runs all cells of the workbook."""
-    path = NOTEBOOKS / f"{name}.ipynb"
-    notebook = blank(nbformat.read(path, as_version=4))
-    parts, answered = solutions(name), {}
-    for cell in notebook.cells:
-        for exercise, code in parts.items():
-            if cell.cell_type == "code" and f"check.{exercise}(" in cell.source:
-                cell.source = code
-                answered[exercise] = cell
-        if cell.cell_type == "code" and "check.quiz(" in cell.source:
-            keys = [one.solution for one in exercises(name).QUIZ.values()]
-            cell.source = "\n".join(f"check.quiz({number}, {key!r})" for number, key in enumerate(keys, 1))
-            answered["quiz"] = cell
-    assert answered.keys() - {"quiz"} == parts.keys()
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    play(notebook, path.parent, lambda text: None)
-    for exercise, cell in answered.items():
-        told = "".join(output.get("text", "") for output in cell.outputs)
-        wanted = exercises(name).CHECKS[exercise].right if exercise in parts else "Right."
-        assert f"Right. {wanted}" in told if exercise in parts else told.count("Right. ") == 3, told
-    last = "".join(output.get("text", "") for cell in notebook.cells if "outputs" in cell for output in cell.outputs)
-    assert "Not answered yet" not in last
+    play_with_solutions(name)

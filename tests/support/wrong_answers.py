@@ -171,6 +171,10 @@ JOBS: Wrong = [
     (sent(text=lambda rows: rows + "n/a,3\n"), "has no model: ClientError"),
 ]
 WRONG[("salary/03_train", "csv_job")] = [*JOBS, (sent(max_run=None), "the SDK's own limit, 86,400 seconds")]
+WRONG[("salary/03_train_sdk_v3", "trainer_job")] = [
+    *(each for each in JOBS if "predictor_type" not in each[1] and "told to be" not in each[1]),
+    (sent(max_run=3_600), "the SDK's own limit, 3,600 seconds"),
+]
 
 
 def learner(**options: Any) -> Callable[[Course], Any]:
