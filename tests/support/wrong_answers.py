@@ -263,3 +263,4 @@ WITH_BLOCK: Wrong = [
     (while_it_serves, "this still runs and costs: endpoint course-left."),
 ]
 WRONG[("salary/04_deploy_predict_delete", "with_block")] = WITH_BLOCK
+WRONG[("salary/04_deploy_predict_delete_sdk_v3", "with_stack")] = WITH_BLOCK
