@@ -54,6 +54,7 @@ ONLY_THEN = {
     "cloudformation:DescribeStacks": "start() finds bucket and role, on AWS",
     "s3:AbortMultipartUpload": "the SDK gives up a large upload that fails",
     "s3:DeleteObject": "to empty the bucket, as docs/aws.md has it",
+    "cloudwatch:GetMetricStatistics": "TrainingJobAnalytics, of which salary/03 speaks, reads a job's metrics",
     "logs:DescribeLogStreams": "fit(logs=True), which is the SDK's default",
     "logs:GetLogEvents": "the same",
 }
