@@ -27,7 +27,7 @@ PIP = $(ENV) -m pip install --quiet --no-user --disable-pip-version-check --no-b
 # uv takes a tenth of pip's time. Where it cannot be had, or does not reach what pip is set up to ask, pip does it.
 UV = $(VENV)/bin/uv pip install --quiet --python $(ENV) --no-build-isolation -c $(LOCK)
 INSTALL = course_install() { \
-		[ -x $(VENV)/bin/uv ] && $(UV) "$$@" 2>/dev/null || $(ENV) utils/preflight/install.py $(PIP) "$$@"; \
+		[ -x $(VENV)/bin/uv ] && $(UV) "$$@" 2>/dev/null || $(ENV) tools/preflight/install.py $(PIP) "$$@"; \
 	}; course_install
 # What .venv was made for: a folder may be shared with a container, or with another machine.
 PLACE = $(ENV) -c 'import os, sysconfig as s; print(os.path.realpath("."), s.get_platform(), s.get_python_version())'
@@ -59,12 +59,14 @@ ifneq ($(shell cd "$${TMPDIR:-/tmp}" 2>/dev/null && [ -w . ] && echo yes),yes)
 export TMPDIR := $(shell mkdir -p build/tmp 2>/dev/null && cd build/tmp && pwd -P)
 endif
 
-.PHONY: help setup course lab test soak bench notebooks check-facts studio sdk-v3 kernel clean-aws parity-aws lock clean moved
+.PHONY: help setup course workbook lab progress test soak bench notebooks check-facts studio sdk-v3 kernel clean-aws parity-aws lock clean moved
 
 help:
 	@echo 'make setup       Makes the environment .venv from requirements.lock: once, a minute or two, 1 GB of disk.'
 	@echo 'make course      Runs every lesson, two at a time, in about 2 minutes; series=salary runs one series.'
-	@echo 'make lab         Opens the lessons in JupyterLab; options="--port 9000" hands it options.'
+	@echo 'make workbook    Makes workbook, your own copy of the lessons; what you changed in it stays as it is.'
+	@echo 'make lab         Makes workbook and opens it in JupyterLab; options="--port 9000" hands it options.'
+	@echo 'make progress    Says which exercises you have done, and which are open.'
 	@echo 'make test        Runs every check: code, embedded account, notebooks, in about 15 minutes.'
 	@echo 'make soak        Runs the checks that take very long: every lesson under a policy, and more.'
 	@echo 'make bench       Measures the account beside other libraries, in half an hour; only="csv squared", scale=0.1.'
@@ -76,7 +78,7 @@ help:
 	@echo 'make clean-aws   Deletes what the lessons left running; with COURSE_AWS=aws in your AWS account.'
 	@echo 'make parity-aws  Asks your AWS account (COURSE_AWS=aws) what the embedded one guesses, for about $$1.90; only=tuning.'
 	@echo 'make lock        Solves the two locks again; upgrade=yes takes the newest versions.'
-	@echo 'make clean       Stops the embedded account; removes .venv and build, not what the account holds.'
+	@echo 'make clean       Stops the embedded account; removes .venv and build, not what the account holds, nor your workbook.'
 	@echo
 	@echo 'All but help, studio, lock and clean make .venv first if it is missing or out of date.'
 	@echo 'With sdk=3 setup, course, lab, notebooks and kernel are about the second editions.'
@@ -89,9 +91,17 @@ course: $(READY)
 		'copy the course to a folder of your own. make lab works here, too.' >&2; exit 2; }
 	@$(ENV) -m tools.lessons run $(if $(series),--series "$(series)")
 
+workbook: $(READY)
+	@$(ENV) -m tools.lessons workbook
+
+progress: $(READY)
+	@$(ENV) -m tools.lessons progress
+
 lab: $(READY)
-	@if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
-	set -- notebooks/00_start_here.ipynb $(options); \
+	@lessons=workbook; $(ENV) -m tools.lessons workbook || { [ -r workbook/00_start_here.ipynb ] || lessons=notebooks; \
+		echo "Opening $$lessons/ as it is."; }; \
+	if [ -n "$$COURSE_DATA" ]; then COURSE_DATA=$$(cd "$$COURSE_DATA" && pwd) || exit 2; export COURSE_DATA; fi; \
+	set -- $$lessons/00_start_here.ipynb $(options); \
 	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
 	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY$$BROWSER" ]; then \
 		echo 'There is no screen here for a browser: open the link below, which ends in token=….'; set -- "$$@" --no-browser; \
@@ -158,8 +168,9 @@ lock:
 
 clean:
 	-@if [ -x $(ENV) ]; then $(ENV) -m local_aws stop; fi
-	rm -rf .venv build *.egg-info account/build account/*.egg-info .pytest_cache .ruff_cache .hypothesis
-	find account data notebooks tests tools utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
+	if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name progress.jsonl -exec rm -rf {} +; rmdir build 2>/dev/null || true; fi
+	rm -rf .venv *.egg-info account/build account/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	find account data exercises notebooks solutions tests tools utils -name __pycache__ -o -name .ipynb_checkpoints | while read -r f; do rm -rf "$$f"; done
 
 # .venv names this folder and the Python it was made with: it is made again if one of them is gone or another one.
 ifneq ($(shell $(PLACE) 2>/dev/null),$(shell cat $(READY) 2>/dev/null || echo none))

@@ -1,7 +1,8 @@
 """What the lessons of this course use besides the SageMaker SDK.
 
 ``start`` says where the SageMaker calls of a lesson go; ``load`` and ``split`` give its table;
-``scores`` and ``plots`` show how well a model does; ``clean_up`` deletes what the course made.
+``scores`` and ``plots`` show how well a model does; ``check`` says what is right or wrong about the answer to an
+exercise; ``clean_up`` deletes what the course made.
 """
 
 from importlib import import_module
@@ -12,6 +13,7 @@ _PLACES = {
     "split": "utils.tables",
     "scores": "utils.scoring",
     "plots": "utils.plots",
+    "check": "utils.check",
     "clean_up": "utils.sweep",
 }
 
@@ -23,7 +25,7 @@ def __getattr__(name: str):
     if name == "plots":  # before Matplotlib, which reads at its import where figures go
         import_module("utils.preflight.machine").draw_in_page()
     module = import_module(_PLACES[name])
-    globals()[name] = module if name == "plots" else getattr(module, name)
+    globals()[name] = module if name in ("plots", "check") else getattr(module, name)
     return globals()[name]
 
 

@@ -9,6 +9,8 @@ import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+current: "Course | None" = None  # what this kernel has started last: where checks look
 JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
 
 
@@ -40,6 +43,7 @@ class Course:
     """
 
     series: str
+    lesson: str  # as start() was given it
     # Not shown when a cell ends with the course: an output that is committed must name no account.
     session: Any = field(repr=False)
     role: str = field(repr=False)
@@ -60,6 +64,11 @@ class Course:
     def output_path(self) -> str:
         """The address in S3 below which jobs put their artifacts."""
         return f"s3://{self.bucket}/{self.prefix}"
+
+    @cached_property
+    def table(self):
+        """The table of the lesson's series, a ``DataFrame``."""
+        return import_module("utils.tables").load(self.series)
 
     def tags_for(self, table, hyperparameters: dict) -> list[dict]:
         """The tags of a training job that ``find_training_job`` finds again by data and hyperparameters."""
@@ -94,12 +103,13 @@ class Course:
             delete_endpoint(self.session.sagemaker_client, name)
 
 
-def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | None = "2") -> Course:
+def start(lesson: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | None = "2") -> Course:
     """Open the account that this kernel works in, and print which it is and what the lesson costs there.
 
     ``COURSE_AWS`` chooses: ``local`` (or unset) is the embedded account on this machine, ``aws`` the account
-    of your credentials.  ``jobs`` and ``endpoint_minutes`` are what the lesson uses, for the estimate;
-    ``edition`` is the version of the SDK that it is written for, None if any will do.
+    of your credentials.  ``lesson`` is a series, or one of its lessons, "salary/01_explore", whose exercises can
+    be checked then.  ``jobs`` and ``endpoint_minutes`` are what the lesson uses, for the estimate; ``edition`` is
+    the version of the SDK that it is written for, None if any will do.
 
     Raises CourseError with a sentence if the account or the SDK cannot be used.
     """
@@ -126,7 +136,9 @@ def start(series: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
         print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
     user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or machine.user_name())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
-    course = Course(series, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
+    global current
+    series = lesson.partition("/")[0]
+    current = course = Course(series, lesson, session, role, [{"Key": k, "Value": v} for k, v in tags.items()])
     if shell := get_ipython():
         speak_in_notebook(shell, lambda: running(session.sagemaker_client, course.tags))
     return course

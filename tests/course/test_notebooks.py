@@ -74,13 +74,13 @@ def test_the_tables_of_lessons_are_up_to_date() -> None:
 
 def test_the_tables_tell_titles_steps_and_minutes() -> None:
     rows = table(NOTEBOOKS.parent / "README.md").splitlines()
-    assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 15 |"
+    assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 20 |"
     assert (
-        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 30 |"
+        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 45 |"
     )
     assert len(rows) == 2 + len(lessons(sdk="2"))
     assert table(NOTEBOOKS / "00_start_here.ipynb").splitlines()[2] == (
-        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 20 |"
+        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 40 |"
     )
 
 
@@ -235,6 +235,13 @@ BAD_LESSON = [
     ("no predictions", without("Predict.**"), "two predictions"),
     ("prediction after the fact", lambda notebook: notebook.cells.insert(5, prose("Well.")), "no code after"),
     ("no turn", everywhere("Your turn", "My turn"), "Your turn"),
+    ("two checks", source(2, "check.one(...)\ncheck.two(...)"), "at least three, and a check for each"),
+    (
+        "a check without its turn",
+        source(2, "check.a(1)\ncheck.b(1)\ncheck.c(1)"),
+        "at least three, and a check for each",
+    ),
+    ("answers beside a checked quiz", source(2, "check.a(1)"), "3 answers in <details>, not 0"),
     ("no question", everywhere("add?*", "add.*"), "question"),
     ("no phases", everywhere("→ Fit", "→ Train"), "Explore → Split"),
     ("no phase in bold", everywhere("**Explore**", "Explore"), "Explore → Split"),

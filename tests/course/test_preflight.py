@@ -1,4 +1,4 @@
-"""``python -m utils.preflight`` on accounts that lack something, and what errors of AWS's ask the reader to do."""
+"""``python -m tools.preflight`` on accounts that lack something, and what errors of AWS's ask the reader to do."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from local_aws import client
 from support.account import Place
 from support.training import IMAGE, channel, csv, definition, refusal, table
 from tools.lessons.play import Failure, play
+from tools.preflight.checks import look
 from utils.course import CourseError, start
 from utils.preflight.advice import SENTENCES, advice
-from utils.preflight.checks import look
 
 # What AWS and the SDK say, as public issues quote it, and a word of what the reader is to do.
 SAYINGS = [
@@ -98,7 +98,7 @@ def test_an_unknown_error_gets_no_advice():
 def preflight(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     environment = {name: value for name, value in environment.items() if name != "SAGEMAKER_SUPPRESS_V2_WARNING"}
     done = subprocess.run(
-        [sys.executable, "-m", "utils.preflight", *arguments], env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "tools.preflight", *arguments], env=environment, capture_output=True, text=True
     )
     assert done.stderr == "" and "INFO" not in done.stdout, done  # no notices, and no traceback
     return done
@@ -160,7 +160,7 @@ def test_a_profile_with_mfa_where_nobody_can_be_asked(nowhere, tmp_path):
         "mfa_serial = arn:aws:iam::1:mfa/me\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = a\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "utils.preflight"],
+        [sys.executable, "-W", "ignore", "-m", "tools.preflight"],
         env=nowhere | {"AWS_PROFILE": "mine", "AWS_CONFIG_FILE": str(tmp_path / "config")},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # without a terminal
@@ -278,5 +278,5 @@ def test_a_cell_that_meets_a_known_error_says_what_to_do(tmp_path, monkeypatch):
         client.stop(tmp_path / "new")
     (error,) = [each for each in notebook.cells[1].outputs if each.output_type == "error"]
     assert error.ename == "ResourceLimitExceeded"
-    assert len(error.traceback) == 2 and "'python -m utils.preflight --request' asks AWS for it" in error.traceback[1]
+    assert len(error.traceback) == 2 and "'python -m tools.preflight --request' asks AWS for it" in error.traceback[1]
     assert "ml.m5.large for training job usage" in str(failure.value)

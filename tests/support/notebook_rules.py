@@ -37,6 +37,11 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def _last(notebook: NotebookNode) -> NotebookNode:
+    """The last code cell but that of the quiz."""
+    return [cell for cell in _code(notebook) if "check.quiz(" not in cell.source][-1]
+
+
 def _python(cell: NotebookNode) -> str:
     return TransformerManager().transform_cell(cell.source)
 
@@ -170,8 +175,14 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
     for cell, after in predictions:
         if after.cell_type != "code":
             yield f"{cell.id}: no code after the prediction"
-    if not re.search(r"(?m)^(?:> )?\*\*Your turn\.?\*\*", text):
+    turns = len(re.findall(r"(?m)^(?:> )?\*\*Your turn\.?\*\*", text))
+    checked = {
+        name for name in re.findall(r"\bcheck\.(\w+)\(", "\n".join(cell.source for cell in code)) if name != "quiz"
+    }
+    if not turns:
         yield "no **Your turn**"
+    elif checked and not 3 <= len(checked) == turns:
+        yield f"{turns} times **Your turn**, and {len(checked)} checks: at least three, and a check for each"
     if not re.search(r"(?m)^\*[^*\n]+\?\*$", text):
         yield "the title is not followed by one *question?*"
     path = [re.split(" *→ *", line.replace("**", "").strip()) for line in text.splitlines() if "→" in line]
@@ -179,10 +190,11 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
         yield f"no line {' → '.join(PHASES)} with its own steps in bold"
     if not re.search(r"(?m)^\d+ minutes · local: .+ · AWS: .+", text):
         yield "no line with minutes and costs: 30 minutes · local: free · AWS: …"
-    yield from _headings(text)
+    yield from _headings(text, checked != set())
 
 
-def _headings(text: str) -> Iterator[str]:
+def _headings(text: str, checked: bool) -> Iterator[str]:
+    """``checked``: the answers of the quiz are given by ``check.quiz``, and stand nowhere in the lesson."""
     headings = re.findall(r"(?m)^## (.+)", text)
     steps = [re.fullmatch(r"Step ([1-8]) · \S.*", heading) for heading in headings if heading.startswith("Step")]
     numbers = [int(step[1]) for step in steps if step]
@@ -192,8 +204,9 @@ def _headings(text: str) -> Iterator[str]:
         yield f"it must close with {', '.join(CLOSE)}"
     quiz = text.partition("\n## Check yourself")[2].partition("\n## ")[0]
     answers = re.findall(r"(?s)<details>\s*<summary>Answer</summary>(.+?)</details>", quiz)
-    if len(answers) != 3 or not all(answer.strip() for answer in answers):
-        yield f"“Check yourself” holds {len(answers)} answers in <details>, not 3"
+    wanted = 0 if checked else 3
+    if len(answers) != wanted or not all(answer.strip() for answer in answers):
+        yield f"“Check yourself” holds {len(answers)} answers in <details>, not {wanted}"
 
 
 def _reproducible(notebook: NotebookNode) -> Iterator[str]:
@@ -211,5 +224,5 @@ def _reproducible(notebook: NotebookNode) -> Iterator[str]:
         headings = re.findall(r"(?m)^## Step 8 · ", "\n".join(cell.source for cell in notebook.cells))
         if not headings or not ({"delete_model", "delete_endpoint"} <= called or "delete" in called):
             yield "it deploys, so it needs a step 8 that deletes the model and the endpoint"
-        elif "nothing is running" not in "".join(output_texts(_code(notebook)[-1])):
+        elif "nothing is running" not in "".join(output_texts(_last(notebook))):
             yield "its last code cell does not show that nothing is running"

@@ -1,4 +1,4 @@
-"""python -m tools.lessons run [--series NAME] | regenerate | tables"""
+"""python -m tools.lessons run [--series NAME] | regenerate [NAME …] | tables | workbook | progress"""
 
 import argparse
 import io
@@ -25,15 +25,20 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     course = commands.add_parser("run", help="run the lessons, write build/, show the scores")
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
-    commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
+    again = commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
+    again.add_argument("names", metavar="NAME", nargs="*", help="only these, as salary/01_explore")
     commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
+    commands.add_parser("workbook", help="write or renew workbook/, the learner's own copy of the lessons")
+    commands.add_parser("progress", help="say which exercises are done and which are open")
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         if options.command == "run":
             return run_course(options.series)
-        return run_notebooks() if options.command == "regenerate" else write_tables()
+        if options.command == "regenerate":
+            return run_notebooks(options.names)
+        return {"tables": write_tables, "workbook": make_workbook, "progress": show_progress}[options.command]()
     except (CourseError, StateError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -77,18 +82,27 @@ def running_of_user() -> list[str]:
     return running(course.session.sagemaker_client, user_tags(course))
 
 
-def run_notebooks() -> int:
-    """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here."""
+def run_notebooks(names: list[str]) -> int:
+    """Run the notebooks on the shipped tables, in an embedded account that begins empty and ends here.
+
+    ``names`` are those to run, below ``notebooks``, without their ending; none stands for all.
+    """
     from local_aws import client
     from tools.lessons.regenerate import regenerate
 
+    paths = lessons(sdk=installed_edition())
+    known = {str(path.relative_to(ROOT / "notebooks").with_suffix("")): path for path in paths}
+    if unknown := set(names) - set(known):
+        raise CourseError(f"There is no lesson {', '.join(sorted(unknown))}. The lessons: {', '.join(known)}.")
     for name in ("COURSE_DATA", "MPLBACKEND"):
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         state = Path(folder) / "account"
         os.environ.update(COURSE_AWS="local", LOCAL_AWS_STATE=str(state), IPYTHONDIR=f"{folder}/ipython")
         try:
-            return regenerate(lessons(sdk=installed_edition()), MASKS.read_text("utf-8"))
+            return regenerate(
+                [path for name, path in known.items() if name in names or not names], MASKS.read_text("utf-8")
+            )
         finally:
             client.stop(state)
 
@@ -99,6 +113,26 @@ def write_tables() -> int:
 
     for path, text in with_tables().items():
         path.write_text(text, "utf-8", newline="\n")
+    return 0
+
+
+def make_workbook() -> int:
+    """Write or renew the learner's own copy."""
+    from tools.lessons.workbook import ReadOnly, make
+
+    try:
+        told = make()
+    except ReadOnly as error:
+        raise CourseError(str(error)) from None
+    print("\n".join(told) or "workbook/ is up to date.")
+    return 0
+
+
+def show_progress() -> int:
+    """Print which exercises are done."""
+    from tools.lessons.progress import lines
+
+    print("\n".join(lines()))
     return 0
 
 

@@ -1,1 +1,1 @@
-"""Before money is spent: is a lesson ready to run on AWS, and what does an error of AWS's ask for?"""
+"""Before money is spent: has a lesson what it needs, and what does an error of AWS's ask for?"""

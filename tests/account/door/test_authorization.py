@@ -48,12 +48,13 @@ ONLY_THEN = {
     "sagemaker:ListPipelineExecutions": "99_clean_up looks for those of a pipeline that is still there",
     "sagemaker:UpdatePipeline": "insurance/08, run again before 99_clean_up, changes its pipeline",
     "sagemaker:DescribeModelPackage": "insurance/08 reads the approved version",
-    "servicequotas:RequestServiceQuotaIncrease": "python -m utils.preflight --request",
+    "servicequotas:RequestServiceQuotaIncrease": "python -m tools.preflight --request",
     "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota": "the same, to ask only once",
-    "iam:SimulatePrincipalPolicy": "python -m utils.preflight, on AWS",
+    "iam:SimulatePrincipalPolicy": "python -m tools.preflight, on AWS",
     "cloudformation:DescribeStacks": "start() finds bucket and role, on AWS",
     "s3:AbortMultipartUpload": "the SDK gives up a large upload that fails",
     "s3:DeleteObject": "to empty the bucket, as docs/aws.md has it",
+    "cloudwatch:GetMetricStatistics": "TrainingJobAnalytics, of which salary/03 speaks, reads a job's metrics",
     "logs:DescribeLogStreams": "fit(logs=True), which is the SDK's default",
     "logs:GetLogEvents": "the same",
 }
@@ -399,7 +400,7 @@ def calls(learner, deeds):
     """What was asked for by these lessons, by the preflight, by a sweep, and by somebody who wants a large machine."""
     place, _ = learner
     played(place, ["99_clean_up"])
-    done = run(place, "-m", "utils.preflight", COURSE_AWS="aws")
+    done = run(place, "-m", "tools.preflight", COURSE_AWS="aws")
     assert done.returncode == 0, done.stdout + done.stderr
     large = definition(place.running(), "course-large", channel(f"s3://{BUCKET}/x"), bucket=BUCKET)
     large["ResourceConfig"]["InstanceType"] = "ml.p3.16xlarge"

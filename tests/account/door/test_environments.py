@@ -29,8 +29,8 @@ from local_aws.services.sagemaker.hosting import model_container
 from local_aws.services.sagemaker.hosting.served_model import Unhealthy
 from support import PYTHON_PATH, ROOT
 from support.account import Place, living
+from tools.preflight import install
 from utils.course import account_folder
-from utils.preflight import install
 
 # What CPython reads before a program begins, set for other programs than the course's.
 FOREIGN = {
@@ -360,7 +360,7 @@ def test_an_installer_that_fails_ends_in_what_to_do(said, wanted):
 
 
 def test_an_installer_ends_as_its_command_does():
-    path = ROOT / "utils" / "preflight" / "install.py"
+    path = ROOT / "tools" / "preflight" / "install.py"
     for program, code in (("import sys; print('fine'); print('dns error', file=sys.stderr); sys.exit(3)", 3), ("", 0)):
         done = subprocess.run(
             [sys.executable, "-I", path, sys.executable, "-c", program], capture_output=True, text=True

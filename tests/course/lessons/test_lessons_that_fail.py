@@ -99,7 +99,7 @@ def mine(account: Account) -> set[str]:
 
 @pytest.mark.parametrize(
     ("answer", "wanted"),
-    [(DENIED, "Attach the policy course-learner"), (FULL, "python -m utils.preflight --request"),
+    [(DENIED, "Attach the policy course-learner"), (FULL, "python -m tools.preflight --request"),
      (THROTTLED, "wait a minute")],
     ids=["denied", "quota of 0", "throttled"],
 )  # fmt: skip

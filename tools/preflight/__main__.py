@@ -1,11 +1,11 @@
-"""``python -m utils.preflight``: is the AWS account ready for the lessons?"""
+"""``python -m tools.preflight``: is the AWS account ready for the lessons?"""
 
 import argparse
 import os
 import sys
 
-from .checks import Lacking, look, request
-from .sdk import hush
+from tools.preflight.checks import Lacking, look, request
+from utils.preflight.sdk import hush
 
 MARKS = {True: "ok     ", False: "MISSING", None: "?      "}
 
@@ -13,7 +13,7 @@ MARKS = {True: "ok     ", False: "MISSING", None: "?      "}
 def main() -> int:
     """The exit code for a shell: 0 ready, 1 something is missing."""
     parser = argparse.ArgumentParser(
-        prog="python -m utils.preflight",
+        prog="python -m tools.preflight",
         description="Look whether the AWS account of your credentials is ready for the lessons; this costs nothing.",
     )
     parser.add_argument("--request", action="store_true", help="ask AWS for the quotas that are too low")

@@ -1,4 +1,4 @@
-"""``python utils/preflight/install.py COMMAND …``: run an installer of packages, and say in one sentence why it failed.
+"""``python tools/preflight/install.py COMMAND …``: run an installer of packages, and say in one sentence why it failed.
 
 An installer without a network ends in words about conflicting dependencies, or in the name of one package.
 Run as a plain file: nothing is installed yet.

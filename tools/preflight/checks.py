@@ -8,9 +8,9 @@ from typing import NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .advice import NO_WAY_IN, advice
-from .sdk import check, session_module
-from .stack import outputs
+from utils.preflight.advice import NO_WAY_IN, advice
+from utils.preflight.sdk import check, session_module
+from utils.preflight.stack import outputs
 
 SERVICE = "sagemaker.amazonaws.com"
 # Name and code of each quota, and how many machines the course uses at once (two training jobs while it tunes).

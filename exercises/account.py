@@ -1,0 +1,95 @@
+"""What the account knows of a learner's calls, for checks: asked only by what ``docs/course-stack.yaml`` allows."""
+
+import io
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from utils.check import Unreadable
+from utils.course import Course
+from utils.sweep import running
+
+FIRST_BYTES = 1000
+USER = "course-user"  # the tag's key
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training job as the account describes it: ``sent``, the request and what became of it; and its tags."""
+
+    sent: dict[str, Any]
+    tags: dict[str, str]
+    s3: Any
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        return self.sent.get("HyperParameters", {})
+
+    @property
+    def channels(self) -> dict[str, dict]:
+        return {each["ChannelName"]: each for each in self.sent.get("InputDataConfig", [])}
+
+    def first_line(self, channel: str) -> str:
+        """The first line of a channel's object, or of its folder's first object."""
+        address = urlsplit(self.channels[channel]["DataSource"]["S3DataSource"]["S3Uri"])
+        bucket, key = address.netloc, address.path.lstrip("/")
+        found = self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if not found:
+            return ""
+        body = self.s3.get_object(Bucket=bucket, Key=found[0]["Key"], Range=f"bytes=0-{FIRST_BYTES}")["Body"].read()
+        return body.decode("utf-8", errors="replace").partition("\n")[0].strip()
+
+
+def newest_job(answer: Any, course: Course) -> Job:
+    """The newest training job of this learner whose name begins as ``answer`` says: an estimator, or a job's name.
+
+    Raises Unreadable if there is none.
+    """
+    base = answer if isinstance(answer, str) else getattr(answer, "base_job_name", None)
+    if not isinstance(base, str) or not base:
+        raise Unreadable("The estimator itself was expected, the object whose fit you called, with a base_job_name.")
+    session = course.session
+    client, mine = session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
+    # A page may be empty and not the last: names are looked at after the page is cut.
+    pages = client.get_paginator("list_training_jobs").paginate(
+        NameContains=base, SortBy="CreationTime", SortOrder="Descending"
+    )
+    for each in (each for page in pages for each in page["TrainingJobSummaries"]):
+        if each["TrainingJobName"].startswith(base):
+            tags = client.list_tags(ResourceArn=each["TrainingJobArn"])["Tags"]
+            tags = {tag["Key"]: tag["Value"] for tag in tags}
+            if tags.get(USER, mine[USER]) == mine[USER]:  # one without any may be the learner's too
+                sent = client.describe_training_job(TrainingJobName=each["TrainingJobName"])
+                return Job(sent, tags, session.boto_session.client("s3"))
+    raise Unreadable(f"The account has no training job of yours whose name begins with {base!r}: call fit first.")
+
+
+def endpoints_left(course: Course) -> str | None:
+    """The names of the endpoints that this kernel's lesson has running; None if there are none."""
+    found = [each for each in running(course.session.sagemaker_client, course.tags) if "endpoint" in each]
+    return ", ".join(found) or None
+
+
+def line_of_newest_model(course: Course, hyperparameters: dict) -> tuple[float, float]:
+    """Slope and intercept of the newest model of the course's table with these hyperparameters.
+
+    Raises Unreadable if the account has none.
+    """
+    name = course.find_training_job(course.table, hyperparameters)
+    if name is None:
+        raise Unreadable("The account has no model of this lesson: run the cells above, which train it.")
+    sent = course.session.sagemaker_client.describe_training_job(TrainingJobName=name)
+    address = urlsplit(sent["ModelArtifacts"]["S3ModelArtifacts"])
+    s3 = course.session.boto_session.client("s3")
+    packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        file = archive.extractfile("model_algo-1")
+        assert file is not None  # a file, in every artifact of Linear Learner
+        inner = file.read()
+    parameters = zipfile.ZipFile(io.BytesIO(inner)).read("mx-mod-0000.params")
+    slope, intercept = (float(np.frombuffer(parameters, "<f4", 1, place)[0]) for place in (64, 108))
+    return slope, intercept

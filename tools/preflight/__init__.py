@@ -1,0 +1,1 @@
+"""`python -m tools.preflight`: is the AWS account ready for the lessons? And what packages are installed by."""
