@@ -71,7 +71,7 @@ QUIZ = {
         "a",
         {
             "a": "A field holds what was true when it was fetched, and refresh fetches it anew.",
-            "b": "On AWS five to ten minutes are usual.",
+            "b": "On AWS six to ten minutes are usual.",
             "c": "That would show as Failed, after a refresh.",
         },
     ),
