@@ -326,11 +326,11 @@ def test_jupyterlab_where_there_is_no_screen_and_no_home(make, tmp_path):
     *_, arguments, surroundings = done.stdout.splitlines()
     root = " --allow-root" if os.getuid() == 0 else ""
     screen = "" if sys.platform == "darwin" else " --no-browser"
-    assert arguments == f"-m jupyterlab notebooks/00_start_here.ipynb --port 9000{root}{screen}"
+    assert arguments == f"-m jupyterlab workbook/00_start_here.ipynb --port 9000{root}{screen}"
     assert surroundings == f"{tmp_path} none none"
     done = make("lab", TELL, HOME=str(tmp_path / "none"), BROWSER="firefox")
     arguments, surroundings = done.stdout.splitlines()[-2:]
-    assert arguments == f"-m jupyterlab notebooks/00_start_here.ipynb{root}"
+    assert arguments == f"-m jupyterlab workbook/00_start_here.ipynb{root}"
     assert surroundings == f"{tmp_path / 'none'} {ROOT}/build/home/ipython none"
 
 
