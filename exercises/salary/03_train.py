@@ -5,12 +5,13 @@ from typing import Any
 from exercises.account import newest_job
 from exercises.job_faults import A_DAY, csv_faults, end_faults, setting
 from exercises.kinds import Found, Number, Question
+from exercises.salary.jobs import BATCH, LIMIT, MISSES_BATCH, MISSES_LOSS, MISSES_TEST
 from utils import split
 from utils.check import Unreadable
 from utils.course import Course
 
-BATCH, EPOCHS, LESSONS_BATCH = 4, 15, 7
-LIMIT, MENDED_LIMIT = 600, 900  # seconds
+EPOCHS, LESSONS_BATCH = 15, 7
+MENDED_LIMIT = 900  # seconds
 
 
 def rows(course: Course) -> int:
@@ -35,22 +36,9 @@ CHECKS = {
                 "The hyperparameter predictor_type is missing, and Linear Learner needs it.",
                 "The job was told to be a {}, and a salary is a number: regressor.",
             ),
-            *setting(
-                "mini_batch_size",
-                str(BATCH),
-                "The hyperparameter mini_batch_size is missing, and the default, 1,000, is more than there are rows.",
-                "The job took batches of {} rows.",
-            ),
-            *setting(
-                "loss",
-                "absolute_loss",
-                "The hyperparameter loss is missing, so the job made the squared error small.",
-                "The job made the {} small, and not the absolute one.",
-            ),
-            (
-                lambda job, course: "test" not in job.channels,
-                "The job was sent no channel named test, so nothing scored its model on the seven people.",
-            ),
+            *MISSES_BATCH,
+            *MISSES_LOSS,
+            MISSES_TEST,
             *end_faults(LIMIT, A_DAY, "max_run"),
         ],
         right="The account was sent what you were asked for, and the job has left a model.",

@@ -1,12 +1,12 @@
 """Exercises of "Train the same line with version 3 of the SDK"."""
 
 from exercises.account import newest_job
-from exercises.job_faults import AN_HOUR, csv_faults, end_faults, setting
+from exercises.job_faults import AN_HOUR, csv_faults, end_faults
 from exercises.kinds import Choice, Found, Number, Question
+from exercises.salary.jobs import LIMIT, MISSES_BATCH, MISSES_LOSS, MISSES_TEST
 
 HOURLY = 0.115  # dollars: ml.m5.large for training, in us-east-1
 A_DAY = 86_400  # seconds
-LIMIT = 600  # seconds
 
 CHECKS = {
     "limit": Number(
@@ -29,22 +29,9 @@ CHECKS = {
         look=newest_job,
         faults=[
             *csv_faults("Salary", 2, "salary"),
-            *setting(
-                "loss",
-                "absolute_loss",
-                "The hyperparameter loss is missing, so the job made the squared error small.",
-                "The job made the {} small, and not the absolute one.",
-            ),
-            *setting(
-                "mini_batch_size",
-                "4",
-                "The hyperparameter mini_batch_size is missing, and the default, 1,000, is more than there are rows.",
-                "The job took batches of {} rows.",
-            ),
-            (
-                lambda job, course: "test" not in job.channels,
-                "The job was sent no channel named test, so nothing scored its model on the seven people.",
-            ),
+            *MISSES_LOSS,
+            *MISSES_BATCH,
+            MISSES_TEST,
             *end_faults(LIMIT, AN_HOUR, "max_runtime_in_seconds of StoppingCondition"),
         ],
         right="The account was sent what you were asked for, and the job has left a model.",

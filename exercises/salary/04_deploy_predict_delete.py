@@ -1,8 +1,7 @@
 """Exercises of "Deploy the model, ask it, delete it"."""
 
-from exercises.account import endpoints_left
 from exercises.kinds import Choice, Found, Number, Question
-from exercises.salary.predictions import CLOSE, PEOPLE, baseline, deployed, equal, three
+from exercises.salary.predictions import CLOSE, baseline, deployed, faults_of_three, three
 
 YEARS = 5
 
@@ -28,24 +27,9 @@ CHECKS = {
     ),
     "with_block": Found(
         look=three,
-        faults=[
-            (
-                lambda said, course: equal(said, [baseline(course, years) for years in PEOPLE]),
-                "These are the baseline's predictions: the endpoint has to be asked.",
-            ),
-            (
-                lambda said, course: equal(said[::-1], [deployed(course, years) for years in PEOPLE]),
-                "The answers come in the order of the rows, and these are turned round.",
-            ),
-            (
-                lambda said, course: not equal(said, [deployed(course, years) for years in PEOPLE]),
-                "These are not the endpoint's answers for 2, 4 and 6 years.",
-            ),
-            (
-                lambda said, course: endpoints_left(course),
-                "The answers are right, and this still runs and costs: {}. A with block ends what it began.",
-            ),
-        ],
+        faults=faults_of_three(
+            "The answers are right, and this still runs and costs: {}. A with block ends what it began."
+        ),
         right="The account has no endpoint of this lesson left, and you have its answers.",
         hints=(
             "Two cells above have all of it: the one with course.endpoint, and the one that asks in CSV.",

@@ -1,8 +1,7 @@
 """Exercises of "Deploy, ask and delete with version 3 of the SDK"."""
 
-from exercises.account import endpoints_left
 from exercises.kinds import Choice, Found, Number, Question
-from exercises.salary.predictions import CLOSE, PEOPLE, baseline, deployed, equal, three
+from exercises.salary.predictions import CLOSE, baseline, deployed, faults_of_three, three
 
 YEARS = 5
 
@@ -25,24 +24,9 @@ CHECKS = {
     ),
     "with_stack": Found(
         look=three,
-        faults=[
-            (
-                lambda said, course: equal(said, [baseline(course, years) for years in PEOPLE]),
-                "These are the baseline's predictions: the endpoint has to be asked.",
-            ),
-            (
-                lambda said, course: equal(said[::-1], [deployed(course, years) for years in PEOPLE]),
-                "The answers come in the order of the rows, and these are turned round.",
-            ),
-            (
-                lambda said, course: not equal(said, [deployed(course, years) for years in PEOPLE]),
-                "These are not the endpoint's answers for 2, 4 and 6 years.",
-            ),
-            (
-                lambda said, course: endpoints_left(course),
-                "The answers are right, and this still runs and costs: {}. The stack deletes what is put on it.",
-            ),
-        ],
+        faults=faults_of_three(
+            "The answers are right, and this still runs and costs: {}. The stack deletes what is put on it."
+        ),
         right="The account has no endpoint of this lesson left, and you have its answers.",
         hints=(
             "The cell above has the whole block for one person.",

@@ -1,11 +1,12 @@
 """What the salary series' two models say, and how answers with three salaries are read."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 
-from exercises.account import line_of_newest_model
+from exercises.account import endpoints_left, line_of_newest_model
 from exercises.kinds import number
 from utils import split
 from utils.check import Unreadable
@@ -38,6 +39,25 @@ def three(answer: Any, course: Course) -> list[float]:
     if any(isinstance(each, dict) for each in answer):
         raise Unreadable("Those are dictionaries: take the number out of each, under 'score'.")
     return [number(each) for each in answer]
+
+
+def faults_of_three(left: str) -> list[tuple[Callable[[list[float], Course], Any], str]]:
+    """What is wrong with three salaries; ``left`` is said where an endpoint still runs, with it in the place of {}."""
+    return [
+        (
+            lambda said, course: equal(said, [baseline(course, years) for years in PEOPLE]),
+            "These are the baseline's predictions: the endpoint has to be asked.",
+        ),
+        (
+            lambda said, course: equal(said[::-1], [deployed(course, years) for years in PEOPLE]),
+            "The answers come in the order of the rows, and these are turned round.",
+        ),
+        (
+            lambda said, course: not equal(said, [deployed(course, years) for years in PEOPLE]),
+            "These are not the endpoint's answers for 2, 4 and 6 years.",
+        ),
+        (lambda said, course: endpoints_left(course), left),
+    ]
 
 
 def equal(said: list[float], wanted: list[float]) -> bool:

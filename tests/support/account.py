@@ -17,7 +17,7 @@ from botocore.client import Config
 from local_aws import client
 from local_aws.core import process_lock
 from local_aws.core.account import open_account
-from support import ROOT
+from support import ROOT, TESTS_PATH
 
 PATIENCE = 60  # seconds; a test that waits so long has failed
 
@@ -93,6 +93,33 @@ class Place:
     def close(self) -> None:
         client.stop(self.folder)
         until(lambda: not self.servers())
+
+
+class OwnProgram(Place):
+    """An account whose process is ``program``, a file of the tests' own, with something in it exchanged."""
+
+    program: str
+
+    def begin(self) -> None:
+        """Start the process; what it writes to its standard error is kept beside the folder, for ``log``."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, self.program, str(self.folder)],
+                cwd=ROOT,
+                env=self.environment | {"PYTHONPATH": TESTS_PATH},
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+            )
+        until(lambda: self.running() if self.folder.exists() else None)
+
+    def log(self) -> str:
+        """What the process has written to its standard error, for whoever maintains it."""
+        return self.folder.with_suffix(".log").read_text()
+
+    def close(self) -> None:
+        super().close()
+        self.process.wait()
 
 
 def processes() -> list[tuple[int, int, str]]:

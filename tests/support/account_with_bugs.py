@@ -5,7 +5,6 @@ Each raises a ValueError, as what a user gives wrong often does too: no bug may 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -18,34 +17,18 @@ from local_aws.services.sagemaker.hosting import inference_pipeline
 from local_aws.services.sagemaker.pipelines import definition
 from local_aws.services.sagemaker.training import pipe_mode
 from local_aws.services.sagemaker.training.api import TrainingJobs
-from support import ROOT, TESTS_PATH
-from support.account import Place, until
+from support.account import OwnProgram
 
 
-class Account(Place):
-    """The account of ``folder`` with its bugs; ``log`` is what its process writes for whoever maintains it."""
+class Account(OwnProgram):
+    """The account of ``folder`` with its bugs."""
 
-    def begin(self) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.log = self.folder.with_suffix(".log")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, str(self.folder)],
-                cwd=ROOT,
-                env=self.environment | {"PYTHONPATH": TESTS_PATH},
-                stdin=subprocess.DEVNULL,
-                stderr=log,
-            )
-        until(lambda: self.running() if self.folder.exists() else None)
+    program = __file__
 
     def tracebacks(self, bug: str) -> int:
         """How often the process has logged a bug with its traceback."""
-        parts = self.log.read_text().split("Traceback (most recent call last):")
+        parts = self.log().split("Traceback (most recent call last):")
         return sum(f"ValueError: {bug}" in part for part in parts[1:])
-
-    def close(self) -> None:
-        super().close()
-        self.process.wait()
 
 
 def _break(owner: object, name: str, bug: str, told: Callable[..., str]) -> None:

@@ -44,10 +44,10 @@ def lay_out(base, hyperparameters, channels, config=None):
     return base
 
 
-def run(base):
-    """Exit code and log of the job."""
-    done = subprocess.run(
-        [sys.executable, "-m", "local_aws.algorithms.linear_learner", "train"],
+def program(base, *command: str) -> subprocess.CompletedProcess:
+    """A Python, with these arguments, that finds a job below ``base``, run to its end."""
+    return subprocess.run(
+        [sys.executable, *command],
         cwd=ROOT,
         env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
@@ -56,6 +56,11 @@ def run(base):
         timeout=120,
         check=False,
     )
+
+
+def run(base):
+    """Exit code and log of the job."""
+    done = program(base, "-m", "local_aws.algorithms.linear_learner", "train")
     assert done.stderr == ""
     return done.returncode, done.stdout
 

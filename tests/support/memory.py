@@ -1,10 +1,6 @@
 """The memory that a training program takes."""
 
-import os
-import subprocess
-import sys
-
-from support import ROOT
+from support.linear_learner import program
 
 PROGRAM = """
 import re, resource, sys
@@ -24,16 +20,7 @@ sys.exit(code)
 
 def measured(base, single=1 << 24):
     """The log of a job and the most memory that it has had, in bytes; in float32 from ``single`` numbers on."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(single)],
-        cwd=ROOT,
-        env=os.environ | {"SAGEMAKER_BASE_DIR": str(base), "OPENBLAS_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = program(base, "-c", PROGRAM, str(single))
     assert done.returncode == 0, done.stdout + done.stderr
     log, _, peak = done.stdout.rpartition("peak ")
     return log, int(peak) * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -13,8 +12,7 @@ from local_aws import images
 from local_aws.containers.image import Image
 from local_aws.door import server
 from local_aws.services.sagemaker.hosting import serverless
-from support import ROOT, TESTS_PATH
-from support.account import Place, until
+from support.account import OwnProgram
 from support.training import wait_until
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/programs:1"
@@ -22,24 +20,14 @@ ROLE = "arn:aws:iam::000000000000:role/service-role/AmazonSageMaker-ExecutionRol
 PROGRAM = (sys.executable, str(Path(__file__).with_name("served_program.py")), "serve")
 
 
-class Account(Place):
+class Account(OwnProgram):
     """An account that knows the image ``programs``."""
 
-    def begin(self) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, str(self.folder)],
-            cwd=ROOT,
-            env=self.environment | {"PYTHONPATH": TESTS_PATH},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(lambda: self.running() if self.folder.exists() else None)
-        self.sagemaker, self.runtime = self.client("sagemaker"), self.client("sagemaker-runtime")
+    program = __file__
 
-    def close(self) -> None:
-        super().close()
-        self.process.wait()
+    def begin(self) -> None:
+        super().begin()
+        self.sagemaker, self.runtime = self.client("sagemaker"), self.client("sagemaker-runtime")
 
     def kill(self) -> None:
         super().kill()

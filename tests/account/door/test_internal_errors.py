@@ -210,6 +210,6 @@ def test_what_is_the_users_is_told_to_the_user(place, client):
 
 def test_nothing_goes_unseen(place):
     """The last test of this file: the account's process has logged no other bug."""
-    text = place.log.read_text()
+    text = place.log()
     parts = text.split("Traceback (most recent call last):")[1:]
     assert all("bug-in-" in part for part in parts), text[-3000:]

@@ -84,15 +84,12 @@ def write_condition(headers: Mapping[str, str], key: str) -> Callable[[S3Object 
     if none_match is not None and none_match.strip() != "*":
         raise not_implemented_by_s3("If-None-Match with a value other than *")
 
+    check_match = _match_condition(match, key)
+
     def check(old: S3Object | None) -> None:
         if none_match is not None and old is not None:
             raise precondition_failed("If-None-Match")
-        if match is None:
-            return
-        if old is None:
-            raise no_such_key(key)
-        if match.strip() != "*" and match.strip().strip('"') != old.etag:
-            raise precondition_failed("If-Match")
+        check_match(old)
 
     return check
 
@@ -264,11 +261,13 @@ def _header_value(value: str) -> str:
 @routes.add("DELETE", "object", action="DeleteObject", of_version="DeleteObjectVersion")
 def delete_object(store: ObjectStore, call: Call) -> Response:
     """DeleteObject: 204 also when there was none."""
-    store.delete(call.bucket, call.key, _delete_condition(call.headers.get("if-match"), call.key))
+    store.delete(call.bucket, call.key, _match_condition(call.headers.get("if-match"), call.key))
     return Response(status_code=204)
 
 
-def _delete_condition(match: str | None, key: str) -> Callable[[S3Object | None], None]:
+def _match_condition(match: str | None, key: str) -> Callable[[S3Object | None], None]:
+    """A check of ``If-Match`` against the object that is there, if any; it raises AwsError."""
+
     def check(old: S3Object | None) -> None:
         if match is None:
             return
@@ -300,7 +299,7 @@ def delete_objects(store: ObjectStore, call: Call) -> Response:
             call.need(action, f"arn:aws:s3:::{call.bucket}/{key}", {})
             if version not in (None, "null"):
                 raise AwsError("NoSuchVersion", "The specified version does not exist.", 404)
-            store.delete(call.bucket, key, _delete_condition(node.findtext("ETag"), key))
+            store.delete(call.bucket, key, _match_condition(node.findtext("ETag"), key))
         except AwsError as error:
             fields = [("Key", key), ("VersionId", version), ("Code", error.code), ("Message", error.message)]
             results.append(("Error", fields))
