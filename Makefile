@@ -35,7 +35,7 @@ PLACE = $(ENV) -c 'import os, sysconfig as s; print(os.path.realpath("."), s.get
 # names the files with long waits do not come last, as they would by their number of tests.
 PYTEST = -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
 	--nbval-cell-timeout 120 --nbval-sanitize-with tests/nbval_sanitize.cfg
-# For lesson 07; not in requirements.lock, since on some machines it is very large.
+# For insurance/10; not in requirements.lock, since on some machines it is very large.
 PIP_TORCH = $(PIP) torch==2.13.0
 
 # What is set for the reader's own Python is not meant for the course's: another `utils` on a path, a file to run first.
@@ -211,7 +211,7 @@ $(READY): $(LOCK) requirements.txt $(wildcard account/pyproject.toml)
 $(TESTABLE): $(READY) requirements-test.txt
 	@$(INSTALL) -r requirements-test.txt
 	@if [ "$(torch)" = yes ] || ! $(PIP_TORCH) --dry-run --report - 2>/dev/null | grep -qE '"name": "(nvidia|cuda)-'; then \
-		$(PIP_TORCH) || echo 'PyTorch could not be installed: the checks of lesson 07 are left out.'; \
+		$(PIP_TORCH) || echo 'PyTorch could not be installed: the checks of insurance/10 are left out.'; \
 	else \
 		echo 'PyTorch was left out, for it would bring several GB for graphics cards: make test torch=yes installs it.'; \
 	fi

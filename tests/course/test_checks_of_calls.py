@@ -21,11 +21,11 @@ from sagemaker.inputs import TrainingInput
 from sagemaker.s3 import S3Uploader
 from utils import check, load, split, start
 
-course = start("salary/03_train")
+course = start("salary/03_send_a_job")
 X_train, X_test, y_train, y_test = split(table := load("salary"), "Salary")
-exec(check.solutions("salary/03_train")["csv_job"])
+exec(check.solutions("salary/03_send_a_job")["csv_job"])
 check.csv_job("course-none")
-course = start("salary/04_deploy_predict_delete")
+course = start("salary/05_deploy_predict_delete")
 check.five_years(5)
 given = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
 mine.set_hyperparameters(**given)

@@ -13,7 +13,7 @@ from tools.lessons.play import ROOT, lessons, play
 from tools.lessons.regenerate import settle
 
 # It trains, deploys and predicts, and waits as long as the SDK does on AWS: 5 s for a job, 30 s for an endpoint.
-PLAYED = "salary/04_deploy_predict_delete"
+PLAYED = "salary/05_deploy_predict_delete"
 
 
 def test_the_same_outputs_with_the_sdks_own_session(account, monkeypatch):

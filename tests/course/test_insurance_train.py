@@ -7,7 +7,7 @@ from tools.lessons.play import ROOT, play
 from tools.lessons.report import scores_in
 from utils import load, start
 
-PATH = ROOT / "notebooks" / "insurance" / "04_train.ipynb"
+PATH = ROOT / "notebooks" / "insurance" / "05_losses.ipynb"
 HYPERPARAMETERS = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 100, "epochs": 100}
 
 

@@ -1,4 +1,4 @@
-"""The scripts of lesson 07 by hand, and the lesson where PyTorch is not installed."""
+"""The scripts of insurance/10 by hand, and the lesson where PyTorch is not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from tools.lessons.play import ROOT, play
 
 FOLDER = ROOT / "notebooks" / "insurance" / "neural_network"
-NOTEBOOK = ROOT / "notebooks" / "insurance" / "07_neural_network.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "insurance" / "10_neural_network.ipynb"
 # What the endpoint would do with rows: its arguments are the model's folder and the features' file.
 ANSWER = """
 import sys, numpy, inference

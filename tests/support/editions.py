@@ -23,8 +23,8 @@ OPERATIONS = ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "Creat
 # Of each series: the lesson that trains, the cell up to which it is played in either edition, the lesson that serves.
 # The last job up to that cell is the one that reads CSV.
 LESSONS = {
-    "salary": ("03_train", {"2": "csv-fit", "3": "fit-cell"}, "04_deploy_predict_delete"),
-    "insurance": ("04_train", {"2": "fit-cell", "3": "fit-cell"}, "05_deploy_predict_delete"),
+    "salary": ("03_send_a_job", {"2": "csv-fit", "3": "fit-cell"}, "05_deploy_predict_delete"),
+    "insurance": ("05_losses", {"2": "fit-cell", "3": "fit-cell"}, "07_deploy_predict_delete"),
 }
 RECORDER = f"""
 import json as _json, botocore.client as _client, sys as _sys

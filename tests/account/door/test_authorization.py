@@ -28,16 +28,16 @@ SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}"
 BUCKET = course_stack.LOCAL_BUCKET
 # A log; an endpoint, made, asked and deleted; a batch, an update, serverless; a pipeline and the registry.
 PLAYED = (
-    "salary/03_train",
-    "salary/04_deploy_predict_delete",
-    "insurance/05_deploy_predict_delete",
-    "insurance/08_watch",
+    "salary/03_send_a_job",
+    "salary/05_deploy_predict_delete",
+    "insurance/07_deploy_predict_delete",
+    "insurance/12_watch",
 )
 # Actions of the learner's policy that no lesson takes when all goes well, and what they are for.
 ONLY_THEN = {
-    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": "insurance/04 looks at the jobs of its search",
-    "sagemaker:CreateHyperParameterTuningJob": "insurance/04 searches",
-    "sagemaker:DescribeHyperParameterTuningJob": "insurance/04 waits for its search",
+    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": "insurance/06 looks at the jobs of its search",
+    "sagemaker:CreateHyperParameterTuningJob": "insurance/06 searches",
+    "sagemaker:DescribeHyperParameterTuningJob": "insurance/06 waits for its search",
     "sagemaker:StopHyperParameterTuningJob": "a search that is still at work is stopped by 99_clean_up",
     "sagemaker:CreateProcessingJob": "insurance/02 prepares the table in a job",
     "sagemaker:DescribeProcessingJob": "insurance/02 waits for that job",
@@ -46,8 +46,8 @@ ONLY_THEN = {
     "sagemaker:StopTransformJob": "a batch that is still at work is stopped by 99_clean_up",
     "sagemaker:StopPipelineExecution": "a pipeline that is still at work is stopped by 99_clean_up",
     "sagemaker:ListPipelineExecutions": "99_clean_up looks for those of a pipeline that is still there",
-    "sagemaker:UpdatePipeline": "insurance/08, run again before 99_clean_up, changes its pipeline",
-    "sagemaker:DescribeModelPackage": "insurance/08 reads the approved version",
+    "sagemaker:UpdatePipeline": "insurance/11, run again before 99_clean_up, changes its pipeline",
+    "sagemaker:DescribeModelPackage": "insurance/12 reads the approved version",
     "servicequotas:RequestServiceQuotaIncrease": "python -m tools.preflight --request",
     "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota": "the same, to ask only once",
     "iam:SimulatePrincipalPolicy": "python -m tools.preflight, on AWS",

@@ -15,7 +15,7 @@ from support import ROOT
 from support.offline import CONTROL, CONTROLLED, attempts
 
 # A lesson that trains, deploys, predicts and deletes: its cells, one after another.
-LESSON = ROOT / "notebooks" / "salary" / "04_deploy_predict_delete.ipynb"
+LESSON = ROOT / "notebooks" / "salary" / "05_deploy_predict_delete.ipynb"
 SCRIPT = """
 import boto3, sagemaker
 from sagemaker import image_uris

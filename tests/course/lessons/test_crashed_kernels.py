@@ -22,7 +22,7 @@ from tools.lessons.play import ROOT, course, lessons
 from utils.preflight.sdk import installed_edition
 from utils.sweep import COURSE
 
-QUICKLY = "salary/04_deploy_predict_delete"  # what `make test` plays; `make soak` plays every lesson that deploys
+QUICKLY = "salary/05_deploy_predict_delete"  # what `make test` plays; `make soak` plays every lesson that deploys
 DEPLOYS = r"\.deploy\(|course\.endpoint\("
 # The tags of what only the sweep may end.
 ANOTHER_RUN = {"course": COURSE, "course-user": ME, "course-run": "of-another-kernel"}

@@ -16,7 +16,7 @@ from support.kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing
 from tools.lessons.play import ROOT
 from utils.preflight.advice import NOT_ASKED
 
-LESSON = ROOT / "notebooks" / "salary" / "04_deploy_predict_delete.ipynb"
+LESSON = ROOT / "notebooks" / "salary" / "05_deploy_predict_delete.ipynb"
 # In the kernel: a request that the fault is about, as the file says at the moment, gets its answer and no other.
 BETWEEN = """
 import io, json, os, re

@@ -1,4 +1,4 @@
-"""Solutions to the exercises of salary/03_train_sdk_v3; each runs in the place of its cell there."""
+"""Solutions to the exercises of salary/03_send_a_job_sdk_v3; each runs in the place of its cell there."""
 
 # %% limit
 answer = 86_400 / 3600 * 0.115

@@ -1,7 +1,4 @@
-"""Typical wrong answers to the exercises that a learner writes code for: what makes each, and what is to be said.
-
-By lesson and exercise; each is made from the ``Course`` of the lesson.
-"""
+"""Typical wrong answers to the exercises of the salary series."""
 
 from __future__ import annotations
 
@@ -16,10 +13,9 @@ from sklearn.model_selection import train_test_split
 
 from exercises.account import line_of_newest_model
 from support.training import ended
+from support.wrong_answers import Wrong
 from utils import split
 from utils.course import Course
-
-Wrong = list[tuple[Callable[[Course], Any], str]]
 
 
 def gap(course: Course) -> pd.Series:
@@ -169,8 +165,8 @@ JOBS: Wrong = [
     (sent(ENDLESS, wait=False), "still at work"),
     (sent(text=lambda rows: rows + "n/a,3\n"), "has no model: ClientError"),
 ]
-WRONG[("salary/03_train", "csv_job")] = [*JOBS, (sent(max_run=None), "the SDK's own limit, 86,400 seconds")]
-WRONG[("salary/03_train_sdk_v3", "trainer_job")] = [
+WRONG[("salary/03_send_a_job", "csv_job")] = [*JOBS, (sent(max_run=None), "the SDK's own limit, 86,400 seconds")]
+WRONG[("salary/03_send_a_job_sdk_v3", "trainer_job")] = [
     *(each for each in JOBS if "predictor_type" not in each[1] and "told to be" not in each[1]),
     (sent(max_run=3_600), "the SDK's own limit, 3,600 seconds"),
 ]
@@ -189,7 +185,7 @@ def learner(**options: Any) -> Callable[[Course], Any]:
     return make
 
 
-WRONG[("salary/03_train", "absolute_loss")] = [
+WRONG[("salary/03_send_a_job", "absolute_loss")] = [
     (lambda course: {"loss": "absolute_loss"}, "An estimator was expected"),
     (learner(objective="MAE"), "What would be sent is {'predictor_type': 'regressor'}: it names no loss"),
     (learner(loss="squared_loss"), "still the squared error"),
@@ -261,5 +257,29 @@ WITH_BLOCK: Wrong = [
     (lambda course: line(course)[:2], "three salaries was expected"),
     (while_it_serves, "this still runs and costs: endpoint course-left."),
 ]
-WRONG[("salary/04_deploy_predict_delete", "with_block")] = WITH_BLOCK
-WRONG[("salary/04_deploy_predict_delete_sdk_v3", "with_stack")] = WITH_BLOCK
+WRONG[("salary/05_deploy_predict_delete", "with_block")] = WITH_BLOCK
+WRONG[("salary/05_deploy_predict_delete_sdk_v3", "with_stack")] = WITH_BLOCK
+
+
+# ---- what the lessons that deploy find in the account
+
+
+def train_a_line(course: Course) -> None:
+    """The model that the lesson trains before it deploys it."""
+    from sagemaker.amazon.linear_learner import LinearLearner
+
+    given = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
+    X_train, _, y_train, _ = split(course.table, "Salary")
+    learner = LinearLearner(
+        role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large", max_run=900,
+        predictor_type="regressor", loss="squared_loss", base_job_name="course-salary",
+        output_path=course.output_path, tags=course.tags_for(course.table, given),
+    )  # fmt: skip
+    records = learner.record_set(X_train.to_numpy("float32"), labels=y_train.to_numpy("float32"))
+    learner.fit(records, mini_batch_size=7, logs=False)
+
+
+PREPARED = {
+    "salary/05_deploy_predict_delete": train_a_line,
+    "salary/05_deploy_predict_delete_sdk_v3": train_a_line,
+}

@@ -1,4 +1,4 @@
-"""Solutions to the exercises of salary/04_deploy_predict_delete_sdk_v3; each runs in the place of its cell there."""
+"""Solutions to the exercises of salary/05_deploy_predict_delete_sdk_v3; each runs in the place of its cell there."""
 
 # %% from_the_answer
 import json

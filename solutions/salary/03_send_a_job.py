@@ -1,4 +1,4 @@
-"""Solutions to the exercises of salary/03_train; each runs in the place of its cell there."""
+"""Solutions to the exercises of salary/03_send_a_job; each runs in the place of its cell there."""
 
 # %% csv_job
 inputs = {}

@@ -1,4 +1,4 @@
-"""Solutions to the exercises of salary/04_deploy_predict_delete; each runs in the place of its cell there."""
+"""Solutions to the exercises of salary/05_deploy_predict_delete; each runs in the place of its cell there."""
 
 # %% five_years
 answer = text.predict([[5]])["predictions"][0]["score"]
