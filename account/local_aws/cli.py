@@ -83,13 +83,13 @@ def status(_: argparse.Namespace) -> int:
     from .running import running  # the other commands need nothing of it
     from .services.sagemaker.kinds import ENDPOINT, KINDS, PIPELINE_EXECUTION
 
-    found = running(_boto3(connection).client("sagemaker"))
+    work = running(_boto3(connection).client("sagemaker"))
     for kind in (kind for kind in KINDS.values() if kind.is_job):
-        jobs = [each.name for each in found if each.kind is kind and each.status == "InProgress"]
+        jobs = [job.name for job in work if job.kind is kind and job.status == "InProgress"]
         print(f"{kind.noun.removeprefix('hyperparameter ').capitalize()}s in progress:", ", ".join(jobs) or "none")
-    executions = [each.name for each in found if each.kind is PIPELINE_EXECUTION]
+    executions = [execution.name for execution in work if execution.kind is PIPELINE_EXECUTION]
     print("Pipelines in progress:", ", ".join(executions) or "none")
-    endpoints = [f"{each.name} ({each.status})" for each in found if each.kind is ENDPOINT]
+    endpoints = [f"{endpoint.name} ({endpoint.status})" for endpoint in work if endpoint.kind is ENDPOINT]
     print("Endpoints:", ", ".join(endpoints) or "none")
     return 0
 

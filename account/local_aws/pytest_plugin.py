@@ -214,13 +214,13 @@ def _sweep(folder: Path, start: bool = False) -> list[str]:
 
     with led_to(connection):
         sagemaker = boto3.Session().client("sagemaker")
-        found = _running(sagemaker, SETTLE)
-        still, until = found, time.monotonic() + PATIENCE
+        work = _running(sagemaker, SETTLE)
+        still, until = work, time.monotonic() + PATIENCE
         while still and time.monotonic() < until:  # an endpoint that is being made cannot be deleted yet
             end(still)
             still = _running(sagemaker, 1)
-    names = {str(each) for each in still}
-    return [f"{each} (and it is still there)" if str(each) in names else str(each) for each in found]
+    names = {str(one) for one in still}
+    return [f"{one} (and it is still there)" if str(one) in names else str(one) for one in work]
 
 
 def _running(sagemaker: Any, seconds: float) -> list[Running]:
@@ -228,6 +228,6 @@ def _running(sagemaker: Any, seconds: float) -> list[Running]:
     from .running import running
 
     until = time.monotonic() + seconds
-    while (found := running(sagemaker)) and time.monotonic() < until:
+    while (work := running(sagemaker)) and time.monotonic() < until:
         time.sleep(0.1)
-    return found
+    return work

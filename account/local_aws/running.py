@@ -28,7 +28,7 @@ class Running(NamedTuple):
 def running(sagemaker: Any) -> list[Running]:
     """What runs in the account of a boto3 client of SageMaker; what starts jobs comes before them."""
     pipelines = sagemaker.get_paginator("list_pipelines").paginate()
-    found = [
+    work = [
         Running(
             PIPELINE_EXECUTION,
             execution["PipelineExecutionArn"].partition("/")[2],
@@ -49,8 +49,8 @@ def running(sagemaker: Any) -> list[Running]:
                 for job in page[f"{kind.name}Summaries"]:
                     name = job[f"{kind.name}Name"]
                     stop = partial(getattr(sagemaker, f"stop_{verb}"), **{f"{kind.name}Name": name})
-                    found.append(Running(kind, name, status, stop))
-    return found + [
+                    work.append(Running(kind, name, status, stop))
+    return work + [
         Running(
             ENDPOINT,
             endpoint["EndpointName"],
@@ -63,8 +63,8 @@ def running(sagemaker: Any) -> list[Running]:
     ]
 
 
-def end(found: list[Running]) -> None:
+def end(work: list[Running]) -> None:
     """Delete or stop what ``running`` found; what has ended meanwhile, or cannot be ended yet, is passed over."""
-    for each in found:
+    for one in work:
         with contextlib.suppress(ClientError):
-            each.end()
+            one.end()

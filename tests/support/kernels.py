@@ -31,7 +31,7 @@ OTHERS = {
 }
 
 
-class Account:
+class LessonsAccount:
     """An embedded account with resources of others in it, as boto3 sees it."""
 
     def __init__(self, folder: Path) -> None:
@@ -113,14 +113,16 @@ class Kernel:
 
 
 @contextmanager
-def playing(account: Account, path: Path, before: str = "", **variables: str) -> Iterator[tuple[Kernel, list[int]]]:
+def playing(
+    lessons_account: LessonsAccount, path: Path, before: str = "", **variables: str
+) -> Iterator[tuple[Kernel, list[int]]]:
     """A kernel for a lesson, and the numbers of its code cells; killed at the end.
 
     ``before`` is run in it before the lesson, ``variables`` are added to its environment.
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(before))
-    kernel = Kernel(notebook, path.parent, account.environment | variables)
+    kernel = Kernel(notebook, path.parent, lessons_account.environment | variables)
     try:
         kernel.run(0)
         yield kernel, [number for number, cell in enumerate(notebook.cells) if number and cell.cell_type == "code"]
@@ -129,9 +131,9 @@ def playing(account: Account, path: Path, before: str = "", **variables: str) ->
 
 
 @contextmanager
-def sweeping(account: Account) -> Iterator[Callable[[], str]]:
+def sweeping(lessons_account: LessonsAccount) -> Iterator[Callable[[], str]]:
     """What runs the code of `make clean-aws`, and returns what it prints."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SWEEP)])
-    kernel = Kernel(notebook, ROOT, account.environment)
+    kernel = Kernel(notebook, ROOT, lessons_account.environment)
     yield lambda: "".join(output.get("text", "") for output in kernel.run(0).outputs)
     kernel.kill()

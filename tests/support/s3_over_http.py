@@ -25,7 +25,7 @@ from local_aws.services.s3.service import S3Service
 MIB = 1 << 20
 
 
-class Account:
+class S3Server:
     """An S3 behind uvicorn on a port of its own, and a boto3 client for it."""
 
     def __init__(self, folder: Path, region: str = "us-east-1") -> None:

@@ -70,10 +70,10 @@ def _read_models_once() -> None:
 
     def load_once(file_path: str) -> Any:
         if file_path not in _models:
-            found = _load_file(file_path)
-            if found is None:  # there is no such file, so far
+            model = _load_file(file_path)
+            if model is None:  # there is no such file, so far
                 return None
-            _models[file_path] = found
+            _models[file_path] = model
         return _models[file_path]
 
     JSONFileLoader.load_file = staticmethod(load_once)

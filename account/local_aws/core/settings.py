@@ -34,7 +34,7 @@ def state_folder(here: Path | None = None) -> Path:
     if named:
         return Path(named).expanduser().absolute()
     here = (here or Path.cwd()).absolute()
-    project = next((each for each in (here, *here.parents) if any((each / name).exists() for name in PROJECT)), None)
+    project = next((path for path in (here, *here.parents) if any((path / name).exists() for name in PROJECT)), None)
     if project is None:
         try:
             of_user = user_data_path(NAME, appauthor=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from support.s3_over_http import Account, code, refusal
+from support.s3_over_http import S3Server, code, refusal
 
 
-def test_bucket_life(account, s3):
+def test_bucket_life(s3_server, s3):
     s3.create_bucket(Bucket="life")
     s3.create_bucket(Bucket="life")  # us-east-1 says yes again
     head = s3.head_bucket(Bucket="life")
@@ -41,14 +41,14 @@ def test_buckets_are_listed_in_pages(s3):
     "name", ["ab", "a" * 64, "Upper", "under_score", "-dash", "dash-", "two..dots", "10.0.0.1", "xn--name",
              "sthree-x", "name-s3alias", "name--ol-s3", "name.mrap", "a.b.c-"],
 )  # fmt: skip
-def test_bucket_names_are_refused(account, name):
-    status, _, body = account.raw("PUT", f"/{name}")
+def test_bucket_names_are_refused(s3_server, name):
+    status, _, body = s3_server.raw("PUT", f"/{name}")
     assert status == 400 and b"<Code>InvalidBucketName</Code>" in body
 
 
 @pytest.mark.parametrize("name", ["abc", "a" * 63, "my.bucket", "sagemaker-us-east-1-123456789012", "1a-b.c9"])
-def test_bucket_names_are_accepted(account, name):
-    assert account.raw("PUT", f"/{name}")[0] == 200
+def test_bucket_names_are_accepted(s3_server, name):
+    assert s3_server.raw("PUT", f"/{name}")[0] == 200
 
 
 def test_location_in_us_east_1(s3):
@@ -58,19 +58,19 @@ def test_location_in_us_east_1(s3):
 
 
 def test_location_in_another_region(tmp_path):
-    account = Account(tmp_path, "eu-west-1")
+    s3_server = S3Server(tmp_path, "eu-west-1")
     try:
-        s3, here = account.client, {"LocationConstraint": "eu-west-1"}
+        s3, here = s3_server.client, {"LocationConstraint": "eu-west-1"}
         s3.create_bucket(Bucket="here", CreateBucketConfiguration=here)
         assert s3.get_bucket_location(Bucket="here")["LocationConstraint"] == "eu-west-1"
         again = code(s3.create_bucket, Bucket="here", CreateBucketConfiguration=here)
         assert again == ("BucketAlreadyOwnedByYou", 409)
-        assert account.raw("PUT", "/unsaid")[0] == 400
+        assert s3_server.raw("PUT", "/unsaid")[0] == 400
         there = {"LocationConstraint": "eu-west-2"}
         failed = code(s3.create_bucket, Bucket="there", CreateBucketConfiguration=there)
         assert failed == ("IllegalLocationConstraintException", 400)
     finally:
-        account.stop()
+        s3_server.stop()
 
 
 def test_bucket_tags(s3, bucket):

@@ -25,7 +25,7 @@ def test_list_version_one(s3, bucket):
     assert s3.list_objects(Bucket=bucket)["Contents"][0]["Owner"]["ID"]
 
 
-def test_list_details(account, s3, bucket):
+def test_list_details(s3_server, s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="a b", Body=b"xyz")["ETag"]
     page = s3.list_objects_v2(Bucket=bucket, FetchOwner=True)
     (row,) = page["Contents"]
@@ -33,13 +33,13 @@ def test_list_details(account, s3, bucket):
     assert row["LastModified"] == s3.head_object(Bucket=bucket, Key="a b")["LastModified"]
     assert page["KeyCount"] == 1 and page["MaxKeys"] == 1000 and page["Name"] == bucket
     assert "Owner" not in s3.list_objects_v2(Bucket=bucket)["Contents"][0]
-    assert b"<Key>a%20b</Key>" in account.raw("GET", f"/{bucket}?list-type=2&encoding-type=url")[2]
-    assert b"<Key>a b</Key>" in account.raw("GET", f"/{bucket}?list-type=2")[2]
+    assert b"<Key>a%20b</Key>" in s3_server.raw("GET", f"/{bucket}?list-type=2&encoding-type=url")[2]
+    assert b"<Key>a b</Key>" in s3_server.raw("GET", f"/{bucket}?list-type=2")[2]
     none = s3.list_objects_v2(Bucket=bucket, MaxKeys=0)
     assert none["KeyCount"] == 0 and not none["IsTruncated"]
     assert code(s3.list_objects_v2, Bucket=bucket, ContinuationToken="?") == ("InvalidArgument", 400)
     assert code(s3.list_objects_v2, Bucket=bucket, MaxKeys=-1) == ("InvalidArgument", 400)
-    assert account.raw("GET", f"/{bucket}?list-type=2&max-keys=many")[0] == 400
+    assert s3_server.raw("GET", f"/{bucket}?list-type=2&max-keys=many")[0] == 400
 
 
 def naive(stored, prefix, delimiter, after):
@@ -68,14 +68,14 @@ TEXT = st.lists(ALPHABET, max_size=4).map("".join)
     prefix=TEXT, delimiter=st.sampled_from(["", "/", "a", "//", "\U0010ffff"]), after=TEXT,
     limit=st.integers(1, 8),
 )  # fmt: skip
-def test_list_agrees_with_its_definition(account, stored, prefix, delimiter, after, limit):
-    s3 = account.client
+def test_list_agrees_with_its_definition(s3_server, stored, prefix, delimiter, after, limit):
+    s3 = s3_server.client
     name = f"model-{time.monotonic_ns()}"
     s3.create_bucket(Bucket=name)
     for key in stored:
-        with account.store.new_file() as path:
+        with s3_server.store.new_file() as path:
             path.write_bytes(b"")
-            account.store.put_file(name, key, path)
+            s3_server.store.put_file(name, key, path)
     ask = {"Bucket": name, "Prefix": prefix, "Delimiter": delimiter, "MaxKeys": limit}
     found, prefixes, more = [], [], {"StartAfter": after}
     expected = naive(stored, prefix, delimiter, after)
@@ -89,4 +89,4 @@ def test_list_agrees_with_its_definition(account, stored, prefix, delimiter, aft
         assert page["KeyCount"] == limit
         more = {"ContinuationToken": page["NextContinuationToken"]}
     assert (found, prefixes) == expected
-    assert [obj.key for obj in account.store.objects(name, prefix)] == naive(stored, prefix, "", "")[0]
+    assert [obj.key for obj in s3_server.store.objects(name, prefix)] == naive(stored, prefix, "", "")[0]

@@ -13,7 +13,7 @@ from boto3.s3.transfer import TransferConfig
 from support.s3_over_http import MIB, code, crc, listed, read, refusal
 
 
-def test_transfer_manager(account, s3, bucket, tmp_path):
+def test_transfer_manager(s3_server, s3, bucket, tmp_path):
     body = os.urandom(20 * MIB + 5)
     config = TransferConfig(multipart_threshold=6 * MIB, multipart_chunksize=6 * MIB, max_concurrency=4)
     s3.upload_fileobj(io.BytesIO(body), bucket, "big", ExtraArgs={"Metadata": {"a": "b"}}, Config=config)
@@ -30,7 +30,7 @@ def test_transfer_manager(account, s3, bucket, tmp_path):
     whole = s3.copy_object(Bucket=bucket, Key="whole", CopySource={"Bucket": bucket, "Key": "big"})
     assert whole["CopyObjectResult"]["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
     s3.delete_object(Bucket=bucket, Key="copied")
-    assert len([path for path in account.files() if path.stat().st_size >= 6 * MIB]) == 2  # no part is left
+    assert len([path for path in s3_server.files() if path.stat().st_size >= 6 * MIB]) == 2  # no part is left
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_multipart_life(s3, upload):
     assert code(s3.upload_part, **upload, PartNumber=1, Body=b"x") == ("NoSuchUpload", 404)
 
 
-def test_multipart_that_is_refused(account, s3, bucket, upload):
+def test_multipart_that_is_refused(s3_server, s3, bucket, upload):
     one = s3.upload_part(**upload, PartNumber=1, Body=b"one")["ETag"]
     two = s3.upload_part(**upload, PartNumber=2, Body=b"two")["ETag"]
 
@@ -75,8 +75,8 @@ def test_multipart_that_is_refused(account, s3, bucket, upload):
     small = refusal(complete, (1, one), (2, two)).response["Error"]
     assert small["Code"] == "EntityTooSmall" and small["PartNumber"] == "1" and small["MinSizeAllowed"] == "5242880"
     target = f"/{bucket}/k?uploadId={upload['UploadId']}"
-    assert b"MalformedXML" in account.raw("POST", target, b"<CompleteMultipartUpload><Part>")[2]
-    assert b"MalformedXML" in account.raw("POST", target, b"<!DOCTYPE a><CompleteMultipartUpload/>")[2]
+    assert b"MalformedXML" in s3_server.raw("POST", target, b"<CompleteMultipartUpload><Part>")[2]
+    assert b"MalformedXML" in s3_server.raw("POST", target, b"<!DOCTYPE a><CompleteMultipartUpload/>")[2]
     assert code(s3.upload_part, **upload, PartNumber=0, Body=b"") == ("InvalidArgument", 400)
     assert code(s3.upload_part, **upload, PartNumber=10001, Body=b"") == ("InvalidArgument", 400)
     other = {**upload, "Key": "another"}
@@ -88,12 +88,12 @@ def test_multipart_that_is_refused(account, s3, bucket, upload):
     assert read(s3, bucket, "k") == b"one"
 
 
-def test_multipart_abort(account, s3, upload):
-    before = len(account.files())
+def test_multipart_abort(s3_server, s3, upload):
+    before = len(s3_server.files())
     s3.upload_part(**upload, PartNumber=1, Body=b"one")
-    assert len(account.files()) == before + 1
+    assert len(s3_server.files()) == before + 1
     s3.abort_multipart_upload(**upload)
-    assert len(account.files()) == before
+    assert len(s3_server.files()) == before
     assert code(s3.abort_multipart_upload, **upload) == ("NoSuchUpload", 404)
     assert code(s3.complete_multipart_upload, **upload, MultipartUpload=listed((1, "x"))) == (
         "NoSuchUpload",

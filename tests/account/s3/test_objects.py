@@ -63,10 +63,10 @@ def test_any_key(s3, bucket, key):
     assert code(s3.get_object, Bucket=bucket, Key=key) == ("NoSuchKey", 404)
 
 
-def test_keys_that_are_no_keys(account, s3, bucket):
+def test_keys_that_are_no_keys(s3_server, s3, bucket):
     assert code(s3.put_object, Bucket=bucket, Key="x" * 1025, Body=b"") == ("KeyTooLongError", 400)
-    assert account.raw("PUT", f"/{bucket}/%ff", b"x")[0] == 400
-    assert account.raw("GET", "//key")[0] == 400
+    assert s3_server.raw("PUT", f"/{bucket}/%ff", b"x")[0] == 400
+    assert s3_server.raw("GET", "//key")[0] == 400
 
 
 def test_missing_key(s3, bucket):
@@ -164,13 +164,13 @@ def test_delete_many(s3, bucket):
     assert code(s3.delete_objects, Bucket=bucket, Delete=many) == ("MalformedXML", 400)
 
 
-def test_delete_many_needs_a_digest(account, s3, bucket):
+def test_delete_many_needs_a_digest(s3_server, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     document = b"<Delete><Object><Key>k</Key></Object></Delete>"
-    status, _, body = account.raw("POST", f"/{bucket}?delete", document)
+    status, _, body = s3_server.raw("POST", f"/{bucket}?delete", document)
     assert status == 400 and b"Content-MD5" in body and keys(s3.list_objects_v2(Bucket=bucket)) == ["k"]
     md5 = {"Content-MD5": base64.b64encode(hashlib.md5(document).digest()).decode()}
-    assert account.raw("POST", f"/{bucket}?delete", document, md5)[0] == 200
+    assert s3_server.raw("POST", f"/{bucket}?delete", document, md5)[0] == 200
     assert keys(s3.list_objects_v2(Bucket=bucket)) == []
 
 
@@ -217,7 +217,7 @@ def test_copy(s3, bucket):
     assert read(s3, bucket, "b") == read(s3, bucket, "c") == b"x"
 
 
-def test_copy_that_is_refused(account, s3, bucket):
+def test_copy_that_is_refused(s3_server, s3, bucket):
     etag = s3.put_object(Bucket=bucket, Key="a", Body=b"x")["ETag"]
     here, to = {"Bucket": bucket, "Key": "a"}, {"Bucket": bucket, "Key": "b"}
     nothing, nowhere = {"Bucket": bucket, "Key": "no"}, {"Bucket": "nowhere", "Key": "no"}
@@ -233,5 +233,5 @@ def test_copy_that_is_refused(account, s3, bucket):
         412,
     )
     assert code(s3.copy_object, **here, CopySource=here, MetadataDirective="X") == ("InvalidArgument", 400)
-    assert account.raw("PUT", f"/{bucket}/b", headers={"x-amz-copy-source": "nokey"})[0] == 400
+    assert s3_server.raw("PUT", f"/{bucket}/b", headers={"x-amz-copy-source": "nokey"})[0] == 400
     assert keys(s3.list_objects_v2(Bucket=bucket)) == ["a"]

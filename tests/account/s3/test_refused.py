@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.s3_over_http import code, read, refusal
 
 
-def test_what_is_not_implemented_says_so(account, s3, bucket):
+def test_what_is_not_implemented_says_so(s3_server, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     here = {"Bucket": bucket}
     for call, named in (
@@ -37,14 +37,14 @@ def test_what_is_not_implemented_says_so(account, s3, bucket):
     ):
         named = refusal(call).response["Error"]["Message"]
         assert named.endswith(f"(Amazon Simple Storage Service's operation {operation})")
-    assert b"form" in account.raw("POST", f"/{bucket}", b"x", {"Content-Type": "multipart/form-data"})[2]
-    assert account.raw("PUT", "/")[0] == 405
-    assert account.raw("GET", f"/{bucket}/k?unheard-of")[0] == 501
-    assert account.raw("GET", f"/{bucket}/k?x-id=GetObject&X-Amz-Date=x&Signature=s&Expires=1")[0] == 200
+    assert b"form" in s3_server.raw("POST", f"/{bucket}", b"x", {"Content-Type": "multipart/form-data"})[2]
+    assert s3_server.raw("PUT", "/")[0] == 405
+    assert s3_server.raw("GET", f"/{bucket}/k?unheard-of")[0] == 501
+    assert s3_server.raw("GET", f"/{bucket}/k?x-id=GetObject&X-Amz-Date=x&Signature=s&Expires=1")[0] == 200
     assert read(s3, bucket, "k") == b"x"
 
 
-def test_what_is_refused_otherwise(account, s3, bucket):
+def test_what_is_refused_otherwise(s3_server, s3, bucket):
     put = {"Bucket": bucket, "Key": "k", "Body": b"x"}
     assert code(s3.put_object, **put, ACL="public-read") == ("AccessControlListNotSupported", 400)
     assert code(s3.put_object, **put, StorageClass="WARM") == ("InvalidStorageClass", 400)

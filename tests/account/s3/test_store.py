@@ -17,7 +17,7 @@ from local_aws.core.store import StateError, open_database
 from local_aws.services.s3.objects import ObjectStore
 from support import ROOT
 from support.account import until
-from support.s3_over_http import MIB, Account, listed, read
+from support.s3_over_http import MIB, S3Server, listed, read
 
 
 @pytest.fixture
@@ -88,18 +88,18 @@ def test_links_and_moves_across_devices(store, tmp_path):
 
 
 def test_reopened_after_an_upload_was_abandoned(tmp_path):
-    account = Account(tmp_path)
-    s3 = account.client
+    s3_server = S3Server(tmp_path)
+    s3 = s3_server.client
     s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"Tags": [{"Key": "a", "Value": "1"}]})
     s3.put_object(Bucket="kept", Key="k", Body=b"x", Metadata={"a": "b"})
     made = s3.create_multipart_upload(Bucket="kept", Key="m")
     upload = {"Bucket": "kept", "Key": "m", "UploadId": made["UploadId"]}
     etag = s3.upload_part(**upload, PartNumber=1, Body=b"part")["ETag"]
-    known = set(account.files())
-    raw = socket.create_connection(("127.0.0.1", account.port))
+    known = set(s3_server.files())
+    raw = socket.create_connection(("127.0.0.1", s3_server.port))
     raw.sendall(b"PUT /kept/k HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + bytes(2 * MIB))
-    until(lambda: set(account.files()) - known)
-    again = Account(tmp_path)  # as after a crash: nothing of the first was closed
+    until(lambda: set(s3_server.files()) - known)
+    again = S3Server(tmp_path)  # as after a crash: nothing of the first was closed
     try:
         assert set(again.files()) == known
         assert read(again.client, "kept", "k") == b"x"
@@ -109,7 +109,7 @@ def test_reopened_after_an_upload_was_abandoned(tmp_path):
     finally:
         raw.close()
         again.stop()
-        account.stop()
+        s3_server.stop()
 
 
 def test_what_was_answered_outlives_kill_9(tmp_path):

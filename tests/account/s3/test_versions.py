@@ -23,10 +23,10 @@ def versions(answer) -> list[str]:
     return [row["Key"] for row in answer.get("Versions", [])]
 
 
-def test_versions_are_off(account, s3, bucket):
+def test_versions_are_off(s3_server, s3, bucket):
     answer = s3.get_bucket_versioning(Bucket=bucket)
     assert set(answer) == {"ResponseMetadata"}
-    status, _, body = account.raw("GET", f"/{bucket}?versioning")
+    status, _, body = s3_server.raw("GET", f"/{bucket}?versioning")
     empty = b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></VersioningConfiguration>'
     assert status == 200 and body.endswith(empty)
     assert code(s3.get_bucket_versioning, Bucket="none-such") == ("NoSuchBucket", 404)
@@ -111,9 +111,9 @@ def test_the_version_null(s3, filled):
     assert code(s3.get_object, **where) == ("NoSuchKey", 404)
 
 
-def test_all_versions_are_deleted(account, s3, filled):
+def test_all_versions_are_deleted(s3_server, s3, filled):
     """As people empty a bucket with boto3's resources."""
-    client = account.client.meta
+    client = s3_server.client.meta
     bucket = boto3.resource(
         "s3", endpoint_url=client.endpoint_url, config=client.config,
         aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1",

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.kernels import Account, sweeping
+from support.kernels import LessonsAccount, sweeping
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory) -> Iterator[Account]:
+def lessons_account(tmp_path_factory) -> Iterator[LessonsAccount]:
     """An account of the file's own, with resources of others in it."""
-    found = Account(tmp_path_factory.mktemp("account") / "state")
+    found = LessonsAccount(tmp_path_factory.mktemp("account") / "state")
     yield found
     found.place.close()
 
 
 @pytest.fixture(scope="module")
-def sweep(account) -> Iterator[Callable[[], str]]:
+def sweep(lessons_account) -> Iterator[Callable[[], str]]:
     """Runs the code of `make clean-aws`, and returns what it prints."""
-    with sweeping(account) as sweep:
+    with sweeping(lessons_account) as sweep:
         yield sweep

@@ -52,45 +52,45 @@ def crashes() -> Iterator:
 
 
 @pytest.mark.parametrize(("path", "last"), list(crashes()))
-def test_after_a_crash_the_sweep_leaves_nothing(account, sweep, path, last) -> None:
-    account.an_endpoint("of-another-run", ANOTHER_RUN)
-    with playing(account, path) as (kernel, cells):
+def test_after_a_crash_the_sweep_leaves_nothing(lessons_account, sweep, path, last) -> None:
+    lessons_account.an_endpoint("of-another-run", ANOTHER_RUN)
+    with playing(lessons_account, path) as (kernel, cells):
         for number in cells[: last + 1]:
             kernel.run(number)
-    held = account.holds()
+    held = lessons_account.holds()
     assert {*OTHERS, "of-another-run"} <= held["endpoints"], "the lesson deleted what others have"
     said = sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
     for kind, noun in (("endpoints", "endpoint"), ("models", "model")):
         for name in held[kind] - set(OTHERS):
             assert f"deleted the {noun} {name}" in said
     assert said.endswith("nothing is running\n")
 
 
-def test_the_cell_after_the_deployment_is_where_a_crash_costs_money(account, sweep) -> None:
+def test_the_cell_after_the_deployment_is_where_a_crash_costs_money(lessons_account, sweep) -> None:
     """Without the sweep the endpoint stays, in service: the tests above would see it."""
     path = ROOT / "notebooks" / f"{QUICKLY}.ipynb"
-    with playing(account, path) as (kernel, cells):
+    with playing(lessons_account, path) as (kernel, cells):
         for number in cells[: first_deploy(path) + 1]:
             kernel.run(number)
-    (left,) = account.holds()["endpoints"] - set(OTHERS)
-    assert account.sagemaker.describe_endpoint(EndpointName=left)["EndpointStatus"] == "InService"
-    assert account.holds() != NOTHING_OF_MINE
-    with playing(account, ROOT / "notebooks" / "99_clean_up.ipynb") as (kernel, cells):
+    (left,) = lessons_account.holds()["endpoints"] - set(OTHERS)
+    assert lessons_account.sagemaker.describe_endpoint(EndpointName=left)["EndpointStatus"] == "InService"
+    assert lessons_account.holds() != NOTHING_OF_MINE
+    with playing(lessons_account, ROOT / "notebooks" / "99_clean_up.ipynb") as (kernel, cells):
         for number in cells:
             kernel.run(number)
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_a_crash_while_the_endpoint_is_made(account, sweep) -> None:
+def test_a_crash_while_the_endpoint_is_made(lessons_account, sweep) -> None:
     path = ROOT / "notebooks" / f"{QUICKLY}.ipynb"
-    with playing(account, path) as (kernel, cells):
+    with playing(lessons_account, path) as (kernel, cells):
         *before, deploy = cells[: first_deploy(path) + 1]
         for number in before:
             kernel.run(number)
 
         def crash() -> None:
-            until(lambda: account.holds()["endpoints"] - set(OTHERS))
+            until(lambda: lessons_account.holds()["endpoints"] - set(OTHERS))
             os.kill(kernel.client.km.provisioner.pid, signal.SIGKILL)
 
         watcher = threading.Thread(target=crash)
@@ -98,6 +98,6 @@ def test_a_crash_while_the_endpoint_is_made(account, sweep) -> None:
         with pytest.raises(DeadKernelError):
             kernel.run(deploy)
         watcher.join()
-    (left,) = account.holds()["endpoints"] - set(OTHERS)
+    (left,) = lessons_account.holds()["endpoints"] - set(OTHERS)
     assert f"deleted the endpoint {left}" in sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from support.kernels import NOTHING_OF_MINE, OTHERS, Account, Kernel, playing
+from support.kernels import NOTHING_OF_MINE, OTHERS, Kernel, LessonsAccount, playing
 from tools.lessons.play import ROOT
 from utils.preflight.advice import NOT_ASKED
 
@@ -93,8 +93,8 @@ def fails(kernel: Kernel, name: str) -> str:
     return text
 
 
-def mine(account: Account) -> set[str]:
-    return account.holds()["endpoints"] - set(OTHERS)
+def mine(lessons_account: LessonsAccount) -> set[str]:
+    return lessons_account.holds()["endpoints"] - set(OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -103,45 +103,45 @@ def mine(account: Account) -> set[str]:
      (THROTTLED, "wait a minute")],
     ids=["denied", "quota of 0", "throttled"],
 )  # fmt: skip
-def test_an_endpoint_that_may_not_be_made(account, sweep, fault, answer, wanted) -> None:
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+def test_an_endpoint_that_may_not_be_made(lessons_account, sweep, fault, answer, wanted) -> None:
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "deploy-cell")
         fault.write_text(json.dumps(answer | {"operations": "CreateEndpoint"}))
         said = fails(kernel, "deploy-cell")
         assert answer["message"] in said and wanted in said.partition("What to do: ")[2]
         assert "Still running" not in said
-        assert mine(account) == set()
+        assert mine(lessons_account) == set()
         # It is put right, and the cell goes through.
         fault.write_text("{}")
         kernel.run(cell(kernel, "deploy-cell"))
     sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_throttled_while_the_endpoint_is_made(account, sweep, fault) -> None:
+def test_throttled_while_the_endpoint_is_made(lessons_account, sweep, fault) -> None:
     """It will be in service, and cost, though the cell has failed: the reader is told its name."""
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "deploy-cell")
         fault.write_text(json.dumps(THROTTLED | {"operations": "DescribeEndpoint"}))
         said = fails(kernel, "deploy-cell")
-        (name,) = mine(account)
+        (name,) = mine(lessons_account)
         assert f"Still running, until notebooks/99_clean_up.ipynb ends it: endpoint {name}" in said
     assert f"deleted the endpoint {name}" in sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_throttled_for_a_moment(account, sweep, fault) -> None:
+def test_throttled_for_a_moment(lessons_account, sweep, fault) -> None:
     """boto3 asks again, and the lesson does not notice."""
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "deploy-cell")
         fault.write_text(json.dumps(THROTTLED | {"operations": ".*", "times": 2}))
         for number in cells[cells.index(cell(kernel, "deploy-cell")) :]:
             kernel.run(number)
-    assert mine(account) == set()
+    assert mine(lessons_account) == set()
 
 
-def test_the_keys_expire_while_the_endpoint_is_made(account, sweep, fault) -> None:
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+def test_the_keys_expire_while_the_endpoint_is_made(lessons_account, sweep, fault) -> None:
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "deploy-cell")
         fault.write_text(json.dumps(EXPIRED | {"operations": ".*", "after": "CreateEndpoint"}))
         said = fails(kernel, "deploy-cell")
@@ -150,39 +150,39 @@ def test_the_keys_expire_while_the_endpoint_is_made(account, sweep, fault) -> No
         assert "Still running" not in said and "nothing is running" not in said
         # The proof cell does not say "nothing is running" when it could not ask.
         assert "The keys have expired" in fails(kernel, "proof")
-    (name,) = mine(account)
+    (name,) = mine(lessons_account)
     assert f"deleted the endpoint {name}" in sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_a_question_about_tags_that_is_refused_is_no_answer(account, sweep, fault) -> None:
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+def test_a_question_about_tags_that_is_refused_is_no_answer(lessons_account, sweep, fault) -> None:
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "endpoint")
         fault.write_text(json.dumps(DENIED | {"operations": "ListTags"}))
         assert "Attach the policy" in fails(kernel, "proof")
     sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_a_call_that_boto3_itself_refuses(account, sweep, fault) -> None:
+def test_a_call_that_boto3_itself_refuses(lessons_account, sweep, fault) -> None:
     """Its traceback says where the mistake is; AWS can be asked what runs."""
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "endpoint")
         kernel.client.nb.cells[cell(kernel, "endpoint")].source = "course.session.sagemaker_client.describe_endpoint()"
         with pytest.raises(CellExecutionError) as failure:
             kernel.run(cell(kernel, "endpoint"))
         said = str(failure.value)
-        (name,) = mine(account)
+        (name,) = mine(lessons_account)
         assert 'Missing required parameter in input: "EndpointName"' in said and "describe_endpoint()" in said
         assert f"Still running, until notebooks/99_clean_up.ipynb ends it: endpoint {name}" in said
         assert NOT_ASKED not in said
     sweep()
-    assert account.holds() == NOTHING_OF_MINE
+    assert lessons_account.holds() == NOTHING_OF_MINE
 
 
-def test_a_job_that_fails(account, sweep, fault) -> None:
+def test_a_job_that_fails(lessons_account, sweep, fault) -> None:
     """Not put in its way: it really fails, at a batch larger than the table."""
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "attach")
         for name in ("attach", "train"):
             each = kernel.client.nb.cells[cell(kernel, name)]
@@ -194,7 +194,7 @@ def test_a_job_that_fails(account, sweep, fault) -> None:
         assert "UnexpectedStatusException: Error for Training job course-salary-" in said
         assert "Failed. Reason: ClientError: " in said and "What to do: Mend what the reason names" in said
         assert "Still running" not in said
-    assert account.holds()["training jobs"] == set()
+    assert lessons_account.holds()["training jobs"] == set()
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ def test_a_job_that_fails(account, sweep, fault) -> None:
      (DENIED | {"code": "AccessDenied"}, "docs/aws.md")],
     ids=["expired", "throttled", "unknown keys", "denied"],
 )  # fmt: skip
-def test_the_first_cell_on_aws(account, fault, answer, wanted) -> None:
-    led = {name: value for name, value in account.place.running().environment().items() if value is not None}
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault), COURSE_AWS="aws", **led) as (kernel, _):
+def test_the_first_cell_on_aws(lessons_account, fault, answer, wanted) -> None:
+    led = {name: value for name, value in lessons_account.place.running().environment().items() if value is not None}
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault), COURSE_AWS="aws", **led) as (kernel, _):
         fault.write_text(json.dumps(answer | {"operations": ".*"}))
         said = fails(kernel, "start")
     assert said.startswith("CourseError: COURSE_AWS=aws, and AWS cannot be used: ") and wanted in said
 
 
-def test_the_first_cell_on_aws_without_credentials(account, fault, tmp_path) -> None:
+def test_the_first_cell_on_aws_without_credentials(lessons_account, fault, tmp_path) -> None:
     empty = {name: str(tmp_path / "none") for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
     nobody = {"COURSE_AWS": "aws", "AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "us-east-1", **empty}
-    with playing(account, LESSON, BETWEEN, FAULT=str(fault), **nobody) as (kernel, _):
+    with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault), **nobody) as (kernel, _):
         said = fails(kernel, "start")
     assert said == (
         "CourseError: COURSE_AWS=aws, and AWS cannot be used: Unable to locate credentials. Run 'aws configure' (or "

@@ -56,8 +56,8 @@ METRIC_DEFINITIONS: list[dict[str, str]] = [
 
 _DIRECTIONS = {"<loss>": "Minimize", "<score>": "Maximize"}
 OBJECTIVES = {
-    each["Name"]: next((_DIRECTIONS[kind] for kind in _DIRECTIONS if kind in each["Regex"]), None)
-    for each in METRIC_DEFINITIONS
+    definition["Name"]: next((way for kind, way in _DIRECTIONS.items() if kind in definition["Regex"]), None)
+    for definition in METRIC_DEFINITIONS
 }
 """What automatic model tuning may optimize, and in which direction, if not in both."""
 

@@ -19,7 +19,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     The host may also be ``s3.REGION`` and ``s3`` alone, and name the bucket: ``BUCKET.s3.REGION``.  Raises AwsError if
     it is no such URI.
     """
-    found = next((match for form in FORMS if (match := re.fullmatch(form, uri, re.DOTALL))), None)
-    if not found:
+    match = next((match for form in FORMS if (match := re.fullmatch(form, uri, re.DOTALL))), None)
+    if not match:
         raise AwsError("ValidationException", f"The S3 URI '{uri}' is not of the form s3://BUCKET/KEY.")
-    return found.group(1), found.group(2)
+    return match.group(1), match.group(2)

@@ -27,16 +27,16 @@ HEALTH = (
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory):
-    account = Account(tmp_path_factory.mktemp("programs") / "state")
-    account.begin()
-    yield account
-    account.close()
+def programs_account(tmp_path_factory):
+    programs_account = Account(tmp_path_factory.mktemp("programs") / "state")
+    programs_account.begin()
+    yield programs_account
+    programs_account.close()
 
 
 @pytest.fixture(scope="module")
-def served(account) -> str:
-    assert account.endpoint("served", GREETING="hello")["EndpointStatus"] == "InService"
+def served(programs_account) -> str:
+    assert programs_account.endpoint("served", GREETING="hello")["EndpointStatus"] == "InService"
     return "served"
 
 
@@ -46,93 +46,93 @@ def refused(call, **params) -> dict:
     return caught.value.response
 
 
-def test_what_the_program_is_given(account, served):
-    said = account.ask(served, ContentType="text/csv", Accept="application/x", CustomAttributes="a=1")
+def test_what_the_program_is_given(programs_account, served):
+    said = programs_account.ask(served, ContentType="text/csv", Accept="application/x", CustomAttributes="a=1")
     assert said["name"] == "served"
     environment, headers = said["environment"], said["headers"]
     assert environment["GREETING"] == "hello"
     assert Path(environment["SAGEMAKER_BASE_DIR"], "model", "name").read_text() == "served"
     assert (headers["content-type"], headers["accept"]) == ("text/csv", "application/x")
     assert headers["x-amzn-sagemaker-custom-attributes"] == "a=1"
-    own = open_account(account.folder)
+    own = open_account(programs_account.folder)
     assert not {own.access_key_id, own.secret_access_key, own.session_token} & set(environment.values())
     assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA") and "LOCAL_AWS_STATE" not in environment
 
 
-def test_the_socket_is_private(account, served):
-    socket = Path(account.ask(served)["environment"]["LOCAL_AWS_SOCKET"])
+def test_the_socket_is_private(programs_account, served):
+    socket = Path(programs_account.ask(served)["environment"]["LOCAL_AWS_SOCKET"])
     assert socket.is_socket() and socket.parent.stat().st_mode & 0o777 == 0o700
     assert len(os.fsencode(socket)) < 104
 
 
-def test_what_the_program_answers(account, served):
-    answer = account.runtime.invoke_endpoint(EndpointName=served, Body=b"echo \xff", CustomAttributes="given")
+def test_what_the_program_answers(programs_account, served):
+    answer = programs_account.runtime.invoke_endpoint(EndpointName=served, Body=b"echo \xff", CustomAttributes="given")
     assert answer["Body"].read() == b"echo \xff" and answer["ContentType"] == "application/json"
     assert answer["CustomAttributes"] == "seen" and answer["InvokedProductionVariant"] == "served"
 
 
 @pytest.mark.parametrize(("status", "whose"), [(400, "client"), (415, "client"), (500, "server"), (503, "server")])
-def test_a_refusal_is_a_model_error(account, served, status, whose):
-    response = refused(account.runtime.invoke_endpoint, EndpointName=served, Body=f"refuse {status}")
+def test_a_refusal_is_a_model_error(programs_account, served, status, whose):
+    response = refused(programs_account.runtime.invoke_endpoint, EndpointName=served, Body=f"refuse {status}")
     assert response["Error"]["Code"] == "ModelError" and response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert response["OriginalStatusCode"] == status and response["OriginalMessage"] == "the model will not do that"
     assert f"Received {whose} error ({status}) from primary with message" in response["Error"]["Message"]
 
 
-def test_its_output_is_the_endpoints_log(account, served):
-    account.ask(served, "tell all")
+def test_its_output_is_the_endpoints_log(programs_account, served):
+    programs_account.ask(served, "tell all")
     lines = wait_until(
-        lambda: account.lines("/aws/sagemaker/Endpoints/served"), lambda lines: "asked to tell" in lines, "log"
+        lambda: programs_account.lines("/aws/sagemaker/Endpoints/served"), lambda lines: "asked to tell" in lines, "log"
     )
     assert lines[0] == "begun in / to serve"
 
 
-def test_slow_answers_hold_nobody_up(account, served):
+def test_slow_answers_hold_nobody_up(programs_account, served):
     """While models sleep, the account answers, and they answer at once."""
     begun, ended = threading.Barrier(9), []
 
     def sleep():
         begun.wait()
-        account.ask(served, "sleep 1.5")
+        programs_account.ask(served, "sleep 1.5")
         ended.append(time.monotonic())
 
     threads = [threading.Thread(target=sleep) for _ in range(8)]
     for thread in threads:
         thread.start()
     begun.wait()
-    account.sagemaker.list_models()
-    account.ask(served)
+    programs_account.sagemaker.list_models()
+    programs_account.ask(served)
     assert not ended
     for thread in threads:
         thread.join()
     assert len(ended) == 8
 
 
-def test_a_program_that_dies_is_started_again(account, served):
-    pid = account.ask(served)["pid"]
-    response = refused(account.runtime.invoke_endpoint, EndpointName=served, Body="die 3")
+def test_a_program_that_dies_is_started_again(programs_account, served):
+    pid = programs_account.ask(served)["pid"]
+    response = refused(programs_account.runtime.invoke_endpoint, EndpointName=served, Body="die 3")
     assert response["Error"]["Code"] == "ModelError" and response["OriginalStatusCode"] == 0
     assert "An exception occurred while sending request to model" in response["OriginalMessage"]
-    assert account.ask(served)["pid"] != pid
-    assert account.ready(served)["EndpointStatus"] == "InService"
+    assert programs_account.ask(served)["pid"] != pid
+    assert programs_account.ready(served)["EndpointStatus"] == "InService"
     said = "The container exited with code 3; it is started again."
-    until(lambda: said in account.lines("/aws/sagemaker/Endpoints/served"))
+    until(lambda: said in programs_account.lines("/aws/sagemaker/Endpoints/served"))
 
 
-def test_a_program_that_is_never_ready_fails_the_endpoint(account):
+def test_a_program_that_is_never_ready_fails_the_endpoint(programs_account):
     began = time.monotonic()
-    body = account.endpoint("dies", {"behaviour": "dies"})
+    body = programs_account.endpoint("dies", {"behaviour": "dies"})
     assert body["EndpointStatus"] == "Failed" and body["FailureReason"] == HEALTH
     assert time.monotonic() - began < 60, "a program that has ended is not waited for"
     why = "The container exited with code 7 before it answered GET /ping with 200."
-    until(lambda: account.lines("/aws/sagemaker/Endpoints/dies")[-1:] == [why])
-    assert account.sagemaker.delete_endpoint(EndpointName="dies")
+    until(lambda: programs_account.lines("/aws/sagemaker/Endpoints/dies")[-1:] == [why])
+    assert programs_account.sagemaker.delete_endpoint(EndpointName="dies")
 
 
-def test_it_ends_with_its_endpoint(account):
-    account.endpoint("ended")
-    said = account.ask("ended")
-    account.sagemaker.delete_endpoint(EndpointName="ended")
+def test_it_ends_with_its_endpoint(programs_account):
+    programs_account.endpoint("ended")
+    said = programs_account.ask("ended")
+    programs_account.sagemaker.delete_endpoint(EndpointName="ended")
     until(lambda: not living([said["pid"]]))
     until(lambda: not Path(said["environment"]["LOCAL_AWS_SOCKET"]).parent.exists())
     until(lambda: not Path(said["environment"]["SAGEMAKER_BASE_DIR"]).exists())
@@ -140,38 +140,38 @@ def test_it_ends_with_its_endpoint(account):
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_it_ends_with_the_account_and_comes_back_with_it(tmp_path, how):
-    account = Account(tmp_path / "a state")
-    account.begin()
+    programs_account = Account(tmp_path / "a state")
+    programs_account.begin()
     try:
-        account.endpoint("lasting")
-        pid = account.ask("lasting")["pid"]
+        programs_account.endpoint("lasting")
+        pid = programs_account.ask("lasting")["pid"]
         if how == "stop":
-            account.close()
+            programs_account.close()
         else:
-            account.kill()
+            programs_account.kill()
         until(lambda: not living([pid]))
-        account.begin()
-        assert account.sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"] == "InService"
-        said = account.ask("lasting")
+        programs_account.begin()
+        assert programs_account.sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"] == "InService"
+        said = programs_account.ask("lasting")
         assert said["name"] == "lasting" and said["pid"] != pid
         os.kill(said["pid"], signal.SIGKILL)
         # A request that reaches it as it dies may be lost, and is not sent twice.
         until(lambda: not living([said["pid"]]))
-        assert account.ask("lasting")["pid"] != said["pid"]
+        assert programs_account.ask("lasting")["pid"] != said["pid"]
     finally:
-        account.close()
+        programs_account.close()
 
 
 # Batch transform
 
 
 def transform(
-    account: Account, name: str, lines: str, files: dict[str, str] | None = None, client: dict | None = None,
+    programs_account: Account, name: str, lines: str, files: dict[str, str] | None = None, client: dict | None = None,
     **environment: str,
 ) -> dict:  # fmt: skip
-    account.model(name, files, **environment)
-    account.client("s3").put_object(Bucket="models", Key=f"{name}/in/rows", Body=lines)
-    account.sagemaker.create_transform_job(
+    programs_account.model(name, files, **environment)
+    programs_account.client("s3").put_object(Bucket="models", Key=f"{name}/in/rows", Body=lines)
+    programs_account.sagemaker.create_transform_job(
         TransformJobName=name,
         ModelName=name,
         TransformInput={
@@ -184,51 +184,51 @@ def transform(
         Environment={"JOB": name},
         **({"ModelClientConfig": client} if client else {}),
     )
-    return account.sagemaker.describe_transform_job(TransformJobName=name)
+    return programs_account.sagemaker.describe_transform_job(TransformJobName=name)
 
 
-def transformed(account: Account, name: str) -> dict:
+def transformed(programs_account: Account, name: str) -> dict:
     return wait_until(
-        lambda: account.sagemaker.describe_transform_job(TransformJobName=name),
+        lambda: programs_account.sagemaker.describe_transform_job(TransformJobName=name),
         lambda body: body["TransformJobStatus"] in ("Completed", "Failed", "Stopped"),
         name,
     )
 
 
-def output(account: Account, name: str) -> list[str]:
-    body = account.client("s3").get_object(Bucket="models", Key=f"{name}/out/rows.out")["Body"].read()
+def output(programs_account: Account, name: str) -> list[str]:
+    body = programs_account.client("s3").get_object(Bucket="models", Key=f"{name}/out/rows.out")["Body"].read()
     return body.decode().splitlines()
 
 
-def test_a_batch_is_served_as_the_container_asks(account):
+def test_a_batch_is_served_as_the_container_asks(programs_account):
     said = '{"MaxConcurrentTransforms": 2, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 3, "Other": 1}'
-    transform(account, "single", "tell\ntell\necho", PARAMETERS=said)
-    assert transformed(account, "single")["TransformJobStatus"] == "Completed"
-    first, second, third = output(account, "single")
+    transform(programs_account, "single", "tell\ntell\necho", PARAMETERS=said)
+    assert transformed(programs_account, "single")["TransformJobStatus"] == "Completed"
+    first, second, third = output(programs_account, "single")
     environment, pid = json.loads(first)["environment"], json.loads(first)["pid"]
     assert json.loads(second)["pid"] == pid and third == "echo"
     assert environment["SAGEMAKER_BATCH"] == "true" and environment["JOB"] == "single"
     asked = "MaxConcurrentTransforms=2, MaxPayloadInMB=3, BatchStrategy=SINGLE_RECORD"
-    until(lambda: any(asked in line for line in account.lines("/aws/sagemaker/TransformJobs")))
+    until(lambda: any(asked in line for line in programs_account.lines("/aws/sagemaker/TransformJobs")))
     until(lambda: not living([pid]))
 
 
 @pytest.mark.parametrize("said", ["no JSON", '["MaxPayloadInMB"]', '{"MaxPayloadInMB": "many"}'])
-def test_parameters_that_say_nothing(account, said):
+def test_parameters_that_say_nothing(programs_account, said):
     name = f"silent-{abs(hash(said))}"
-    transform(account, name, "echo 1\necho 2\n", PARAMETERS=said)
-    assert transformed(account, name)["TransformJobStatus"] == "Completed"
-    assert output(account, name) == ["echo 1", "echo 2"]
+    transform(programs_account, name, "echo 1\necho 2\n", PARAMETERS=said)
+    assert transformed(programs_account, name)["TransformJobStatus"] == "Completed"
+    assert output(programs_account, name) == ["echo 1", "echo 2"]
 
 
 @pytest.mark.parametrize(
     ("lines", "files", "whose"),
     [("refuse 400", None, "ClientError"), ("die 3", None, "AlgorithmError"), ("", {"behaviour": "dies"}, "Algorithm")],
 )
-def test_a_batch_that_fails(account, lines, files, whose):
+def test_a_batch_that_fails(programs_account, lines, files, whose):
     name = f"failing-{lines.replace(' ', '-') or 'dies'}"
-    transform(account, name, lines, files)
-    body = transformed(account, name)
+    transform(programs_account, name, lines, files)
+    body = transformed(programs_account, name)
     assert body["TransformJobStatus"] == "Failed" and body["FailureReason"].startswith(whose)
 
 
@@ -243,31 +243,35 @@ def test_a_batch_that_fails(account, lines, files, whose):
         ("die 3", {"InvocationsMaxRetries": 1}, 2),
     ],
 )
-def test_what_a_model_fails_at_is_asked_again(account, line, client, requests):
+def test_what_a_model_fails_at_is_asked_again(programs_account, line, client, requests):
     name = f"again-{line.replace(' ', '-')}"
-    assert transform(account, name, line, client=client).get("ModelClientConfig") == client
-    assert transformed(account, name)["TransformJobStatus"] == ("Completed" if "hesitate" in line else "Failed")
-    lines = account.lines("/aws/sagemaker/TransformJobs", name)
+    assert transform(programs_account, name, line, client=client).get("ModelClientConfig") == client
+    assert transformed(programs_account, name)["TransformJobStatus"] == (
+        "Completed" if "hesitate" in line else "Failed"
+    )
+    lines = programs_account.lines("/aws/sagemaker/TransformJobs", name)
     assert lines.count(f"asked to {line.split()[0]}") == requests
 
 
-def test_a_model_that_takes_too_long(account):
-    transform(account, "slow", "sleep 300", client={"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0})
-    body = transformed(account, "slow")
+def test_a_model_that_takes_too_long(programs_account):
+    transform(
+        programs_account, "slow", "sleep 300", client={"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
+    )
+    body = transformed(programs_account, "slow")
     assert (body["TransformJobStatus"], body["FailureReason"]) == (
         "Failed", "AlgorithmError: See job logs for more information"
     )  # fmt: skip
-    lines = account.lines("/aws/sagemaker/TransformJobs", "slow")
+    lines = programs_account.lines("/aws/sagemaker/TransformJobs", "slow")
     assert any(line.endswith("models/slow/in/rows: Unable to get response from algorithm") for line in lines)
 
 
-def test_a_batch_that_is_stopped_in_the_middle_of_a_request_leaves_nothing_in_s3(account):
+def test_a_batch_that_is_stopped_in_the_middle_of_a_request_leaves_nothing_in_s3(programs_account):
     """Not even the answers to an object that was done: the API reference of StopTransformJob."""
-    account.client("s3").create_bucket(Bucket="models")
-    account.client("s3").put_object(Bucket="models", Key="stopped/in/before", Body=b"echo")
-    transform(account, "stopped", "sleep 300")
+    programs_account.client("s3").create_bucket(Bucket="models")
+    programs_account.client("s3").put_object(Bucket="models", Key="stopped/in/before", Body=b"echo")
+    transform(programs_account, "stopped", "sleep 300")
     group = "/aws/sagemaker/TransformJobs"
-    wait_until(lambda: account.lines(group, "stopped"), lambda lines: "asked to sleep" in lines, "a request")
-    account.sagemaker.stop_transform_job(TransformJobName="stopped")
-    assert transformed(account, "stopped")["TransformJobStatus"] == "Stopped"
-    assert "Contents" not in account.client("s3").list_objects_v2(Bucket="models", Prefix="stopped/out")
+    wait_until(lambda: programs_account.lines(group, "stopped"), lambda lines: "asked to sleep" in lines, "a request")
+    programs_account.sagemaker.stop_transform_job(TransformJobName="stopped")
+    assert transformed(programs_account, "stopped")["TransformJobStatus"] == "Stopped"
+    assert "Contents" not in programs_account.client("s3").list_objects_v2(Bucket="models", Prefix="stopped/out")
