@@ -21,6 +21,8 @@ IMAGES = {**linear_learner.IMAGES, **xgboost_algorithm.IMAGES}
 
 # Images of which a processing job can run the Python and the shell; what is in them is what this environment holds.
 PROCESSING_IMAGES = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-training")
+# Images that an image of one's own may be built on: so much is known of what is in them.
+BASES = (*PROCESSING_IMAGES, "pytorch-inference")
 
 
 def find_image(uri: str, script: bool = False) -> Image:

@@ -83,33 +83,43 @@ def start(
     session: Session,
     on_lines: Callable[[list[tuple[float, str]]], None],
     modules: Sequence[str] = (),
+    workdir: str = "/",
+    prefixes: Sequence[str] = (),
 ) -> Container:
     """Start ``command`` in the container whose ``/`` is ``root``, which ``lay_out`` has prepared.
 
     Paths below ``/opt/ml`` in the command and the environment are exchanged for real ones, and back in the output
     that ``on_lines`` gets (see Container).  Its clients of AWS have ``session``.  ``modules`` are further folders for
-    PYTHONPATH.
+    PYTHONPATH.  An image of the user's own has a ``workdir``, and ``prefixes`` beside ``/opt/ml``.
 
     Raises NoSuchProgram.
     """
     base = str(root)
-    command = [rerooted.in_text(argument, base) for argument in command]
-    variables = {name: rerooted.in_text(value, base) for name, value in environment.items()}
+    known = (rerooted.PREFIX, *prefixes)
+    command = [rerooted.in_text(argument, base, known) for argument in command]
+    variables = {name: rerooted.in_text(value, base, known) for name, value in environment.items()}
     search = variables.get("PATH") or os.environ.get("PATH", os.defpath)
+    # What an image of the user's own holds in the system's folders.
+    laid_down = [f"{base}{path}" for path in search.split(os.pathsep) if prefixes and Path(f"{base}{path}").is_dir()]
     environment = {
         **session.environment(variables),
-        "PATH": f"{base}/bin{os.pathsep}{search}",
+        "PATH": os.pathsep.join([f"{base}/bin", *laid_down, search]),
         "HOME": f"{base}/root",
         "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
         "PIP_NO_INDEX": "1",
         rerooted.VARIABLE: base,
+        **({rerooted.MORE: ":".join(prefixes)} if prefixes else {}),
     }
-    if shutil.which(command[0], path=environment["PATH"]) is None:
-        raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': not found.")
+    folder = Path(f"{base}/{workdir}")
+    program = command[0] if not command[0].startswith(".") else str(folder / command[0])
+    if shutil.which(program, path=environment["PATH"]) is None:
+        shown = command[0].removeprefix(base)
+        why = "permission denied" if "/" in program and Path(program).is_file() else "not found"
+        raise NoSuchProgram(f"CannotStartContainerError: exec: '{shown}': {why}.")
     if any("\0" in text for text in [*command, *environment.values()]):
         raise NoSuchProgram(f"CannotStartContainerError: exec: '{command[0]}': invalid argument.")
     if Path(command[0]).name in SHELLS:
-        _reroot_script(command[1:], root)
+        _reroot_script(command[1:], root, known)
 
     def keep(lines: list[tuple[float, str]]) -> None:
         # In a container the job's folder is the root of all.
@@ -118,23 +128,30 @@ def start(
     search_python = [str(Path(rerooted.__file__).parent), *modules, variables.get("PYTHONPATH", "")]
     return Container(
         [sys.executable, "-I", "-S", str(SUPERVISE), *command],
-        root,
+        folder,
         environment,
         keep,
         os.pathsep.join(filter(None, search_python)),
     )
 
 
-def reroot(file: Path, root: Path) -> None:
+def reroot(file: Path, root: Path, prefixes: Sequence[str] = ()) -> None:
     """Exchange the paths in a file for real ones: a shell reads it, and no Python is there to do it."""
     text = file.read_bytes().decode(errors="surrogateescape")
-    file.write_bytes(rerooted.in_text(text, str(root)).encode(errors="surrogateescape"))
+    text = rerooted.in_text(text, str(root), (rerooted.PREFIX, *prefixes))
+    file.write_bytes(text.encode(errors="surrogateescape"))
 
 
-def _reroot_script(arguments: Sequence[str], root: Path) -> None:
+def is_shell_script(begin: bytes) -> bool:
+    """Whether a file that begins with these bytes is run by a shell."""
+    words = begin.partition(b"\n")[0].decode(errors="replace").removeprefix("#!").split()
+    return begin.startswith(b"#!") and any(Path(word).name in SHELLS for word in words[:2])
+
+
+def _reroot_script(arguments: Sequence[str], root: Path, prefixes: Sequence[str]) -> None:
     """Exchange the paths in the script that a shell is to run."""
     for argument in arguments:
         script = Path(argument)
         if root in script.parents and script.is_file():
-            reroot(script, root)
+            reroot(script, root, prefixes)
             return

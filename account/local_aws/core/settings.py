@@ -17,8 +17,9 @@ NAME = "local_aws"  # of the folders that hold accounts
 PROJECT = ("pyproject.toml", ".git")  # a folder that holds one of them is a project
 PACKAGES = Path(__file__).resolve().parents[2]  # the folder that this package lies in
 BUCKETS = "LOCAL_AWS_BUCKETS"
+IMAGES = "LOCAL_AWS_IMAGES"
 POLICY = "LOCAL_AWS_POLICY"
-SETTINGS = (BUCKETS, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
+SETTINGS = (BUCKETS, IMAGES, POLICY, "LOCAL_AWS_NEW_ACCOUNT")
 
 
 def state_folder(here: Path | None = None) -> Path:
@@ -62,7 +63,7 @@ def python_path() -> str:
 def settings() -> dict[str, str]:
     """What the account's process takes from the environment when it starts, by variable; "" where there is nothing."""
     values = {name: os.environ.get(name, "") for name in SETTINGS}
-    for name in (BUCKETS, POLICY):
+    for name in (BUCKETS, IMAGES, POLICY):
         if values[name]:
             values[name] = str(Path(values[name]).expanduser().absolute())
     return values

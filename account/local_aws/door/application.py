@@ -17,12 +17,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from local_aws.containers.own_images.registry import OwnImages
 from local_aws.containers.role_sessions import LOOPBACK, Sessions
 from local_aws.core import disk
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
-from local_aws.core.settings import BUCKETS, POLICY, settings
+from local_aws.core.settings import BUCKETS, IMAGES, POLICY, settings
 from local_aws.core.store import StateError
+from local_aws.images import BASES
 from local_aws.page import Page, is_for_the_page
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.iam.journal import Books
@@ -72,7 +74,9 @@ class Application:
         self.folder, self.hosts = folder, {f"{host}:{port}" for host in LOOPBACK}
         sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
         self.keys = Keys(folder, account, sessions)
-        public, policy = settings()[BUCKETS], settings()[POLICY]
+        public, images, policy = (settings()[name] for name in (BUCKETS, IMAGES, POLICY))
+        registry = f"{account.account_id}.dkr.ecr.{account.region}.amazonaws.com"
+        own_images = OwnImages(Path(images) if images else None, registry, BASES)
         objects = ObjectStore(folder / "s3", Path(public) if public else None)
         self.s3 = S3Service(objects, account.region, account.account_id)
         logs = Logs(folder, account)
@@ -81,7 +85,7 @@ class Application:
         resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
         self.training = TrainingJobs(folder, account, resources, objects, logs, metrics)
-        self.processing = ProcessingJobs(folder, account, resources, objects, logs)
+        self.processing = ProcessingJobs(folder, account, resources, objects, logs, own_images)
         self.endpoints = Endpoints(folder, account, resources, objects, logs)
         self.invocations = Invocations(self.endpoints, metrics)
         self.transform = TransformJobs(folder, account, resources, objects, logs)

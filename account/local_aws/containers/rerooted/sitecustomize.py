@@ -13,6 +13,7 @@ The folder stands on PYTHONPATH only in jobs that run a user's script, and the f
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -23,8 +24,9 @@ from typing import Any
 Function = Callable[..., Any]
 PREFIX = "/opt/ml"
 VARIABLE = "LOCAL_AWS_JOB_ROOT"
-# The prefix where a path begins in a text (an argument, a shell's command): not within another path or an address.
-_ANYWHERE = re.compile(r"(?<![\w./~$%@+-])/opt/ml(?![\w.-])")
+MORE = "LOCAL_AWS_JOB_PREFIXES"  # further prefixes, which an image of the user's own has, with colons between
+# What lies in the job's folder: in a job the prefixes of its image, elsewhere the one that all images have.
+PREFIXES = (PREFIX, *filter(None, os.environ.get(MORE, "").split(":")))
 ONE_PATH = (
     "access chdir chflags chmod chown getxattr lchflags lchmod lchown listdir listxattr lstat mkdir mkfifo mknod open "
     "pathconf removexattr rmdir setxattr stat statvfs truncate unlink remove utime"
@@ -32,28 +34,41 @@ ONE_PATH = (
 TWO_PATHS = ("link", "rename", "replace", "symlink")
 
 
-def in_text(text: str, root: str) -> str:
-    """``text`` with every path below ``/opt/ml`` in it exchanged."""
-    return _ANYWHERE.sub(lambda _: root + PREFIX, text)
+def in_text(text: str, root: str, prefixes: tuple[str, ...] = PREFIXES) -> str:
+    """``text`` with every path in it that lies below one of the prefixes exchanged."""
+    return _anywhere(prefixes).sub(lambda match: root + match[0], text)
+
+
+@functools.cache
+def _anywhere(prefixes: tuple[str, ...]) -> re.Pattern[str]:
+    """A prefix where a path begins in a text (an argument, a shell's command): not within a path or an address."""
+    either = "|".join(map(re.escape, sorted(prefixes, reverse=True)))
+    return re.compile(rf"(?<![\w./~$%@+-])(?:{either})(?![\w.-])")
 
 
 def as_seen(text: str, root: str) -> str:
-    """``text`` with the job's real folder called ``/opt/ml`` again, as the job is to see it."""
-    return text.replace(root + PREFIX, PREFIX)
+    """``text`` with the job's real folder left out of paths again, as the job is to see them."""
+    for prefix in PREFIXES:
+        text = text.replace(root + prefix, prefix)
+    return text
 
 
 def in_path(path: Any, root: str) -> Any:
-    """A path, str, bytes or PathLike, that may lie below ``/opt/ml``; anything else is given back as it is."""
+    """A path, str, bytes or PathLike, that may lie below a prefix; anything else is given back as it is."""
     text = path
     if not isinstance(text, (str, bytes)):
         if not hasattr(type(path), "__fspath__"):
             return path
         text = type(path).__fspath__(path)
     if isinstance(text, bytes):
-        begins = text.startswith(PREFIX.encode()) and text[len(PREFIX) : len(PREFIX) + 1] in (b"", b"/")
-        return os.fsencode(root) + text if begins else path
-    begins = text.startswith(PREFIX) and text[len(PREFIX) : len(PREFIX) + 1] in ("", "/")
-    return root + text if begins else path
+        return os.fsencode(root) + text if _begins(os.fsdecode(text)) else path
+    return root + text if _begins(text) else path
+
+
+def _begins(path: str) -> bool:
+    if not path.startswith(PREFIXES):
+        return False
+    return any(path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in PREFIXES)
 
 
 class _Entry:
@@ -167,6 +182,7 @@ def _variables(items: Any, root: str) -> Any:
         search = b"".join(b":" + item[len(mark) :] for item in items if item.startswith(mark))
         items = [item for item in items if not item.startswith(mark)]
         items += [os.fsencode(f"{VARIABLE}={root}"), mark + os.fsencode(here) + search]
+        items.append(os.fsencode(f"{MORE}={':'.join(PREFIXES[1:])}"))
     return items
 
 

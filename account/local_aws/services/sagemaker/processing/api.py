@@ -12,6 +12,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from local_aws.containers.own_images.build import OwnImage
+from local_aws.containers.own_images.registry import MissingImage, OwnImages
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.images import check_processing_image
@@ -42,8 +44,17 @@ class ProcessingJobs(Jobs):
 
     kind = PROCESSING_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        own_images: OwnImages,
+    ) -> None:
         super().__init__(folder / "processing", account, resources, objects, logs)
+        self.own_images = own_images
 
     def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         """The ClusterConfig of a job."""
@@ -55,9 +66,7 @@ class ProcessingJobs(Jobs):
         """Begin a processing job; AwsError, in AWS's words, for one that cannot be run here."""
         name, app = params["ProcessingJobName"], params["AppSpecification"]
         refuse("CreateProcessingJob", params, REFUSED)
-        check_processing_image(app["ImageUri"])
-        if not app.get("ContainerEntrypoint"):
-            raise not_implemented("A processing job without AppSpecification.ContainerEntrypoint")
+        image = self._image(app)
         for member in ("ContainerEntrypoint", "ContainerArguments"):
             if "" in app.get(member, []):
                 raise AwsError(
@@ -87,7 +96,7 @@ class ProcessingJobs(Jobs):
             "LastModifiedTime": created,
         }
         arn = self.resources.add(PROCESSING_JOB, name, body, params.get("Tags"))
-        self.begin(ProcessingRun(self, name, inputs))
+        self.begin(ProcessingRun(self, name, inputs, image))
         return {"ProcessingJobArn": arn}
 
     @operation("DescribeProcessingJob", wants_request=True)
@@ -116,6 +125,18 @@ class ProcessingJobs(Jobs):
             PROCESSING_JOB, params, lambda body: {key: body.get(key) for key in members}, order="Ascending"
         )
         return {"ProcessingJobSummaries": jobs, "NextToken": token}
+
+    def _image(self, app: dict[str, Any]) -> OwnImage | MissingImage | None:
+        """The image of a job if it is one of the user's own; AwsError for one that cannot run here."""
+        if self.own_images.owns(app["ImageUri"]):
+            try:
+                return self.own_images.find(app["ImageUri"])
+            except MissingImage as missing:
+                return missing  # the job will fail, as on AWS
+        check_processing_image(app["ImageUri"])
+        if not app.get("ContainerEntrypoint"):
+            raise not_implemented(f"The entry point of {app['ImageUri']} (AppSpecification has no ContainerEntrypoint)")
+        return None
 
     def _inputs(self, params: dict[str, Any]) -> dict[str, list[InputFile]]:
         """For each input's local path its objects, with the path that each gets below it."""

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.containers import script_container
+from local_aws.containers.own_images.build import OwnImage
+from local_aws.containers.own_images.registry import MissingImage
 from local_aws.containers.rerooted import sitecustomize as rerooted
 from local_aws.containers.role_sessions import Session
 from local_aws.core import clock
@@ -27,14 +29,23 @@ from local_aws.services.sagemaker.kinds import PROCESSING_JOB
 from local_aws.services.sagemaker.resources import now
 
 MAX_MESSAGE = 1024  # bytes of an ExitMessage
+# AWS's words, of public processing jobs: aws/amazon-sagemaker-examples, issue 2525.
+NO_IMAGE = "API error (404): manifest for {} not found: manifest unknown: Requested image not found"
 
 
 class ProcessingRun(JobRun):
-    """One processing job at work; ``inputs`` are the files of each input, by its LocalPath."""
+    """One processing job at work.
 
-    def __init__(self, jobs: Jobs, name: str, inputs: dict[str, list[InputFile]]) -> None:
+    ``inputs`` are the files of each input, by its LocalPath.  ``image`` is the job's if it is one of the user's own,
+    and None if it is AWS's.
+    """
+
+    def __init__(
+        self, jobs: Jobs, name: str, inputs: dict[str, list[InputFile]], image: OwnImage | MissingImage | None
+    ) -> None:
         super().__init__(jobs, name)
         self.inputs = inputs
+        self.image = image
         self.root = script_container.root_folder(self.root)
 
     def live(self) -> None:
@@ -46,6 +57,9 @@ class ProcessingRun(JobRun):
             body = self.jobs.resources.update(PROCESSING_JOB, self.job, ProcessingStartTime=now())
             if reason := self.lost_role():
                 self.end("Failed", reason)
+                return
+            if isinstance(self.image, MissingImage):
+                self.end("Failed", f"ClientError: {NO_IMAGE.format(self.image)}")
                 return
             try:
                 self._lay_out(body)
@@ -76,8 +90,13 @@ class ProcessingRun(JobRun):
 
     def _lay_out(self, body: dict[str, Any]) -> None:
         script_container.lay_out(self.root)
+        if isinstance(self.image, OwnImage):
+            try:
+                self.image.lay_down(self.root)
+            except OSError as error:  # a file of it has gone since
+                raise JobFailure(f"{error.filename}: {error.strerror}.") from None
         for path in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
-            self._path(path).mkdir(parents=True)
+            self._path(path).mkdir(parents=True, exist_ok=True)
         members = (
             "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "Environment", "ProcessingInputs",
             "ProcessingOutputConfig", "ProcessingResources", "RoleArn", "StoppingCondition",
@@ -117,15 +136,24 @@ class ProcessingRun(JobRun):
 
     def _process(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
-        app = body["AppSpecification"]
+        app, variables = body["AppSpecification"], body.get("Environment", {})
+        workdir, prefixes = "/", tuple[str, ...]()
+        command = [*app.get("ContainerEntrypoint", []), *app.get("ContainerArguments", [])]
+        if isinstance(self.image, OwnImage):
+            command = self.image.command(app.get("ContainerEntrypoint", []), app.get("ContainerArguments", []))
+            variables, workdir, prefixes = self.image.variables(variables), self.image.workdir, self.image.prefixes
+            if not command:
+                return "Failed", "ClientError: CannotStartContainerError: No command specified."
         stream = f"{self.job}/algo-1-{int(clock.now())}"
         try:
             container = script_container.start(
-                app["ContainerEntrypoint"] + app.get("ContainerArguments", []),
+                command,
                 self.root,
-                body.get("Environment", {}),
+                variables,
                 session,
                 lambda lines: self.jobs.logs.write(PROCESSING_JOB.log_group, stream, lines),
+                workdir=workdir,
+                prefixes=prefixes,
             )
         except script_container.NoSuchProgram as error:
             return "Failed", f"ClientError: {error}"
