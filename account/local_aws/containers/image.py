@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from .own_images.build import OwnImage
+
 
 class ModelAnswer(NamedTuple):
     """What a model that the account's own process holds answers to one request."""
@@ -59,3 +61,16 @@ class Image:
     distributed: bool = False
     # The extra of this distribution that it needs.
     extra: str = ""
+    # What it is made of if it is one of the user's own; and whether it is one that is not there.
+    own: OwnImage | None = None
+    missing: bool = False
+
+
+def own_image(image: OwnImage) -> Image:
+    """An image of the user's own: ``docker run IMAGE train`` trains."""
+    return Image(image.name, ("train",), None, (), {}, script_mode=True, pipes=True, own=image)
+
+
+def missing_image(uri: str) -> Image:
+    """What is known of an image of the user's own that is not there."""
+    return Image(uri, ("train",), None, (), {}, script_mode=True, pipes=True, missing=True)

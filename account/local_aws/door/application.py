@@ -84,7 +84,7 @@ class Application:
         books = Books(folder, account)
         resources = Resources(folder, account, Roles(account, books.database, sessions))
         enforced = Policy.read(Path(policy)) if policy else None
-        self.training = TrainingJobs(folder, account, resources, objects, logs, metrics)
+        self.training = TrainingJobs(folder, account, resources, objects, logs, metrics, own_images)
         self.processing = ProcessingJobs(folder, account, resources, objects, logs, own_images)
         self.endpoints = Endpoints(folder, account, resources, objects, logs)
         self.invocations = Invocations(self.endpoints, metrics)

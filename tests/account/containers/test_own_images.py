@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from support.account import Place
 from support.processing import ended, files, log, source, target
-from support.training import name
+from support.training import channel, definition, members, name
+from support.training import ended as training_ended
 
 SHOW = """
 import json, os, pathlib, sys
@@ -249,6 +250,11 @@ def test_what_it_begins_with(place, image, line) -> None:
     assert FIRST[line] in refusal(place, image(line))
 
 
+def test_a_file_is_no_folder(place, image) -> None:
+    told = "Dockerfile, line 3: WORKDIR /x/y: /x is a file and no folder."
+    assert refusal(place, image("FROM python:3\nCOPY show.py /x\nWORKDIR /x/y\n")).endswith(told)
+
+
 def test_a_folder_without_a_dockerfile(place, image) -> None:
     assert refusal(place, image(None)).endswith("the folder has no Dockerfile.")
 
@@ -290,3 +296,87 @@ def test_without_a_folder_of_images_the_variable_is_named(tmp_path) -> None:
         assert done.returncode != 0 and "LOCAL_AWS_IMAGES: names" in done.stderr and "not a folder" in done.stderr
     finally:
         place.close()
+
+
+# ---- training
+
+TRAIN = """#!/usr/bin/env python
+import json, pathlib, sys
+print("called with", sys.argv[1:])
+parameters = json.load(open("/opt/ml/input/config/hyperparameters.json"))
+rows = pathlib.Path("/opt/ml/input/data/train/rows.csv").read_text().split()
+print(f"mean={sum(map(float, rows)) / len(rows)};")
+pathlib.Path("/opt/ml/model/model.json").write_text(json.dumps({"of": parameters["of"], "rows": len(rows)}))
+if parameters["of"] == "nothing":
+    pathlib.Path("/opt/ml/output/failure").write_text("there is nothing to learn")
+    sys.exit(3)
+"""
+# The form of AWS's own example, "Building your own algorithm container".
+TRAINS = """
+FROM python:3.8-slim
+RUN pip install numpy
+ENV PYTHONUNBUFFERED=TRUE
+ENV PATH="/opt/program:${PATH}"
+COPY --chmod=755 program /opt/program
+WORKDIR /opt/program
+"""
+
+
+@pytest.fixture(scope="module")
+def data(place) -> dict:
+    """The channel ``train``."""
+    place.client("s3").put_object(Bucket="own-images", Key="data/rows.csv", Body=b"1\n2\n6\n")
+    return channel("s3://own-images/data/")
+
+
+def train(place: Place, data: dict, repository: str, of: str = "all", **spec) -> dict:
+    """A training job of an image of one's own, once it has ended."""
+    sagemaker, job = place.client("sagemaker"), name("own-image")
+    params = definition(place.connection(), job, data, bucket="own-images", hyperparameters={"of": of})
+    params["AlgorithmSpecification"] |= {
+        "TrainingImage": address(place, repository),
+        "MetricDefinitions": [{"Name": "mean", "Regex": "mean=(.*?);"}],
+        **spec,
+    }
+    sagemaker.create_training_job(**params)
+    return training_ended(sagemaker, job)
+
+
+def test_it_trains(place, image, data) -> None:
+    body = train(place, data, image(TRAINS, **{"program/train": TRAIN}))
+    assert body["TrainingJobStatus"] == "Completed", body
+    assert body["FinalMetricDataList"][0]["Value"] == 3
+    found = members(place.client("s3"), body["ModelArtifacts"]["S3ModelArtifacts"])
+    assert json.loads(found["model.json"]) == {"of": "all", "rows": 3}
+
+
+def test_an_entry_point_is_called_with_train_or_the_jobs_arguments(place, image, data) -> None:
+    repository = image('FROM python:3\nCOPY train /app/\nENTRYPOINT ["python3", "/app/train"]\n', train=TRAIN)
+    for arguments, called in (({}, ["train"]), ({"ContainerArguments": ["--x", "1"]}, ["--x", "1"])):
+        body = train(place, data, repository, **arguments)
+        assert body["TrainingJobStatus"] == "Completed", body
+        events = place.client("logs").filter_log_events(
+            logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{body['TrainingJobName']}/"
+        )["events"]
+        assert events[0]["message"] == f"called with {called}"
+
+
+def test_its_failure_is_the_jobs(place, image, data) -> None:
+    body = train(place, data, image(TRAINS, **{"program/train": TRAIN}), of="nothing")
+    assert body["FailureReason"] == "AlgorithmError: there is nothing to learn, exit code: 3"
+
+
+def test_an_image_without_train_fails_as_docker_does(place, image, data) -> None:
+    body = train(place, data, image("FROM python:3\n"))
+    assert body["FailureReason"] == "AlgorithmError: CannotStartContainerError: exec: 'train': not found."
+
+
+def test_an_image_that_is_not_there_fails_a_training_job_in_awss_words(place, data) -> None:
+    body = train(place, data, "no/such-image")
+    words = "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
+    assert body["FailureReason"] == f"ClientError: {words}"
+
+
+def test_a_dockerfile_that_is_not_understood_is_refused_for_training_too(place, image, data) -> None:
+    with pytest.raises(ClientError, match="Dockerfile, line 2: RUN make: only RUN pip install"):
+        train(place, data, image("FROM python:3\nRUN make\n"))

@@ -160,6 +160,9 @@ class _Build:
             raise instruction.refused("FROM has to be the first instruction here.")
         if follow:
             follow(instruction)
+            folders = self.folders.union(*map(_above, [*self.files, *self.folders]))
+            if clash := sorted(folders & self.files.keys()):
+                raise instruction.refused(f"{clash[0]} is a file and no folder.")
         elif name not in PASSED_OVER:
             raise instruction.refused("this instruction is not understood here.")
 
@@ -306,12 +309,17 @@ class _Build:
         return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/root"}
 
 
+def _above(place: str) -> list[str]:
+    """The folders on the way to a place."""
+    parents = [posixpath.dirname(place)]
+    while parents[-1] != "/":
+        parents.append(posixpath.dirname(parents[-1]))
+    return parents
+
+
 def _top(place: str) -> str:
     """The uppermost folder on the way to a place that is no folder of the system."""
-    parents = [place]
-    while posixpath.dirname(parents[-1]) not in SYSTEM:
-        parents.append(posixpath.dirname(parents[-1]))
-    return parents[-1]
+    return next((path for path in reversed(_above(place)) if path not in SYSTEM), place)
 
 
 def _check_installed(instruction: Instruction, text: str) -> None:

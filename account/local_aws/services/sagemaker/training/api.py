@@ -12,7 +12,8 @@ from typing import Any
 import regex
 from starlette.requests import Request
 
-from local_aws.containers.image import Image
+from local_aws.containers.image import Image, missing_image, own_image
+from local_aws.containers.own_images.registry import MissingImage, OwnImages
 from local_aws.containers.script_mode.environment import user_entry_point
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
@@ -56,10 +57,18 @@ class TrainingJobs(Jobs):
     kind = TRAINING_JOB
 
     def __init__(
-        self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs, metrics: Metrics
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        metrics: Metrics,
+        own_images: OwnImages,
     ) -> None:
         super().__init__(folder / "jobs", account, resources, objects, logs)
         self.metrics = metrics
+        self.own_images = own_images
 
     def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         """The ResourceConfig of a job."""
@@ -92,7 +101,7 @@ class TrainingJobs(Jobs):
         if body["TrainingJobStatus"] != self.working or attempts(body) > max_retries or "TuningJobArn" in body:
             return False
         try:
-            image = _image(body)
+            image = self._image(body)
             channels = self._channels(body, image)
         except AwsError:  # its input is gone
             return False
@@ -115,9 +124,9 @@ class TrainingJobs(Jobs):
                 "ValidationException",
                 "You must provide one of AlgorithmName or TrainingImage in the AlgorithmSpecification.",
             )
-        image = _image(params)
+        image = self._image(params)
         own = [member for member in ("ContainerEntrypoint", "ContainerArguments") if member in spec]
-        if own and not (image.script_mode and "ContainerEntrypoint" in own):
+        if own and not (image.script_mode and ("ContainerEntrypoint" in own or image.own)):
             raise not_implemented(f"CreateTrainingJob's {own[0]} with the image {spec['TrainingImage']}")
         if not image.train:
             raise not_implemented(f"Training with the image {spec['TrainingImage']}")
@@ -149,6 +158,17 @@ class TrainingJobs(Jobs):
                 "request without specifying metric definitions.",
             )
         return image, channels
+
+    def _image(self, params: dict[str, Any]) -> Image:
+        """The image of a CreateTrainingJob, or of a job that one has made."""
+        spec = params["AlgorithmSpecification"]
+        if self.own_images.owns(spec["TrainingImage"]):
+            try:
+                return own_image(self.own_images.find(spec["TrainingImage"]))
+            except MissingImage:
+                return missing_image(spec["TrainingImage"])  # the job will fail, as on AWS
+        program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
+        return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
 
     def launch(
         self, params: dict[str, Any], tuning_job: str | None = None, objective: str | None = None
@@ -257,13 +277,6 @@ class TrainingJobs(Jobs):
                 )
             channels[name] = find_objects(self.objects, source, self.account.region, params["RoleArn"])
         return channels
-
-
-def _image(params: dict[str, Any]) -> Image:
-    """The image of a CreateTrainingJob, or of a job that one has made."""
-    spec = params["AlgorithmSpecification"]
-    program = user_entry_point(params.get("HyperParameters", {}), params.get("Environment", {}))
-    return find_image(spec["TrainingImage"], program is not None or "ContainerEntrypoint" in spec)
 
 
 def metric_definitions(image: Image, spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ from .metrics import TrainingMetrics
 from .pipe_mode import Pipe
 
 PIPE = "Pipe"
+# AWS's words, of public training jobs: aws/sagemaker-python-sdk, issue 1968.
+NO_IMAGE = "Cannot pull algorithm container. Either the image does not exist or its permissions are incorrect."
 TOO_LONG = "MaxRuntimeExceeded"  # the secondary status of a job that was stopped for its time limit
 DRIVERS = "sm_drivers"  # the channel in which version 3 of the SageMaker SDK sends programs of its own
 # A training job's log shows a control character by its octal number: #011 is a tab.
@@ -105,6 +107,9 @@ class TrainingRun(JobRun):
                 self._end("Failed", f"ClientError: Data download failed: {failure}")
                 return
             self._message("Downloading the training image")
+            if self.image.missing:
+                self._end("Failed", f"ClientError: {NO_IMAGE}")
+                return
             if self.stop_wanted.is_set():
                 self._end("Stopped")
                 return
@@ -197,6 +202,11 @@ class TrainingRun(JobRun):
                     raise JobFailure(f"{place}: {getattr(error, 'strerror', None) or error}.") from None
         if self.image.script_mode:
             script_container.lay_out(self.root)
+            if self.image.own:
+                try:
+                    self.image.own.lay_down(self.root)
+                except OSError as error:  # a file of it has gone since
+                    raise JobFailure(f"{error.filename}: {error.strerror}.") from None
             if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
                 self._reroot_programs(host.base / "input" / "data")
             self._fetch_code(module_dir(body.get("HyperParameters", {})))
@@ -291,8 +301,19 @@ class TrainingRun(JobRun):
         }
         if self.image.script_mode:
             spec = body["AlgorithmSpecification"]
-            own = [*spec.get("ContainerEntrypoint", []), *spec.get("ContainerArguments", [])]
-            command = own or [*self.image.train, self.archive]
+            entrypoint, arguments = spec.get("ContainerEntrypoint", []), spec.get("ContainerArguments", [])
+            if own := self.image.own:
+                command = own.command(entrypoint, arguments or self.image.train)
+                return script_container.start(
+                    command,
+                    host.root,
+                    own.variables(environment),
+                    session,
+                    keep,
+                    workdir=own.workdir,
+                    prefixes=own.prefixes,
+                )
+            command = [*entrypoint, *arguments] or [*self.image.train, self.archive]
             return script_container.start(command, host.root, environment, session, keep)
         return Container(self.image.train, host.root, environment, keep, peers=peers)
 
