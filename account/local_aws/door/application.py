@@ -28,6 +28,7 @@ from local_aws.images import BASES
 from local_aws.page import Page, is_for_the_page
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.iam.journal import Books
+from local_aws.services.iam.own_repositories import OwnRepositories
 from local_aws.services.iam.policy import Policy
 from local_aws.services.iam.roles import Roles
 from local_aws.services.iam.service import SERVICES as IAM_SERVICES
@@ -90,7 +91,7 @@ class Application:
         self.invocations = Invocations(self.endpoints, metrics)
         self.transform = TransformJobs(folder, account, resources, objects, logs)
         self.tuning = TuningJobs(folder, account, resources, objects, logs, self.training)
-        self.bookkeeping = Bookkeeping(account, self.keys, books, enforced)
+        self.bookkeeping = Bookkeeping(account, self.keys, books, enforced, OwnRepositories(account, own_images))
         packages = ModelRegistry(resources, objects)
         sagemaker = operations_of(
             self.training,

@@ -380,3 +380,36 @@ def test_an_image_that_is_not_there_fails_a_training_job_in_awss_words(place, da
 def test_a_dockerfile_that_is_not_understood_is_refused_for_training_too(place, image, data) -> None:
     with pytest.raises(ClientError, match="Dockerfile, line 2: RUN make: only RUN pip install"):
         train(place, data, image("FROM python:3\nRUN make\n"))
+
+
+# ---- ECR
+
+
+def test_ecr_shows_it_by_name_tag_and_digest(place, image) -> None:
+    ecr, repository = place.client("ecr"), image(DOCKERFILE)
+    (shown,) = ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+    assert shown["repositoryUri"] == address(place, repository, "")
+    assert repository in [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
+    (detail,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": "1"}])["imageDetails"]
+    assert detail["imageTags"] == ["1"] and detail["imageDigest"].startswith("sha256:")
+    assert ecr.describe_images(repositoryName=repository)["imageDetails"][0]["imageTags"] == ["latest"]
+    listed = ecr.list_images(repositoryName=repository)["imageIds"]
+    assert listed == [{"imageDigest": detail["imageDigest"], "imageTag": "latest"}]
+    image(DOCKERFILE, **{"words.txt": "others"})
+    changed = ecr.describe_images(repositoryName=repository)["imageDetails"][0]["imageDigest"]
+    assert changed != detail["imageDigest"]
+    with pytest.raises(ClientError, match="ImageNotFoundException"):
+        ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": detail["imageDigest"]}])
+
+
+def test_repositories_that_are_made_stand_beside_it(place, image) -> None:
+    ecr, repository = place.client("ecr"), image(DOCKERFILE)
+    ecr.create_repository(repositoryName="made")
+    names = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
+    assert {"made", repository} <= {*names} and len(names) == len({*names})
+    named = ecr.describe_repositories(repositoryNames=["made", repository])["repositories"]
+    assert [each["repositoryName"] for each in named] == ["made", repository]
+    assert ecr.describe_images(repositoryName="made")["imageDetails"] == []
+    for missing in (["nowhere"], [repository, "nowhere"]):
+        with pytest.raises(ClientError, match="RepositoryNotFoundException"):
+            ecr.describe_repositories(repositoryNames=missing)

@@ -6,9 +6,11 @@ out as keys is entered among the account's keys, so that requests signed with th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -19,15 +21,17 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.core.extras import lack_of
 from local_aws.core.store import open_database
-from local_aws.wire.protocols import plain, query_response, read_json, service_model
+from local_aws.wire.protocols import json_response, plain, query_response, read_json, service_model
 from local_aws.wire.refusals import not_implemented
 from local_aws.wire.service import ApiCall, read_form, target_operation
 from local_aws.wire.signature import Key
 
 from .journal import AWSS_POLICY, FORM, Books
+from .own_repositories import OwnRepositories
 from .policy import Policy
 
 SERVICES = ("iam", "sts", "ecr")
+ECR_JSON = "application/x-amz-json-1.1"
 # moto takes any proof of identity for a good one, would leave a key that is switched off in use, hands out keys and
 # passwords from the documentation, loses what belongs to a user or a group that gets another name, and takes a
 # manifest for an image.
@@ -84,8 +88,11 @@ def user_id(account: Account, key: Key) -> str:
 class Bookkeeping:
     """The services of ``SERVICES``."""
 
-    def __init__(self, account: Account, keys: Keys, books: Books, policy: Policy | None = None) -> None:
+    def __init__(
+        self, account: Account, keys: Keys, books: Books, policy: Policy | None, repositories: OwnRepositories
+    ) -> None:
         self.account = account
+        self.repositories = repositories
         self.keys = keys
         self.policy = policy
         self.books = books
@@ -110,6 +117,8 @@ class Bookkeeping:
             return query_response(action, STS_NAMESPACE, result)
         if action not in service_model(service).operation_names:
             raise AwsError("InvalidAction", f"Could not find operation {action} of {service.upper()}.")
+        if service == "ecr" and (own := self.repositories.answer(action, call.parameters)) is not None:
+            return json_response(own, ECR_JSON)
         if action in UNTRUE:
             raise not_implemented(f"{service.upper()}'s operation {action}")
         if lack := lack_of("iam"):
@@ -119,7 +128,9 @@ class Bookkeeping:
     def _answer(self, call: ApiCall) -> Response:
         service, action, key = call.service, call.operation, call.caller
         form, body, target = call.parameters, call.body, call.headers.get("x-amz-target", "")
-        to_ecr = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        if action == "DescribeRepositories" and service == "ecr":
+            return self._describe_repositories(call)
+        to_ecr = {"X-Amz-Target": target, "Content-Type": ECR_JSON}
         headers = to_ecr if service == "ecr" and target else FORM
         if action == "SimulatePrincipalPolicy":
             return query_response(action, IAM_NAMESPACE, self._simulate(form))
@@ -142,6 +153,22 @@ class Bookkeeping:
             self._remember(text, key)
         kept = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
         return Response(text, answer.status_code, kept)
+
+    def _describe_repositories(self, call: ApiCall) -> Response:
+        """The repositories that were made, by moto, and those of folders."""
+        headers = {"X-Amz-Target": call.headers.get("x-amz-target", ""), "Content-Type": ECR_JSON}
+        named, folders = call.parameters.get("repositoryNames"), self.repositories.images.names()
+        asked = {**call.parameters} if named is None else {"repositoryNames": [n for n in named if n not in folders]}
+        made: list[dict[str, Any]] = []
+        if named is None or asked["repositoryNames"]:
+            key = call.caller.access_key_id
+            answer = self.books.ask("ecr", call.operation, key, headers, json.dumps(asked).encode())
+            if answer.status_code != 200:
+                return Response(answer.get_data(as_text=True), answer.status_code, {"Content-Type": ECR_JSON})
+            made = json.loads(answer.get_data(as_text=True))["repositories"]
+        names = {repository["repositoryName"] for repository in made}
+        own = [name for name in folders if name not in names and (named is None or name in named)]
+        return json_response({"repositories": [*made, *map(self.repositories.describe, own)]}, ECR_JSON)
 
     def _simulate(self, form: Mapping[str, str]) -> dict[str, str | list[dict[str, str]]]:
         """What a role or a user may do: all that is asked, unless there is a policy for the whole account.
