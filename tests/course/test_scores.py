@@ -13,6 +13,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from support.colours import DARK, LIGHT, contrast, lab
 from utils import plots
 from utils.scoring import scores
 
@@ -156,35 +157,6 @@ def test_errors_are_bars_in_the_order_of_x(shown):
 
 # ---- colours
 
-# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009),
-# severity 1.0: what people without red, green or blue cones see, in linear RGB.
-SIGHT = {
-    "usual": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-}
-XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-WHITE = [0.95047, 1, 1.08883]
-
-
-def linear(colour: str) -> np.ndarray:
-    rgb = np.array(matplotlib.colors.to_rgb(colour))
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-
-
-def lab(colour: str, sight: str) -> np.ndarray:
-    """The colour in CIELAB, as somebody with this sight sees it."""
-    x, y, z = np.array(XYZ) @ np.clip(np.array(SIGHT[sight]) @ linear(colour), 0, 1) / WHITE
-    x, y, z = (np.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in (x, y, z))
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-def contrast(one: str, other: str) -> float:
-    """As WCAG computes it."""
-    dark, light = sorted(float(np.array(XYZ[1]) @ linear(colour)) for colour in (one, other))
-    return (light + 0.05) / (dark + 0.05)
-
 
 @pytest.mark.parametrize(
     ("sight", "least"), [("usual", 60), ("protanopia", 35), ("deuteranopia", 35), ("tritanopia", 12)]
@@ -196,7 +168,7 @@ def test_everybody_tells_the_colours_of_data_apart(sight, least):
     assert min(np.linalg.norm(grey - colour) for colour in colours) >= 12
 
 
-@pytest.mark.parametrize("page", ["#ffffff", "#111111", "#0d1117"])  # a light page; JupyterLab's and GitHub's dark one
+@pytest.mark.parametrize("page", [LIGHT, *DARK])
 def test_colours_are_seen_on_a_light_and_on_a_dark_page(page):
     assert all(contrast(colour, page) >= 3 for colour in (plots.BLUE, plots.ORANGE, plots.GREEN))
     assert contrast(plots.GREY, page) >= 4.2  # of text

@@ -46,6 +46,8 @@ def run(paths: list[Path], masks: str, root: Path = ROOT) -> int:
         return _play(path, masks, root, say, stop)
 
     played = in_order(paths, root / "notebooks", one)
+    if (diagrams := root / "notebooks" / "diagrams").is_dir():
+        shutil.copytree(diagrams, build / "html" / "diagrams")
     rows = [
         f'<li><a href="{name}.html">{name}</a>, {seconds}{", failed" if failed else ""}</li>'
         for name, seconds, failed, *_ in played
