@@ -62,7 +62,7 @@ def finish(figure: Figure) -> str:
         reach = ""
         if ticks and isinstance(axis.get_major_formatter(), ScalarFormatter):
             axis.set_major_formatter(form := Ticks())
-            reach = f", {' to '.join(form.format_ticks(axis.get_data_interval()))}{form.get_offset()}"
+            reach = f", {' to '.join(form.format_ticks([*axis.get_data_interval()]))}{form.get_offset()}"
         if title := " ".join(axis.get_label_text().split()):
             said.insert(0, f"{name} axis: {title}{reach}.")
         wide = axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75
