@@ -12,6 +12,8 @@ from itertools import pairwise
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from tools.lessons.measure import words
+
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LARGEST = 300_000  # bytes
 MAGICS = {"matplotlib"}
@@ -152,13 +154,12 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
     cells, code = notebook.cells, _code(notebook)
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
     text = "\n\n".join(prose)
-    words = len(re.findall(r"\w[\w'’.,-]*", re.sub(r"\]\([^)]*\)", "]", text)))
     if not 15 <= len(cells) <= 32:
         yield f"{len(cells)} cells, not 15 to 32"
     if len(code) > 15:
         yield f"{len(code)} code cells, more than 15"
-    if not 700 <= words <= 1500:
-        yield f"{words} words, not 700 to 1,500"
+    if not 700 <= (count := words(text)) <= 1500:
+        yield f"{count} words, not 700 to 1,500"
     for cell in code:
         if cell.source.count("\n") >= 15:
             yield f"{cell.id}: more than 15 lines"
