@@ -84,15 +84,17 @@ def test_the_tables_tell_titles_steps_and_minutes() -> None:
     )
 
 
-def test_a_change_in_the_list_is_written_into_both_tables(tmp_path: Path) -> None:
-    for name in ("README.md", "notebooks/00_start_here.ipynb", "notebooks/course.toml"):
+def test_a_change_in_the_list_is_written_wherever_it_is_told(tmp_path: Path) -> None:
+    for name in ("README.md", "notebooks/00_start_here.ipynb", "notebooks/course.toml", "notebooks/glossary.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         text = (NOTEBOOKS.parent / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace('"Explore the salaries"', '"Look at the salaries"'))
     texts = with_tables(tmp_path)
-    assert [path.name for path in texts] == ["README.md", "00_start_here.ipynb"]
-    for text in texts.values():
+    assert [path.name for path in texts] == ["README.md", "00_start_here.ipynb", "glossary.md"]
+    *tables, glossary = texts.values()
+    for text in tables:
         assert text.count("| [Look at the salaries](") == 1 and "| [Explore the salaries](" not in text
+    assert "[Look at the salaries](salary/01_explore.ipynb)" in glossary
 
 
 # ---- the rules themselves, on a good notebook and on what is made wrong of it ----

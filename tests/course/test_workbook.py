@@ -72,7 +72,7 @@ def learner(root: Path, name: str = "salary/01_explore") -> str:
 # Words of a conclusion: how something runs, which of two is more, what is not there.
 TELLING = r"""(?ix)\b(
     rise|rises|rising|fall|falls|falling|climb|climbs|jump|jumps|drop|drops|grow|grows|shrink|shrinks|miss|misses|bend|
-    bends|curve|curved|flat|steep|straight|line\\ up|band|bands|too|hardly|nearly|most|mostly|almost|better|best|worse|
+    bends|curve|curved|flat|steep|straight|line\ up|band|bands|too|hardly|nearly|most|mostly|almost|better|best|worse|
     worst|higher|lower|larger|smaller|earlier|later|more|less|fewer|steeper|flatter|same|differ|differs|no|none|never|
     not|only|always|every\\ time
 )\b"""

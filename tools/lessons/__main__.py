@@ -27,7 +27,9 @@ def main() -> int:
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
     again = commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
     again.add_argument("names", metavar="NAME", nargs="*", help="only these, as salary/01_explore")
-    commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
+    commands.add_parser(
+        "tables", help="write the tables of lessons in README.md and 00_start_here.ipynb, and the glossary"
+    )
     commands.add_parser("workbook", help="write or renew workbook/, the learner's own copy of the lessons")
     commands.add_parser("progress", help="say which exercises are done and which are open")
     commands.add_parser("measure", help="say how much each lesson asks of a reader")
@@ -115,7 +117,7 @@ def run_notebooks(names: list[str]) -> int:
 
 
 def write_tables() -> int:
-    """Write the tables of lessons anew."""
+    """Write the tables of lessons and the glossary anew."""
     from tools.lessons.tables import with_tables
 
     for path, text in with_tables().items():
