@@ -48,9 +48,10 @@ def page(root: Path = ROOT) -> str:
     }
     parts = [ABOUT]
     for letter, group in groupby(terms(root), key=lambda term: term.term[0].upper()):
-        rows = [
-            f"| **{each.term}** | {each.plain} | {each.aws} | [{titles.get(each.lesson, each.lesson)}]({each.lesson}.ipynb) |"
-            for each in group
-        ]
+        rows = [_row(term, titles.get(term.lesson, term.lesson)) for term in group]
         parts.append(f"## {letter}\n\n{HEAD}" + "\n".join(rows) + "\n\n")
     return "".join(parts).rstrip() + "\n"
+
+
+def _row(term: Term, title: str) -> str:
+    return f"| **{term.term}** | {term.plain} | {term.aws} | [{title}]({term.lesson}.ipynb) |"

@@ -14,8 +14,10 @@ from tools.lessons.play import ROOT, course
 PREDICT = re.compile(r"(?m)^> \*\*Predict\.\*\*")
 TURN = re.compile(r"(?m)^\*\*Your turn\.\*\*")
 QUESTION = re.compile(r"(?m)^\*\*\d\.\*\*")
-HEAD = ("lesson", "stated", "estimated", "cells", "code", "words", "lines", "words/line", "run", "predictions")
-HEAD += ("exercises", "checks", "figures", "output", "mean", "longest")
+HEAD = (
+    *("lesson", "stated", "estimated", "cells", "code", "words", "lines", "words/line", "run", "predictions"),
+    *("exercises", "checks", "figures", "output", "mean", "longest"),
+)
 
 
 @dataclass(frozen=True)
