@@ -33,7 +33,7 @@ def test_the_table_has_all_lessons() -> None:
 @pytest.mark.parametrize("lesson", SERIES, ids=name)
 def test_a_lesson_takes_the_minutes_that_it_says(lesson: Lesson) -> None:
     minutes = counted(lesson).minutes
-    assert minutes <= 45.5
+    assert minutes < 47.5, "more than what rounds to 45"
     assert abs(lesson.minutes - minutes) <= 3, f"it says {lesson.minutes}, and {minutes:.1f} are estimated"
 
 

@@ -124,8 +124,8 @@ def rows(text: str) -> set[str]:
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of two digits or more."""
-    return set(re.findall(r"\d[\d,.]*\d", text))
+    """The numbers of three digits or more, and those with decimals: smaller ones count this and that."""
+    return set(re.findall(r"\d{3,}|\d[\d,.]*[,.]\d+", text))
 
 
 def given_away(notebook: NotebookNode) -> list[str]:
