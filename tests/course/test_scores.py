@@ -230,7 +230,7 @@ def test_intervals_are_drawn_in_their_order_beside_what_is_aimed_at(shown):
     figure, alt = shown[0]
     axes = figure.axes[0]
     assert labels(axes.yaxis) == ["others", "smokers"]  # from below
-    assert [line.get_xdata() for line in axes.lines] == [[1, 1], [0.86, 0.97], [0.91], [1.01, 1.08], [1.04]]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 1], [0.86, 0.97], [0.91], [1.01, 1.08], [1.04]]
     assert "bills / predictions, 0.86 to 1.08" in alt
 
 
