@@ -78,7 +78,7 @@ CHECKS = {
         hints=(
             "The cell of Step 4 makes such an estimator; three things differ.",
             "The same order with another limit is order | {'max_run': 300}.",
-            "A hyperparameter is changed alike: hyperparameters | {'epochs': 30}; the dictionary channels fits as it is.",
+            "A hyperparameter is changed alike: hyperparameters | {'epochs': 30}; channels can stay as they are.",
         ),
     ),
     "mended_channels": Found(

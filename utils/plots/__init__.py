@@ -26,8 +26,11 @@ def spread(values: pd.Series, caption: str, alt: str = "") -> None:
     _show(figure, caption, alt)
 
 
-def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: str = "") -> None:
-    """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other."""
+def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: str = "", of: str = "rows") -> None:
+    """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other.
+
+    `of` says what the rows are.
+    """
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     if groups is None:
         axes.hist(values, bins=30, color=BLUE)
@@ -37,7 +40,7 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: st
         sns.histplot(x=values, bins=30, multiple="stack", alpha=1, linewidth=0, ax=axes, **_coloured(groups))
     if isinstance(locator := axes.yaxis.get_major_locator(), MaxNLocator):
         locator.set_params(integer=True)
-    axes.set(xlabel=label(values), ylabel="rows")
+    axes.set(xlabel=label(values), ylabel=of)
     _show(figure, caption, alt)
 
 

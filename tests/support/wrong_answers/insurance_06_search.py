@@ -34,7 +34,7 @@ def tuner(
         from sagemaker.tuner import HyperparameterTuner
 
         estimator = order(course, {**RIGHT, **(change or {})}, max_run, tags)
-        varied = {}
+        varied: dict[Any, Any] = {}
         for name, (low, high) in (ranges or {"learning_rate": (0.001, 0.1)}).items():
             varied[name] = ContinuousParameter(low, high, scaling_type=scale)
         return HyperparameterTuner(
