@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from exercises.account import Job, newest_job
-from exercises.insurance.jobs import LIMIT, PREDICTS_NUMBERS, batch_faults, channel_faults
+from exercises.insurance.jobs import HUBER, LIMIT, PREDICTS_NUMBERS, batch_faults, channel_faults
 from exercises.insurance.prepared import PLAIN, bills, reads, said
-from exercises.job_faults import A_DAY, end_faults, setting
+from exercises.job_faults import A_DAY, end_faults
 from exercises.kinds import Found, Number, Question
 from utils.check import Unreadable
 from utils.course import Course
@@ -65,12 +65,7 @@ CHECKS = {
         faults=[
             *channel_faults(),
             *PREDICTS_NUMBERS,
-            *setting(
-                "loss",
-                "huber_loss",
-                "The hyperparameter loss is missing, so the job made the squared error small.",
-                "The job made the {} small, and not Huber's.",
-            ),
+            *HUBER,
             *batch_faults(100),
             *end_faults(LIMIT, A_DAY, "max_run"),
         ],

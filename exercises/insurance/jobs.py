@@ -41,3 +41,11 @@ PREDICTS_NUMBERS: tuple[Fault, ...] = tuple(
         "The job was told to be a {}, and a bill is a number: regressor.",
     )
 )
+HUBER: tuple[Fault, ...] = tuple(
+    setting(
+        "loss",
+        "huber_loss",
+        "The hyperparameter loss is missing, so the job made the squared error small.",
+        "The job made the {} small, and not Huber's.",
+    )
+)

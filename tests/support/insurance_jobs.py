@@ -114,7 +114,6 @@ def of_channels(right: Mapping[str, Any], limit: int) -> list[tuple[Callable[[Co
         (sent(right, {"predictor_type": "binary_classifier"}), "told to be a binary_classifier"),
         (sent(right, {"mini_batch_size": None}), "mini_batch_size is missing"),
         (sent(right, {"mini_batch_size": 7}), "took batches of 7 rows"),
-        (sent(right, max_run=None), "the SDK's own limit, 86,400 seconds"),
         (sent(right, max_run=limit // 60), "look like minutes"),
         (sent(right, max_run=900), f"may take 900 seconds, not {limit}"),
         (sent(right, tags=False), "none of the course's tags"),

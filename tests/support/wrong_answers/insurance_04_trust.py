@@ -65,7 +65,8 @@ WRONG: dict[tuple[str, str], Wrong] = {
         (with_ends(sent(PLAIN)), "took batches of 100 rows, not of 50"),
         (with_ends(sent(SMALLER, {"loss": None})), "loss is missing"),
         (with_ends(sent(SMALLER, {"loss": "absolute_loss"})), "made the absolute_loss small"),
-        (with_ends(sent(SMALLER, ENDLESS, wait=False)), "still at work"),
+        (with_ends(sent(SMALLER, max_run=None)), "the SDK's own limit, 86,400 seconds"),
+        (with_ends(sent(SMALLER, ENDLESS, wait=False)), "still at work"),  # the next one ends it
         (judged(lambda bills, guess, line: interval(guess - bills, lesson.rmse)), "of its RMSE alone"),
         (judged(lambda bills, guess, line: paired_interval(bills, line, guess)), "scikit-learn's line minus yours"),
         (judged(lambda bills, guess, line: paired_interval(bills, guess, line, "mae")), "compares the MAE"),

@@ -1,4 +1,4 @@
-"""Typical wrong answers to the exercises of the insurance series' lesson on losses."""
+"""Typical wrong answers to the exercises of the insurance series' lesson on losses, in both editions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,17 @@ def as_records(course: Course) -> dict[str, Any]:
     return made
 
 
+HUBERS: Wrong = [
+    (sent(HUBER, ENDLESS, wait=False), "still at work"),  # the next one ends it
+    *of_channels(HUBER, 600),
+    (sent(HUBER, {"loss": None}), "loss is missing"),
+    (sent(HUBER, {"loss": "squared_loss"}), "made the squared_loss small"),
+]
 WRONG: dict[tuple[str, str], Wrong] = {
-    (LESSON, "huber_job"): [
-        *of_channels(HUBER, 600),
-        (sent(HUBER, {"loss": None}), "loss is missing"),
-        (sent(HUBER, {"loss": "squared_loss"}), "made the squared_loss small"),
-        (sent(HUBER, ENDLESS, wait=False), "still at work"),
+    (LESSON, "huber_job"): [*HUBERS, (sent(HUBER, max_run=None), "the SDK's own limit, 86,400 seconds")],
+    (f"{LESSON}_sdk_v3", "huber_trainer"): [
+        *HUBERS,
+        (sent(HUBER, max_run=3_600), "the SDK's own limit, 3,600 seconds"),
     ],
     (LESSON, "mended_channels"): [
         (lambda course: list(channels()(course).values()), "A dictionary was expected"),

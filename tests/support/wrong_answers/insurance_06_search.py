@@ -1,4 +1,4 @@
-"""Typical wrong answers to the exercises of the insurance series' lessons on tuning, in version 2 of the SDK."""
+"""Typical wrong answers to the exercises of the insurance series' lessons on tuning, in both editions."""
 
 from __future__ import annotations
 
@@ -127,4 +127,9 @@ MENDED: Wrong = [
 WRONG: dict[tuple[str, str], Wrong] = {
     ("insurance/06_search", "own_tuner"): [*OWN, (started(max_run=None), "the SDK's own limit, 86,400 seconds")],
     ("insurance/06_search", "mended_tuner"): MENDED,
+    ("insurance/06_search_sdk_v3", "own_search"): [
+        *OWN,
+        (started(max_run=3_600), "the SDK's own limit, 3,600 seconds"),
+    ],
+    ("insurance/06_search_sdk_v3", "mended_search"): MENDED,
 }
