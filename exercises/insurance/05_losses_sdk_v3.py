@@ -5,12 +5,12 @@ from exercises.insurance.jobs import HUBER, LIMIT, PREDICTS_NUMBERS, batch_fault
 from exercises.job_faults import AN_HOUR, end_faults
 from exercises.kinds import Choice, Found, Number, Question
 
-JOBS, SECONDS, HOURLY = 10, 180, 11.5  # each job's; cents
+JOBS, SECONDS, HOURLY = 100, 180, 0.115  # of each job; dollars
 
 CHECKS = {
     "stale_tags": Choice(
         solution="4",
-        right="The tags were made from the first hyperparameters and stay so: a changed job needs a trainer of its own.",
+        right="The tags were made from the first hyperparameters: a changed job needs a trainer of its own.",
         mistakes={
             "1": "These tags are right for the hyperparameters that they are made of.",
             "2": "Here tags and hyperparameters still agree.",
@@ -41,22 +41,22 @@ CHECKS = {
     ),
     "bill": Number(
         solution=lambda course: JOBS * SECONDS / 3600 * HOURLY,
-        tolerance=0.011,
+        tolerance=0.006,
         right="Waiting less costs nothing more: the bill counts the machines' seconds.",
         mistakes=[
             (
                 lambda course: SECONDS / 3600 * HOURLY,
-                "That is one job. At once or one after another, each of the ten is billed for its own seconds.",
+                "That is one job. At once or one after another, each of the hundred is billed for its own seconds.",
             ),
             (lambda course: JOBS * HOURLY, "That is an hour for each; a job is billed for 180 seconds."),
             (lambda course: JOBS * SECONDS / 60 * HOURLY, "The price is for an hour, and those are minutes."),
-            (lambda course: JOBS * SECONDS / 3600 * HOURLY / 100, "That is in dollars."),
+            (lambda course: JOBS * SECONDS / 3600 * HOURLY * 100, "That is in cents."),
         ],
         far=("They cost more than that.", "They cost less than that."),
         hints=(
             "How many seconds are billed in all?",
-            "The seconds of all jobs in hours, times the price of an hour in cents.",
-            "Four jobs of 900 seconds for 20 cents an hour cost 20 cents.",
+            "The seconds of all jobs in hours, times the price of an hour.",
+            "Four jobs of 900 seconds at 0.20 dollars an hour cost 0.20 dollars.",
         ),
     ),
 }

@@ -35,7 +35,10 @@ CHECKS = {
         mistakes=[
             (lambda course: MINUTES / 60 * HOURLY / WORTH, "That pays for one job; the search has twenty."),
             (lambda course: JOBS * MINUTES * HOURLY / WORTH, "The price is for an hour, and these are minutes."),
-            (lambda course: JOBS * MINUTES / 60 * HOURLY / WORTH / 10, "That is a whole cent for each estimate."),
+            (
+                lambda course: JOBS * MINUTES / 60 * HOURLY / WORTH / 10,
+                "That takes each estimate to be worth 0.01 dollars.",
+            ),
             (
                 lambda course: JOBS * MINUTES / 60 * HOURLY,
                 "That is the bill in dollars; divide it by an estimate's worth.",
@@ -45,7 +48,7 @@ CHECKS = {
         hints=(
             "How many hours of a machine does the whole search take?",
             "The bill in dollars, divided by what one estimate is worth in dollars.",
-            "A bill of 2 dollars is paid for by 400 estimates that are worth half a cent each.",
+            "A bill of 2 dollars is paid for by 400 estimates that are worth 0.005 dollars each.",
         ),
     ),
 }

@@ -33,7 +33,7 @@ CHECKS = {
     "parallel": Number(
         solution=lambda course: math.ceil(JOBS / AT_ONCE) * MINUTES,
         tolerance=0.1,
-        right="In the last round two of the four machines have nothing to do; the bill is that of ten jobs all the same.",
+        right="In the last round two of the four machines have nothing to do; the bill is the same.",
         mistakes=[
             (lambda course: JOBS * MINUTES, "That is one after another."),
             (

@@ -14,5 +14,5 @@ mine.train(channels, logs=False)
 check.huber_trainer(mine)
 
 # %% bill
-answer = 10 * 180 / 3600 * 11.5
+answer = 100 * 180 / 3600 * 0.115
 check.bill(answer)
