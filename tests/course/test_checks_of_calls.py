@@ -35,6 +35,19 @@ check.five_years(5)
 check.with_block([1, 2, 3])
 """
 
+SEARCH = """
+import sys
+import nbformat
+from utils.check import ROOT, solutions
+
+sys.path.insert(0, str(ROOT / "notebooks" / "insurance"))
+for cell in nbformat.read(ROOT / "notebooks" / "insurance" / "06_search.ipynb", as_version=4).cells:
+    if cell.id in ("start", "upload", "estimator-cell", "tuner-cell"):
+        exec(cell.source)
+from sagemaker.utils import name_from_base
+exec(solutions("insurance/06_search")["own_tuner"])
+"""
+
 
 @pytest.fixture(scope="module")
 def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
@@ -76,3 +89,14 @@ def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> Non
     assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= {
         each[0] for each in asked
     }
+
+
+def test_checks_of_a_search_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
+    place, document = learner
+    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(tmp_path / "progress.jsonl"), "MPLBACKEND": "agg"}
+    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", SEARCH, **kept)
+    assert done.returncode == 0, done.stderr
+    assert "Right. The account ran your search, and its best job is the one you name." in done.stdout.splitlines()
+    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
+    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
+    assert "sagemaker:DescribeHyperParameterTuningJob" in {each[0] for each in asked}

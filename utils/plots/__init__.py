@@ -26,8 +26,11 @@ def spread(values: pd.Series, caption: str, alt: str = "") -> None:
     _show(figure, caption, alt)
 
 
-def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: str = "") -> None:
-    """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other."""
+def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: str = "", of: str = "rows") -> None:
+    """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other.
+
+    `of` says what the rows are.
+    """
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     if groups is None:
         axes.hist(values, bins=30, color=BLUE)
@@ -37,7 +40,7 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: st
         sns.histplot(x=values, bins=30, multiple="stack", alpha=1, linewidth=0, ax=axes, **_coloured(groups))
     if isinstance(locator := axes.yaxis.get_major_locator(), MaxNLocator):
         locator.set_params(integer=True)
-    axes.set(xlabel=label(values), ylabel="rows")
+    axes.set(xlabel=label(values), ylabel=of)
     _show(figure, caption, alt)
 
 
@@ -108,6 +111,45 @@ def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str, al
     for (name, guess), (colour, marker) in zip(guesses.items(), ((BLUE, "o"), (ORANGE, "X")), strict=False):
         axes.scatter(y, guess, color=colour, marker=marker, label=name, alpha=0.7)
     axes.set(xlabel=f"true {label(y)}", ylabel=f"predicted {label(y)}")
+    axes.legend()
+    _show(figure, caption, alt)
+
+
+def intervals(ranges: dict[str, tuple[float, float, float]], to: float, what: str, caption: str, alt: str = "") -> None:
+    """Draw {name: (low, value, high)} as dots with their intervals, from above; the line `to` is what is aimed at."""
+    figure, axes = plt.subplots(figsize=(6.4, 0.9 + 0.35 * len(ranges)))
+    axes.axvline(to, color=GREY, linewidth=1)
+    for name, (low, value, high) in reversed(ranges.items()):
+        axes.plot([low, high], [name, name], color=BLUE, linewidth=3, alpha=0.5, solid_capstyle="butt")
+        axes.plot([value], [name], "o", color=BLUE)
+    axes.set(xlabel=what)
+    axes.margins(y=0.5 / len(ranges))
+    _show(figure, caption, alt)
+
+
+def dots(table: pd.DataFrame, what: str, caption: str, alt: str = "") -> None:
+    """Draw each row of a table as a line of dots, from above, one for each of up to three columns."""
+    figure, axes = plt.subplots(figsize=(6.4, 1.2 + 0.3 * len(table)))
+    axes.axvline(0, color=GREY, linewidth=1)
+    names = list(map(str, table.index))[::-1]
+    for name, colour, marker in zip(table, (BLUE, ORANGE, GREEN), "oX^", strict=False):
+        axes.scatter(table[name].iloc[::-1], names, color=colour, marker=marker, label=name, alpha=0.85, zorder=3)
+    axes.grid(axis="y", color=GREY, linewidth=0.5, alpha=0.5)
+    axes.set(xlabel=what)
+    axes.legend()
+    _show(figure, caption, alt)
+
+
+def trials(x: pd.Series, y: pd.Series, caption: str, alt: str = "") -> None:
+    """Draw what each setting x that was tried came to, y, with x on a logarithmic scale; the lowest stands out."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    axes.scatter(x, y, color=BLUE, label="tried", zorder=3)
+    axes.scatter(x[y.idxmin()], y.min(), color=ORANGE, marker="X", s=90, label="the best", zorder=4)
+    axes.set_xscale("log")
+    powers = 10.0 ** np.arange(np.floor(np.log10(x.min())), np.ceil(np.log10(x.max())) + 1)
+    axes.set_xticks(powers, [f"{power:g}" for power in powers])
+    axes.minorticks_off()
+    axes.set(xlabel=label(x), ylabel=label(y))
     axes.legend()
     _show(figure, caption, alt)
 
