@@ -28,11 +28,14 @@ check.csv_job("course-none")
 course = start("salary/05_deploy_predict_delete")
 check.five_years(5)
 given = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 7}
-mine.set_hyperparameters(**given)
-mine.tags = course.tags_for(table, given)
+mine.tags, mine.base_job_name = course.tags_for(table, given), "course-mended"  # found by tags, and by name
 mine.fit(inputs, logs=False)
 check.five_years(5)
 check.with_block([1, 2, 3])
+course = start("salary/04_open_the_model")
+check.absolute_slope(1)
+course = start("salary/06_what_is_an_estimator")
+check.drawn_job(mine)
 """
 
 SEARCH = """
@@ -83,6 +86,8 @@ def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> Non
         "Not yet. The account has no model of this lesson: run the cells above, which train it.",
         "Not yet. The endpoint says more than that.",
         "Not yet. These are not the endpoint's answers for 2, 4 and 6 years.",
+        "Not yet. The slope of your job's line is larger than that.",
+        "Not yet. The first line of the channel train is not of the table with the seed 3 and 35 people.",
     ]
     asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
     assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []

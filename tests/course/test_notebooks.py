@@ -76,11 +76,11 @@ def test_the_tables_tell_titles_steps_and_minutes() -> None:
     rows = table(NOTEBOOKS.parent / "README.md").splitlines()
     assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 20 |"
     assert (
-        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 45 |"
+        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 40 |"
     )
     assert len(rows) == 2 + len(lessons(sdk="2"))
     assert table(NOTEBOOKS / "00_start_here.ipynb").splitlines()[2] == (
-        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 40 |"
+        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 45 |"
     )
 
 

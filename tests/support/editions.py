@@ -22,9 +22,9 @@ CONTRACT = Path(__file__).with_suffix(".json")
 SEARCH = "CreateHyperParameterTuningJob"
 OPERATIONS = ("CreateTrainingJob", SEARCH, "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
 # Of each series: the lesson that trains, the cell up to which it is played in either edition, the lesson that serves.
-# The last job up to that cell is the one that reads CSV.
+# The last job up to that cell is the one that counts.
 LESSONS = {
-    "salary": ("03_send_a_job", {"2": "csv-fit", "3": "fit-cell"}, "05_deploy_predict_delete"),
+    "salary": ("03_send_a_job", {"2": "fit-cell", "3": "fit-cell"}, "05_deploy_predict_delete"),
     "insurance": ("05_losses", {"2": "fit-cell", "3": "fit-cell"}, "07_deploy_predict_delete"),
 }
 # The lesson that searches, of a series that has one, and the cell that starts the search in either edition.
