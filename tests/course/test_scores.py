@@ -103,6 +103,7 @@ def test_what_cannot_be_scored_is_refused(shown, true, guess, said):
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
 PAY = pd.Series([40_000.0, 52_000.0, 70_000.0], name="Salary")
 SMOKER = pd.Series(["yes", "no", "yes"], name="smoker")
+COEFFICIENTS = pd.DataFrame({"alpha 1": [300.0, -20.0], "alpha 10": [250.0, 0.0]}, index=["age", "sex_male"])
 for values in (YEARS, PAY):
     values.attrs["units"] = {"YearsExperience": "years", "Salary": "dollars a year"}
 
@@ -121,6 +122,7 @@ for values in (YEARS, PAY):
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
     (lambda text: plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
      "YearsExperience (years)", "Salary (dollars a year)"),
+    (lambda text: plots.coefficients(COEFFICIENTS, "dollars per year", text), "dollars per year", ""),
 ])  # fmt: skip
 def test_a_figure_has_units_a_caption_and_alternative_text(shown, draw, x, y):
     draw("Pay rises with experience.")
@@ -146,6 +148,14 @@ def test_predictions_lie_beside_the_truth(shown):
     plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, "caption")
     points = {c.get_label(): c.get_offsets()[:, 1].tolist() for c in shown[0][0].axes[0].collections}
     assert points == {"true": PAY.tolist(), "baseline": (PAY + 1).tolist(), "SageMaker": (PAY - 1).tolist()}
+
+
+def test_each_coefficient_has_a_row_with_its_name_and_a_dot_for_each_model(shown):
+    plots.coefficients(COEFFICIENTS, "dollars per year", "caption")
+    axes = shown[0][0].axes[0]
+    assert labels(axes.yaxis) == ["age", "sex_male"]
+    dots = {c.get_label(): c.get_offsets().tolist() for c in axes.collections if not hasattr(c, "get_segments")}
+    assert dots == {"alpha 1": [[300, 0], [-20, 1]], "alpha 10": [[250, 0], [0, 1]]}
 
 
 def test_the_colour_of_a_group_does_not_depend_on_the_order_of_the_rows(shown):

@@ -96,6 +96,20 @@ def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str) ->
     _show(figure, caption)
 
 
+def coefficients(table: pd.DataFrame, unit: str, caption: str) -> None:
+    """Draw a row of dots for each coefficient of up to four models, which are the columns of the table."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    rows = range(len(table))
+    axes.axvline(0, color=GREY, linewidth=1)
+    axes.hlines(rows, table.min(axis=1), table.max(axis=1), color=GREY, linewidth=1)
+    for (name, values), colour, marker in zip(table.items(), (BLUE, ORANGE, GREEN, GREY), "oX^s", strict=False):
+        axes.scatter(values, rows, color=colour, marker=marker, label=name, zorder=3)
+    axes.set(xlabel=unit, yticks=rows, yticklabels=table.index)
+    axes.invert_yaxis()
+    axes.legend()
+    _show(figure, caption)
+
+
 def _coloured(groups: pd.Series) -> dict:
     return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 

@@ -9,7 +9,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, MaxNLocator
+from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -50,7 +50,7 @@ def finish(figure: Figure) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         locator = axis.get_major_locator()
         ticks = list(locator())
-        if ticks:
+        if ticks and not isinstance(axis.get_major_formatter(), FuncFormatter):  # which names the ticks
             axis.set_major_formatter(Ticks())
         wide = axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75
         if wide and isinstance(locator, MaxNLocator):
