@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,27 @@ mine.fit(inputs, logs=False)
 check.five_years(5)
 check.with_block([1, 2, 3])
 """
+PROCESSING = """
+import os
+from contextlib import suppress
+
+from sagemaker.exceptions import UnexpectedStatusException
+from sagemaker.processing import ProcessingInput, ProcessingOutput
+from sagemaker.s3 import S3Uploader
+from sagemaker.sklearn.processing import SKLearnProcessor
+from utils import check, load, start
+from utils.check import ROOT
+
+os.chdir(ROOT / "notebooks" / "insurance")
+course = start("insurance/02_prepare")
+raw, base = f"{course.output_path}/raw", "/opt/ml/processing"
+for text in (load("insurance").to_csv(index=False), "age,bmi\\n1,2\\n"):
+    S3Uploader.upload_string_as_file_body(text, f"{raw}/insurance.csv", sagemaker_session=course.session)
+    with suppress(UnexpectedStatusException):
+        exec(check.solutions("insurance/02_prepare")["processing_job"])
+check.processing_job("course-mine")
+check.processing_job("course-none")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +80,42 @@ def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
     place.close()
 
 
+def told(place: Place, program: str, kept: Path) -> list[str]:
+    """The sentences of the checks that a program asks."""
+    given = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(kept / "progress.jsonl")}
+    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", program, **given)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if line.startswith(("Right.", "Not yet.", "This", "The account"))]
+    return [line for line in said if not line.startswith("This lesson costs")]
+
+
+def asked(place: Place, document: dict) -> set[str]:
+    """The operations that the account was asked for, all of which the policy allows."""
+    found = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
+    assert [each for each in found if Policy(document).decide(*each) != "allowed"] == []
+    return {each[0] for each in found}
+
+
 def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
     place, document = learner
-    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(tmp_path / "progress.jsonl")}
-    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", PROGRAM, **kept)
-    said = [line for line in done.stdout.splitlines() if line.startswith(("Right.", "Not yet.", "This", "The account"))]
-    assert done.returncode == 0, done.stderr
-    assert [line for line in said if not line.startswith("This lesson costs")] == [
+    assert told(place, PROGRAM, tmp_path) == [
         "Right. The account was sent what you were asked for, and the job has left a model.",
         "Not yet. The account has no training job of yours whose name begins with 'course-none': call fit first.",
         "Not yet. The account has no model of this lesson: run the cells above, which train it.",
         "Not yet. The endpoint says more than that.",
         "Not yet. These are not the endpoint's answers for 2, 4 and 6 years.",
     ]
-    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
-    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
-    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= {
-        each[0] for each in asked
-    }
+    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= asked(place, document)
+
+
+def test_nor_do_those_of_processing_jobs(learner, tmp_path) -> None:
+    place, document = learner
+    assert told(place, PROCESSING, tmp_path) == [
+        "Right. The account was sent what you were asked for, and the training rows are in S3.",
+        "Not yet. What was sent looks right, but the job did not complete. The last line of its log is: "
+        "/opt/ml/processing/table/insurance.csv cannot be prepared: there is no column children among age, bmi.",
+        "Not yet. The account has no processing job of yours whose name begins with 'course-none': call run first.",
+    ]
+    assert {"sagemaker:ListProcessingJobs", "sagemaker:DescribeProcessingJob", "logs:FilterLogEvents"} <= asked(
+        place, document
+    )
