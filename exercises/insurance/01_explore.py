@@ -161,7 +161,7 @@ CHECKS = {
     "pile": Found(
         look=rows,
         faults=PILE_FAULTS,
-        right="Ask what such a column held before it was cut off: to a model all these people look alike.",
+        right="Ask what such a column held before it was clipped: to a model all these people look alike.",
         hints=(
             "table[column].value_counts().sort_index() counts each value, from the smallest to the largest.",
             "Compare the first count with the second one, and the last with the one before it, in all three columns.",
