@@ -171,7 +171,7 @@ CHECKS = {
     "interaction": Number(
         solution=lambda course: beyond(by_age(course)),
         tolerance=5,
-        right="Hold it against the range that chance makes: inside it, the number is no interaction that you can show.",
+        right="Hold it against the range that chance makes: a number inside that range shows no interaction.",
         mistakes=[
             (
                 lambda course: by_age(course)[3] - by_age(course)[0],
