@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from utils.check import Unreadable
 from utils.course import Course
 from utils.sweep import running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,27 @@ for cell in nbformat.read(ROOT / "notebooks" / "insurance" / "06_search.ipynb", 
 from sagemaker.utils import name_from_base
 exec(solutions("insurance/06_search")["own_tuner"])
 """
+PROCESSING = """
+import os
+from contextlib import suppress
+
+from sagemaker.exceptions import UnexpectedStatusException
+from sagemaker.processing import ProcessingInput, ProcessingOutput
+from sagemaker.s3 import S3Uploader
+from sagemaker.sklearn.processing import SKLearnProcessor
+from utils import check, load, start
+from utils.check import ROOT
+
+os.chdir(ROOT / "notebooks" / "insurance")
+course = start("insurance/02_prepare")
+raw, base = f"{course.output_path}/raw", "/opt/ml/processing"
+for text in (load("insurance").to_csv(index=False), "age,bmi\\n1,2\\n"):
+    S3Uploader.upload_string_as_file_body(text, f"{raw}/insurance.csv", sagemaker_session=course.session)
+    with suppress(UnexpectedStatusException):
+        exec(check.solutions("insurance/02_prepare")["processing_job"])
+check.processing_job("course-mine")
+check.processing_job("course-none")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +96,26 @@ def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
     place.close()
 
 
+def told(place: Place, program: str, kept: Path) -> list[str]:
+    """The sentences of the checks that a program asks."""
+    given = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(kept / "progress.jsonl")}
+    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", program, **given)
+    assert done.returncode == 0, done.stderr
+    lines = [line.lstrip(".!*") for line in done.stdout.splitlines()]  # a job's progress ends without a new line
+    said = [line for line in lines if line.startswith(("Right.", "Not yet.", "This", "The account"))]
+    return [line for line in said if not line.startswith("This lesson costs")]
+
+
+def asked(place: Place, document: dict) -> set[str]:
+    """The operations that the account was asked for, all of which the policy allows."""
+    found = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
+    assert [each for each in found if Policy(document).decide(*each) != "allowed"] == []
+    return {each[0] for each in found}
+
+
 def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
     place, document = learner
-    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(tmp_path / "progress.jsonl")}
-    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", PROGRAM, **kept)
-    said = [line for line in done.stdout.splitlines() if line.startswith(("Right.", "Not yet.", "This", "The account"))]
-    assert done.returncode == 0, done.stderr
-    assert [line for line in said if not line.startswith("This lesson costs")] == [
+    assert told(place, PROGRAM, tmp_path) == [
         "Right. The account was sent what you were asked for, and the job has left a model.",
         "Not yet. The account has no training job of yours whose name begins with 'course-none': call fit first.",
         "Not yet. The account has no model of this lesson: run the cells above, which train it.",
@@ -89,19 +124,23 @@ def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> Non
         "Not yet. The slope of your job's line is larger than that.",
         "Not yet. The first line of the channel train is not of the table with the seed 3 and 35 people.",
     ]
-    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
-    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
-    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= {
-        each[0] for each in asked
-    }
+    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= asked(place, document)
 
 
-def test_checks_of_a_search_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
+def test_nor_do_those_of_a_search(learner, tmp_path) -> None:
     place, document = learner
-    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(tmp_path / "progress.jsonl"), "MPLBACKEND": "agg"}
-    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", SEARCH, **kept)
-    assert done.returncode == 0, done.stderr
-    assert "Right. The account ran your search, and its best job is the one you name." in done.stdout.splitlines()
-    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
-    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
-    assert "sagemaker:DescribeHyperParameterTuningJob" in {each[0] for each in asked}
+    assert "Right. The account ran your search, and its best job is the one you name." in told(place, SEARCH, tmp_path)
+    assert "sagemaker:DescribeHyperParameterTuningJob" in asked(place, document)
+
+
+def test_nor_do_those_of_processing_jobs(learner, tmp_path) -> None:
+    place, document = learner
+    assert told(place, PROCESSING, tmp_path) == [
+        "Right. The account was sent what you were asked for, and the training rows are in S3.",
+        "Not yet. What was sent looks right, but the job did not complete. The last line of its log is: "
+        "/opt/ml/processing/table/insurance.csv cannot be prepared: there is no column children among age, bmi.",
+        "Not yet. The account has no processing job of yours whose name begins with 'course-none': call run first.",
+    ]
+    assert {"sagemaker:ListProcessingJobs", "sagemaker:DescribeProcessingJob", "logs:FilterLogEvents"} <= asked(
+        place, document
+    )

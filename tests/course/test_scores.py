@@ -187,6 +187,7 @@ def test_what_has_no_interval_is_refused(call, said):
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
 PAY = pd.Series([40_000.0, 52_000.0, 70_000.0], name="Salary")
 SMOKER = pd.Series(["yes", "no", "yes"], name="smoker")
+COEFFICIENTS = pd.DataFrame({"alpha 1": [300.0, -20.0], "alpha 10": [250.0, 0.0]}, index=["age", "sex_male"])
 for values in (YEARS, PAY):
     values.attrs["units"] = {"YearsExperience": "years", "Salary": "dollars a year"}
 
@@ -207,6 +208,7 @@ for values in (YEARS, PAY):
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.errors(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
+    (lambda text: plots.dots(COEFFICIENTS, "dollars per year", text), "dollars per year", ""),
 ])  # fmt: skip
 def test_a_figure_has_units_a_caption_and_alternative_text(shown, draw, x, y):
     draw("Pay rises with experience.")

@@ -128,11 +128,11 @@ def intervals(ranges: dict[str, tuple[float, float, float]], to: float, what: st
 
 
 def dots(table: pd.DataFrame, what: str, caption: str, alt: str = "") -> None:
-    """Draw each row of a table as a line of dots, from above, one for each of up to three columns."""
+    """Draw each row of a table as a line of dots, from above, one for each of up to four columns."""
     figure, axes = plt.subplots(figsize=(6.4, 1.2 + 0.3 * len(table)))
     axes.axvline(0, color=GREY, linewidth=1)
     names = list(map(str, table.index))[::-1]
-    for name, colour, marker in zip(table, (BLUE, ORANGE, GREEN), "oX^", strict=False):
+    for name, colour, marker in zip(table, (BLUE, ORANGE, GREEN, GREY), "oX^s", strict=False):
         axes.scatter(table[name].iloc[::-1], names, color=colour, marker=marker, label=name, alpha=0.85, zorder=3)
     axes.grid(axis="y", color=GREY, linewidth=0.5, alpha=0.5)
     axes.set(xlabel=what)
