@@ -164,5 +164,10 @@ CONFIGURATIONS: Wrong = [
 WRONG: dict[tuple[str, str], Wrong] = {
     ("insurance/07_deploy_predict_delete", "batch_joined"): BATCHES,
     ("insurance/07_deploy_predict_delete", "on_call"): CONFIGURATIONS,
+    ("insurance/07_deploy_predict_delete_sdk_v3", "batch_joined"): BATCHES,
+    ("insurance/07_deploy_predict_delete_sdk_v3", "serverless_config"): CONFIGURATIONS,
 }
-PREPARED = {"insurance/07_deploy_predict_delete": train_a_model}
+PREPARED = {
+    "insurance/07_deploy_predict_delete": train_a_model,
+    "insurance/07_deploy_predict_delete_sdk_v3": train_a_model,
+}
