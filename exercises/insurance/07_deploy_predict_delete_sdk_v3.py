@@ -36,7 +36,7 @@ CHECKS = {
         ),
         hints=(
             "Count the calls of build and deploy in this lesson.",
-            "build makes one thing, and deploy makes what needs the machine and says which.",
+            "A call of build makes one thing; deploy makes the endpoint, and what says on which machine.",
             "Jobs end by themselves; Transformer was given a name, and made nothing but a job.",
         ),
     ),
@@ -46,7 +46,7 @@ CHECKS = {
         right="AWS knows MemorySizeInMB, and the clean-up knows the tags.",
         hints=(
             "ProductionVariants is a list of dictionaries, in which AWS's names begin with capitals.",
-            "The message of the SDK says which names ServerlessConfig takes, and course.tags has the form that AWS wants.",
+            "The SDK's message says which names ServerlessConfig takes; course.tags has the form that AWS wants.",
             "A variant with a machine is {'VariantName': 'a', 'ModelName': 'b', 'InstanceType': 'c', …}.",
         ),
     ),

@@ -19,6 +19,7 @@ from sagemaker import image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
 from sagemaker.s3 import S3Uploader
+from sagemaker.transformer import Transformer
 from utils import check, load, split, start
 
 course = start("salary/03_send_a_job")
@@ -33,6 +34,22 @@ mine.tags = course.tags_for(table, given)
 mine.fit(inputs, logs=False)
 check.five_years(5)
 check.with_block([1, 2, 3])
+
+course = start("insurance/07_deploy_predict_delete")
+client = course.session.sagemaker_client
+container = {"Image": mine.training_image_uri(), "ModelDataUrl": mine.model_data}
+client.create_model(ModelName="course-served", PrimaryContainer=container, ExecutionRoleArn=course.role)
+place = {"output_path": course.output_path, "sagemaker_session": course.session}
+scorer = Transformer("course-served", 1, "ml.m5.large", **place)
+rows = f"{course.output_path.replace('insurance', 'salary')}/mine/test.csv"
+scorer.transform(rows, job_name="course-scored", wait=False)
+check.batch_joined(scorer)
+variant = {"VariantName": "a", "ModelName": "course-served"}
+variant["ServerlessConfig"] = {"MemorySizeInMB": 1024, "MaxConcurrency": 10}
+client.create_endpoint_config(EndpointConfigName="course-served", ProductionVariants=[variant])
+check.on_call("course-served")
+course = start("insurance/08_xgboost")
+check.trees_kept(47)
 """
 
 
@@ -70,6 +87,10 @@ def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> Non
         "Not yet. The account has no model of this lesson: run the cells above, which train it.",
         "Not yet. The endpoint says more than that.",
         "Not yet. These are not the endpoint's answers for 2, 4 and 6 years.",
+        "Not yet. The job was sent the file test.csv and not people.jsonl.",
+        "Not yet. It has 1024 MB, and not what the colleague asked for.",
+        "Not yet. The account has no training job of yours whose name begins with 'course-insurance-xgboost': "
+        "call fit first.",
     ]
     asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
     assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []

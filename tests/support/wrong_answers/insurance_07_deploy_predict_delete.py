@@ -23,12 +23,12 @@ def train_a_model(course: Course) -> None:
     from sagemaker.estimator import Estimator
     from sagemaker.inputs import TrainingInput
 
+    given: dict[str, Any] = {"predictor_type": "regressor", "mini_batch_size": 10, "epochs": 1}
     learner = Estimator(
         image_uris.retrieve("linear-learner", course.session.boto_region_name), role=course.role,
         sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large", max_run=900,
-        hyperparameters={"predictor_type": "regressor", "mini_batch_size": 10, "epochs": 1},
-        debugger_hook_config=False, disable_profiler=True, base_job_name="course-served",
-        output_path=course.output_path, tags=course.tags,
+        hyperparameters=given, debugger_hook_config=False, disable_profiler=True,
+        base_job_name="course-served", output_path=course.output_path, tags=course.tags,
     )  # fmt: skip
     rows = "".join(f"{number},{number},1\n" for number in range(40))
     learner.fit({"train": TrainingInput(put(course, "train.csv", rows), content_type="text/csv")}, logs=False)
