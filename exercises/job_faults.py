@@ -10,11 +10,11 @@ Fault = tuple[Callable[[Job, Course], Any], str]
 A_DAY, AN_HOUR = 86_400, 3_600  # seconds: what version 2 of the SDK sends without max_run, and what version 3 does
 
 
-def csv_form_faults(columns: int) -> Iterator[Fault]:
-    """Faults of the channel ``train`` of a table with so many columns, whatever it holds."""
+def csv_form_faults(columns: int, algorithm: str = "Linear Learner") -> Iterator[Fault]:
+    """Faults of the channel ``train`` of a table with so many columns, whatever it holds; ``algorithm`` reads it."""
     yield (
         lambda job, course: ", ".join(job.channels) or "none" if "train" not in job.channels else None,
-        "Linear Learner learns from a channel named train; the job was sent these channels: {}.",
+        f"{algorithm} learns from a channel named train; the job was sent these channels: {{}}.",
     )
     yield (
         lambda job, course: "csv" not in job.channels["train"].get("ContentType", ""),
@@ -22,7 +22,7 @@ def csv_form_faults(columns: int) -> Iterator[Fault]:
     )
     yield (
         lambda job, course: line if any(map(str.isalpha, line := job.first_line("train"))) else None,
-        "The first line of the channel train holds names: {}. Linear Learner wants no header.",
+        f"The first line of the channel train holds names: {{}}. {algorithm} wants no header.",
     )
     yield (
         lambda job, course: n if (n := len(job.first_line("train").split(","))) != columns else None,
@@ -31,9 +31,9 @@ def csv_form_faults(columns: int) -> Iterator[Fault]:
     )
 
 
-def csv_faults(target: str, columns: int, target_name: str) -> Iterator[Fault]:
+def csv_faults(target: str, columns: int, target_name: str, algorithm: str = "Linear Learner") -> Iterator[Fault]:
     """Faults of the channel ``train`` of the course's table; ``target`` is the label's column."""
-    yield from csv_form_faults(columns)
+    yield from csv_form_faults(columns, algorithm)
     yield (
         lambda job, course: float(job.first_line("train").split(",")[0]) not in set(course.table[target]),
         f"The first value of the first line is no {target_name}: the label belongs into the first column.",

@@ -20,6 +20,7 @@ from sagemaker import image_uris
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
 from sagemaker.s3 import S3Uploader
+from sagemaker.transformer import Transformer
 from utils import check, load, split, start
 
 course = start("salary/03_send_a_job")
@@ -37,6 +38,21 @@ course = start("salary/04_open_the_model")
 check.absolute_slope(1)
 course = start("salary/06_what_is_an_estimator")
 check.drawn_job(mine)
+course = start("insurance/07_deploy_predict_delete")
+client = course.session.sagemaker_client
+container = {"Image": mine.training_image_uri(), "ModelDataUrl": mine.model_data}
+client.create_model(ModelName="course-served", PrimaryContainer=container, ExecutionRoleArn=course.role)
+place = {"output_path": course.output_path, "sagemaker_session": course.session}
+scorer = Transformer("course-served", 1, "ml.m5.large", **place)
+rows = f"{course.output_path.replace('insurance', 'salary')}/mine/test.csv"
+scorer.transform(rows, job_name="course-scored", wait=False)
+check.batch_joined(scorer)
+variant = {"VariantName": "a", "ModelName": "course-served"}
+variant["ServerlessConfig"] = {"MemorySizeInMB": 1024, "MaxConcurrency": 10}
+client.create_endpoint_config(EndpointConfigName="course-served", ProductionVariants=[variant])
+check.on_call("course-served")
+course = start("insurance/08_xgboost")
+check.trees_kept(47)
 """
 
 SEARCH = """
@@ -123,6 +139,10 @@ def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> Non
         "Not yet. These are not the endpoint's answers for 2, 4 and 6 years.",
         "Not yet. The slope of your job's line is larger than that.",
         "Not yet. The first line of the channel train is not of the table with the seed 3 and 35 people.",
+        "Not yet. The job was sent the file test.csv and not people.jsonl.",
+        "Not yet. It has 1024 MB, and not what the colleague asked for.",
+        "Not yet. The account has no training job of yours whose name begins with 'course-insurance-xgboost': "
+        "call fit first.",
     ]
     assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= asked(place, document)
 
