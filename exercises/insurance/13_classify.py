@@ -173,11 +173,11 @@ CHECKS = {
                 "The labels have to count from 0, without a gap, and these are {}.",
             ),
             (
-                lambda found, course: (found == 2 - wanted(course)).all(),
+                lambda found, course: bool((found == 2 - wanted(course)).all()),
                 "The classes are turned round: 0 is to be the lowest bills.",
             ),
             (
-                lambda found, course: (found != wanted(course)).sum() or None,
+                lambda found, course: int((found != wanted(course)).sum()) or None,
                 "The job would run, but {} people are in another class than the colleague means.",
             ),
         ],
