@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -39,6 +40,9 @@ def hush() -> None:
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
     for name in ("sagemaker", "sagemaker.config", "botocore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # In a PipelineSession it says at every call that nothing starts.
+    logging.getLogger("sagemaker.workflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "Running within a PipelineSession")
 
 
 def session_module() -> ModuleType:
