@@ -127,7 +127,8 @@ def served(answer: Any, course: Course) -> Served:
     endpoint = client.describe_endpoint(EndpointName=name)
     config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    arn = model["PrimaryContainer"].get("ModelPackageName", "")
+    container = model.get("PrimaryContainer") or model["Containers"][0]  # the SDK sends either
+    arn = container.get("ModelPackageName", "")
     group = arn.rpartition(":model-package/")[2].partition("/")[0]
     listed = client.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"] if group else []
     versions = {each["ModelPackageVersion"]: each for each in listed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,36 @@ check.five_years(5)
 check.with_block([1, 2, 3])
 """
 
+OF_PIPELINES = """
+import sys
+
+sys.path.insert(0, "notebooks/insurance")
+import recipe
+from botocore.exceptions import WaiterError
+from utils import check, start
+
+course = start("insurance/11_pipeline")
+client = course.session.sagemaker_client
+client.create_model_package_group(ModelPackageGroupName="course-a-recipe", Tags=course.tags)
+pipeline = recipe.build(course, "course-a-recipe")
+check.second_condition(pipeline)
+pipeline.upsert(role_arn=course.role, tags=course.tags)
+check.second_condition(pipeline)
+course = start("insurance/12_watch")
+nowhere = f"{course.output_path}/nowhere"
+run = pipeline.start(parameters={"Raw": nowhere, "Bills": nowhere})
+try:
+    run.wait(delay=1, max_attempts=60)
+except WaiterError:
+    check.honest_judges(run)
+course = start("99_clean_up")
+client.create_model(
+    ModelName="course-a-model", PrimaryContainer={"Image": recipe.image_uris.retrieve("linear-learner", "us-east-1")},
+    ExecutionRoleArn=course.role,
+)
+check.tagged("course-a-model")
+"""
+
 
 @pytest.fixture(scope="module")
 def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
@@ -58,21 +89,43 @@ def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
     place.close()
 
 
+def calls(place: Place, document: dict) -> set[str]:
+    """The actions that were asked for; none may be one that the policy does not allow."""
+    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
+    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
+    return {each[0] for each in asked}
+
+
+def said(place: Place, program: str, folder: Path) -> list[str]:
+    """What the checks of a program say that runs in the learner's name."""
+    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(folder / "progress.jsonl")}
+    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", program, **kept)
+    assert done.returncode == 0, done.stderr
+    lines = [
+        line for line in done.stdout.splitlines() if line.startswith(("Right.", "Not yet.", "This", "The account"))
+    ]
+    return [line for line in lines if not line.startswith("This lesson costs")]
+
+
+def test_checks_of_pipelines_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
+    place, document = learner
+    assert [line[:83] for line in said(place, OF_PIPELINES, tmp_path)] == [
+        "Not yet. The account has no pipeline course-a-recipe: send the recipe by upsert.",
+        "Not yet. The recipe in the account still has its one condition: a change counts whe",
+        "Not yet. The run has failed: Prepare: ClientError: No S3 objects found under S3 URL",
+        "Not yet. The model carries no tags, so no clean-up will ever find it.",
+    ]
+    asked = calls(place, document)
+    assert {"sagemaker:DescribePipeline", "sagemaker:ListPipelineExecutionSteps", "sagemaker:ListTags"} <= asked
+
+
 def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:
     place, document = learner
-    kept = {"COURSE_AWS": "aws", "COURSE_PROGRESS": str(tmp_path / "progress.jsonl")}
-    done = place.command("run", "--", sys.executable, "-W", "ignore", "-c", PROGRAM, **kept)
-    said = [line for line in done.stdout.splitlines() if line.startswith(("Right.", "Not yet.", "This", "The account"))]
-    assert done.returncode == 0, done.stderr
-    assert [line for line in said if not line.startswith("This lesson costs")] == [
+    assert said(place, PROGRAM, tmp_path) == [
         "Right. The account was sent what you were asked for, and the job has left a model.",
         "Not yet. The account has no training job of yours whose name begins with 'course-none': call fit first.",
         "Not yet. The account has no model of this lesson: run the cells above, which train it.",
         "Not yet. The endpoint says more than that.",
         "Not yet. These are not the endpoint's answers for 2, 4 and 6 years.",
     ]
-    asked = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
-    assert [each for each in asked if Policy(document).decide(*each) != "allowed"] == []
-    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= {
-        each[0] for each in asked
-    }
+    assert {"sagemaker:ListTrainingJobs", "sagemaker:DescribeTrainingJob", "s3:GetObject"} <= calls(place, document)
