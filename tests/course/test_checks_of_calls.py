@@ -89,6 +89,36 @@ check.processing_job("course-mine")
 check.processing_job("course-none")
 """
 
+OF_PIPELINES = """
+import sys
+
+sys.path.insert(0, "notebooks/insurance")
+import recipe
+from botocore.exceptions import WaiterError
+from utils import check, start
+
+course = start("insurance/11_pipeline")
+client = course.session.sagemaker_client
+client.create_model_package_group(ModelPackageGroupName="course-a-recipe", Tags=course.tags)
+pipeline = recipe.build(course, "course-a-recipe")
+check.second_condition(pipeline)
+pipeline.upsert(role_arn=course.role, tags=course.tags)
+check.second_condition(pipeline)
+course = start("insurance/12_watch")
+nowhere = f"{course.output_path}/nowhere"
+run = pipeline.start(parameters={"Raw": nowhere, "Bills": nowhere})
+try:
+    run.wait(delay=1, max_attempts=60)
+except WaiterError:
+    check.honest_judges(run)
+course = start("99_clean_up")
+client.create_model(
+    ModelName="course-a-model", PrimaryContainer={"Image": recipe.image_uris.retrieve("linear-learner", "us-east-1")},
+    ExecutionRoleArn=course.role,
+)
+check.tagged("course-a-model")
+"""
+
 
 @pytest.fixture(scope="module")
 def learner(tmp_path_factory) -> Iterator[tuple[Place, dict]]:
@@ -127,6 +157,19 @@ def asked(place: Place, document: dict) -> set[str]:
     found = [tuple(json.loads(line)) for line in (place.folder / RECORD).read_text("utf-8").splitlines()]
     assert [each for each in found if Policy(document).decide(*each) != "allowed"] == []
     return {each[0] for each in found}
+
+
+def test_nor_do_those_of_pipelines(learner, tmp_path) -> None:
+    place, document = learner
+    assert [line[:83] for line in told(place, OF_PIPELINES, tmp_path)] == [
+        "Not yet. The account has no pipeline course-a-recipe: send the recipe by upsert.",
+        "Not yet. The recipe in the account still has its one condition: a change counts whe",
+        "Not yet. The run has failed: Prepare: ClientError: No S3 objects found under S3 URL",
+        "Not yet. The model carries no tags, so no clean-up will ever find it.",
+    ]
+    assert {"sagemaker:DescribePipeline", "sagemaker:ListPipelineExecutionSteps", "sagemaker:ListTags"} <= asked(
+        place, document
+    )
 
 
 def test_checks_ask_for_nothing_that_a_learner_may_not(learner, tmp_path) -> None:

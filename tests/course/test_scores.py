@@ -198,6 +198,8 @@ for values in (YEARS, PAY):
     (lambda text: plots.histogram(PAY, None, text), "Salary (dollars a year)", "rows"),
     (lambda text: plots.spread(PAY, text), "Salary (dollars a year)", ""),
     (lambda text: plots.histogram(PAY, SMOKER, text), "Salary (dollars a year)", "rows"),
+    (lambda text: plots.shares({"past": YEARS, "new": YEARS + 1}, [0, 2, 6], text),
+     "YearsExperience (years)", "share of the group (%)"),
     (lambda text: plots.scatter(YEARS, PAY, text, groups=SMOKER),
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.scatter(YEARS, PAY, text, {"by hand": (9_000, 30_000)}, gaps=True),
@@ -346,6 +348,13 @@ def test_a_histogram_stacks_its_groups(shown):
     axes = shown[0][0].axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == 3
     assert sum(bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == plots.ORANGE) == 2
+
+
+def test_groups_of_any_size_are_drawn_as_shares(shown):
+    plots.shares({"past": YEARS, "new": pd.concat([YEARS + 1] * 2)}, [0, 2, 6], "caption")
+    drawn = {steps.get_label(): steps.get_data() for steps in shown[0][0].axes[0].patches}
+    assert list(drawn["past"].edges) == list(drawn["new"].edges) == [0, 2, 6]
+    assert drawn["past"].values == pytest.approx([100 / 3, 200 / 3]) and drawn["new"].values == pytest.approx([0, 100])
 
 
 def labels(axis) -> list[str]:

@@ -44,6 +44,17 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: st
     _show(figure, caption, alt)
 
 
+def shares(groups: dict[str, pd.Series], edges: list[float], caption: str, alt: str = "") -> None:
+    """Draw which share of each of two groups of rows, {name: values}, lies between the same edges."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    for (name, values), colour, line in zip(groups.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
+        part = 100 * np.histogram(values, edges)[0] / len(values)
+        axes.stairs(part, edges, label=name, color=colour, linestyle=line, linewidth=2)
+        axes.set(xlabel=label(values), ylabel="share of the group (%)")
+    axes.legend()
+    _show(figure, caption, alt)
+
+
 def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps=False, groups=None, alt: str = "") -> None:
     """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first.
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -40,6 +41,9 @@ def hush() -> None:
     for name in ("sagemaker", "sagemaker.config", "botocore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("sagemaker.estimator").addFilter(_of_a_fault)
+    # In a PipelineSession it says at every call that nothing starts.
+    logging.getLogger("sagemaker.workflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "Running within a PipelineSession")
 
 
 def _of_a_fault(record: logging.LogRecord) -> bool:
