@@ -10,11 +10,11 @@ Fault = tuple[Callable[[Job, Course], Any], str]
 A_DAY, AN_HOUR = 86_400, 3_600  # seconds: what version 2 of the SDK sends without max_run, and what version 3 does
 
 
-def csv_faults(target: str, columns: int, target_name: str) -> Iterator[Fault]:
-    """Faults of the channel ``train`` of a table with so many columns; ``target`` is the label's column."""
+def csv_form_faults(columns: int, algorithm: str = "Linear Learner") -> Iterator[Fault]:
+    """Faults of the channel ``train`` of a table with so many columns, whatever it holds; ``algorithm`` reads it."""
     yield (
         lambda job, course: ", ".join(job.channels) or "none" if "train" not in job.channels else None,
-        "Linear Learner learns from a channel named train; the job was sent these channels: {}.",
+        f"{algorithm} learns from a channel named train; the job was sent these channels: {{}}.",
     )
     yield (
         lambda job, course: "csv" not in job.channels["train"].get("ContentType", ""),
@@ -22,13 +22,18 @@ def csv_faults(target: str, columns: int, target_name: str) -> Iterator[Fault]:
     )
     yield (
         lambda job, course: line if any(map(str.isalpha, line := job.first_line("train"))) else None,
-        "The first line of the channel train holds names: {}. Linear Learner wants no header.",
+        f"The first line of the channel train holds names: {{}}. {algorithm} wants no header.",
     )
     yield (
         lambda job, course: n if (n := len(job.first_line("train").split(","))) != columns else None,
         f"The first line of the channel train has {{}} values where {columns} are expected: index=False leaves the row "
         "numbers out.",
     )
+
+
+def csv_faults(target: str, columns: int, target_name: str, algorithm: str = "Linear Learner") -> Iterator[Fault]:
+    """Faults of the channel ``train`` of the course's table; ``target`` is the label's column."""
+    yield from csv_form_faults(columns, algorithm)
     yield (
         lambda job, course: float(job.first_line("train").split(",")[0]) not in set(course.table[target]),
         f"The first value of the first line is no {target_name}: the label belongs into the first column.",
@@ -63,6 +68,11 @@ def end_faults(limit: int, without: int, argument: str) -> Iterator[Fault]:
         lambda job, course: USER not in job.tags,
         "The job carries none of the course's tags: with tags=course.tags the clean-up finds what is yours.",
     )
+    yield from state_faults()
+
+
+def state_faults() -> Iterator[Fault]:
+    """A job that has no model, or none yet."""
     yield (
         lambda job, course: job.sent["TrainingJobStatus"] in ("InProgress", "Stopping"),
         "The job is still at work: wait for its end, and check it again.",

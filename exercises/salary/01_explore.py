@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from exercises.kinds import Choice, Found, Number, Question, number
+from exercises.rows import rows
 from utils.check import Unreadable
 from utils.course import Course
 
@@ -62,15 +63,6 @@ def wrong_by(errors: pd.Series, course: Course, lean: str) -> str | None:
         "steep": last <= 0 <= first,
     }
     return f"${mean:,.0f}" if leans[lean] else None
-
-
-def rows(answer: Any, course: Course) -> set[int]:
-    """The row numbers of a part of the table."""
-    if isinstance(answer, pd.Series) and answer.dtype == bool:
-        raise Unreadable("That is a mask of True and False: put it between the brackets of table[…] to get the rows.")
-    if not isinstance(answer, pd.DataFrame):
-        raise Unreadable(f"Rows of the table were expected, a DataFrame, and this is a {type(answer).__name__}.")
-    return set(answer.index)
 
 
 def chosen(course: Course, wanted: Any) -> set[int]:

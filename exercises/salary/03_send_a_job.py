@@ -1,28 +1,17 @@
-"""Exercises of "Train a linear model in the cloud"."""
-
-from typing import Any
+"""Exercises of "Send a job"."""
 
 from exercises.account import newest_job
 from exercises.job_faults import A_DAY, csv_faults, end_faults, setting
-from exercises.kinds import Found, Number, Question
+from exercises.kinds import Choice, Found, Number, Question
 from exercises.salary.jobs import BATCH, LIMIT, MISSES_BATCH, MISSES_LOSS, MISSES_TEST
 from utils import split
-from utils.check import Unreadable
 from utils.course import Course
 
 EPOCHS, LESSONS_BATCH = 15, 7
-MENDED_LIMIT = 900  # seconds
 
 
 def rows(course: Course) -> int:
     return len(split(course.table, "Salary")[0])
-
-
-def order(answer: Any, course: Course) -> tuple[dict[str, str], int | None]:
-    """The hyperparameters that an estimator would send, and its limit in seconds."""
-    if not hasattr(answer, "hyperparameters") or not hasattr(answer, "max_run") or isinstance(answer, type):
-        raise Unreadable("An estimator was expected: mended = LinearLearner(…), with its parameters.")
-    return {name: str(value) for name, value in answer.hyperparameters().items()}, answer.max_run
 
 
 CHECKS = {
@@ -43,41 +32,9 @@ CHECKS = {
         ],
         right="The account was sent what you were asked for, and the job has left a model.",
         hints=(
-            "The section above has all of it for another job: the rows as text, the upload, the Estimator, its fit.",
+            "The cells above have all of it for another job: the rows as text, the upload, the Estimator, its fit.",
             "Each channel is a TrainingInput with content_type='text/csv'; fit takes a dictionary of them, by name.",
             "X_test.assign(Salary=y_test) is a table of both columns; to_csv has the options header and index.",
-        ),
-    ),
-    "absolute_loss": Found(
-        look=order,
-        faults=[
-            (
-                lambda order, course: order[0] if "loss" not in order[0] else None,
-                "What would be sent is {}: it names no loss, so the SDK has swallowed a word that it does not know.",
-            ),
-            (lambda order, course: order[0]["loss"] == "squared_loss", "This is still the squared error."),
-            (
-                lambda order, course: order[0]["loss"] if order[0]["loss"] != "absolute_loss" else None,
-                "{} is another loss; AWS's table of hyperparameters lists those of a regressor.",
-            ),
-            (
-                lambda order, course: order[0].get("predictor_type") != "regressor",
-                "A salary is a number, and predictor_type says so.",
-            ),
-            (
-                lambda order, course: order[1] in (None, A_DAY),
-                "The order has no limit of yours: without max_run a job may take a day.",
-            ),
-            (
-                lambda order, course: order[1] if order[1] != MENDED_LIMIT else None,
-                "max_run counts seconds, and says {}.",
-            ),
-        ],
-        right="hyperparameters() shows what an order would send, before it costs anything.",
-        hints=(
-            "Ask wrong.hyperparameters() what became of objective.",
-            "The parameter for what is made small has another name; the first order of this lesson uses it.",
-            "AWS's table of hyperparameters, linked below under In practice, lists its values for a regressor.",
         ),
     ),
     "moves": Number(
@@ -103,15 +60,29 @@ CHECKS = {
             "With 10 rows, batches of 3 and 2 epochs there are 3 whole batches in each epoch, and 6 moves.",
         ),
     ),
+    "failure_reason": Choice(
+        solution="3",
+        right="Without content_type a channel of Linear Learner is taken for protobuf records: say text/csv.",
+        mistakes={
+            "1": "Line 1 writes what Linear Learner wants of CSV: the label first, no header, no row numbers.",
+            "2": "Line 2 uploads the text as it is; the job has found the file, and could not make sense of it.",
+            "4": "Line 4 sends what it is given; the job was started, and failed at its data.",
+        },
+        hints=(
+            "The reason names a channel and a content type: where in the four lines is a channel described?",
+            "CSV and protobuf records are two formats, and a file does not say which of them it is.",
+            "Compare each line with the cells above that send the first job: what is missing?",
+        ),
+    ),
 }
 
 QUIZ = {
     "question 1": Question(
         "b",
         {
-            "a": "Dollars come back only in the final scores.",
-            "b": "While it trains, losses are on the scale of mean 0 and standard deviation 1, here of one model.",
-            "c": "The best model has a line of its own in the log, and no loss here is a percentage.",
+            "a": "The job was sent 7 and has used 7.",
+            "b": "A text is not equal to a number: write int(…) around it, or compare with '7'.",
+            "c": "A job's description keeps everything that was sent, long after its end.",
         },
     ),
     "question 2": Question(

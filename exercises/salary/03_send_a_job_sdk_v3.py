@@ -1,4 +1,4 @@
-"""Exercises of "Train the same line with version 3 of the SDK"."""
+"""Exercises of "Send the job with version 3 of the SDK"."""
 
 from exercises.account import newest_job
 from exercises.job_faults import AN_HOUR, csv_faults, end_faults

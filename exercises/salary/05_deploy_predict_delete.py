@@ -12,7 +12,7 @@ CHECKS = {
         right="A serializer wrote the 5, a deserializer read the answer, and the model is the one of the job.",
         mistakes=[
             (lambda course: baseline(course, YEARS), "That is what the baseline says, not the endpoint."),
-            (lambda course: deployed(course, 1.3), "That is the first of the three answers above, for 1.3 years."),
+            (lambda course: deployed(course, 1.3), "That is the first of the two answers above, for 1.3 years."),
             (
                 lambda course: YEARS * deployed(course, 1),
                 "That is five times the answer for one year.",
@@ -20,9 +20,9 @@ CHECKS = {
         ],
         far=("The endpoint says more than that.", "The endpoint says less than that."),
         hints=(
-            "The predictor named text speaks CSV and JSON.",
+            "The cell above asks for two people, and you want one.",
             "Each row is a list of features, and the rows are a list; the answer is a dictionary with a list in it.",
-            "For one person text.predict([[1.3]]) asks, and ['predictions'][0]['score'] takes the number out.",
+            "For one person predictor.predict([[1.3]]) asks, and ['predictions'][0]['score'] takes the number out.",
         ),
     ),
     "with_block": Found(
@@ -32,8 +32,8 @@ CHECKS = {
         ),
         right="The account has no endpoint of this lesson left, and you have its answers.",
         hints=(
-            "Two cells above have all of it: the one with course.endpoint, and the one that asks in CSV.",
-            "Inside the block, make a Predictor of predictor.endpoint_name with a serializer and a deserializer.",
+            "The cells above have all of it: the one with course.endpoint, and the one with deploy and its serializer.",
+            "What is asked inside the block has to be kept in a variable, since the endpoint is gone after it.",
             "A list of numbers is made of the endpoint's answer by [each['score'] for each in answer['predictions']].",
         ),
     ),

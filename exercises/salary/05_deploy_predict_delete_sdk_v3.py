@@ -6,19 +6,19 @@ from exercises.salary.predictions import CLOSE, baseline, deployed, faults_of_th
 YEARS = 5
 
 CHECKS = {
-    "from_the_answer": Number(
+    "five_years": Number(
         solution=lambda course: deployed(course, YEARS),
         tolerance=CLOSE,
-        right="The answer is text in JSON: read once, it can be taken apart as often as you like.",
+        right="You have sent text and read JSON: the model is the one of the job, whichever SDK asks it.",
         mistakes=[
             (lambda course: baseline(course, YEARS), "That is what the baseline says, not the endpoint."),
-            (lambda course: deployed(course, 1.3), "That is the first of the three answers above, for 1.3 years."),
-            (lambda course: deployed(course, 10), "That is the last of the three answers above, for 10 years."),
+            (lambda course: deployed(course, 1.3), "That is the first of the two answers above, for 1.3 years."),
+            (lambda course: deployed(course, 10), "That is the second of the two answers above, for 10 years."),
         ],
         far=("The endpoint says more than that.", "The endpoint says less than that."),
         hints=(
-            "The variable answer holds bytes that were read already.",
-            "The module json makes Python objects of them, with the function loads.",
+            "The cell that scores the seven people asks the endpoint in the same way.",
+            "With a deserializer on the endpoint the answer's body is a dictionary.",
             "In {'predictions': [{'score': 1.5}]} the number is under ['predictions'][0]['score'].",
         ),
     ),
@@ -29,7 +29,7 @@ CHECKS = {
         ),
         right="The account has no endpoint of this lesson left, and you have its answers.",
         hints=(
-            "The cell above has the whole block for one person.",
+            "The cell above has the block without its last part; the cells under Step 6 have the rest.",
             "One request may hold several lines: one for each person.",
             "Read the body inside the block, while the endpoint is there; '1.3\\n10' are two people.",
         ),

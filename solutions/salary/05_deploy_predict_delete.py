@@ -1,16 +1,15 @@
 """Solutions to the exercises of salary/05_deploy_predict_delete; each runs in the place of its cell there."""
 
 # %% five_years
-answer = text.predict([[5]])["predictions"][0]["score"]
+answer = predictor.predict([[5]])["predictions"][0]["score"]
 check.five_years(answer)
 
 # %% with_block
-with course.endpoint(learner, initial_instance_count=1, instance_type="ml.t2.medium") as predictor:
-    asked = Predictor(
-        predictor.endpoint_name, sagemaker_session=course.session,
-        serializer=CSVSerializer(), deserializer=JSONDeserializer(),
-    )  # fmt: skip
-    answers = [each["score"] for each in asked.predict([[2], [4], [6]])["predictions"]]
+with course.endpoint(
+    learner, initial_instance_count=1, instance_type="ml.t2.medium",
+    serializer=CSVSerializer(), deserializer=JSONDeserializer(),
+) as predictor:  # fmt: skip
+    answers = [each["score"] for each in predictor.predict([[2], [4], [6]])["predictions"]]
 check.with_block(answers)
 course.show_running()
 

@@ -1,21 +1,34 @@
-"""What the insurance series' lesson on training leaves in the account: the next lesson builds on it."""
+"""What the insurance series' lessons on training leave in the account: the lessons after them build on it."""
+
+from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
+from support.training import coefficients
 from tools.lessons.play import ROOT, play
 from tools.lessons.report import scores_in
 from utils import load, start
 
-PATH = ROOT / "notebooks" / "insurance" / "05_losses.ipynb"
+LOSSES, SEARCH = (ROOT / "notebooks" / "insurance" / f"{name}.ipynb" for name in ("05_losses", "06_search"))
 HYPERPARAMETERS = {"predictor_type": "regressor", "loss": "squared_loss", "mini_batch_size": 100, "epochs": 100}
 
 
-@pytest.fixture(scope="module")
-def played(account):
-    notebook = nbformat.read(PATH, as_version=4)
-    play(notebook, PATH.parent, lambda text: None)
+def run(path: Path) -> NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    play(notebook, path.parent, lambda text: None)
     return notebook
+
+
+@pytest.fixture(scope="module")
+def losses(account):
+    return run(LOSSES)
+
+
+@pytest.fixture(scope="module")
+def search(account):
+    return run(SEARCH)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +40,9 @@ def tags(client, arn: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn)["Tags"]}
 
 
-def test_the_plain_job_is_found_and_no_other(played, course, sagemaker):
+@pytest.mark.parametrize("lesson", ["losses", "search"])
+def test_the_plain_job_is_found_and_no_other(lesson, request, course, sagemaker):
+    request.getfixturevalue(lesson)
     job = sagemaker.describe_training_job(TrainingJobName=course.find_training_job(load("insurance"), HYPERPARAMETERS))
     assert job["HyperParameters"] == {name: str(value) for name, value in HYPERPARAMETERS.items()}
     assert "TuningJobArn" not in job
@@ -38,7 +53,7 @@ def test_the_plain_job_is_found_and_no_other(played, course, sagemaker):
         assert each["DataSource"]["S3DataSource"]["S3Uri"] == f"{course.output_path}/prepared/{name}/{name}.csv"
 
 
-def test_every_job_carries_the_courses_tags_and_the_tuned_ones_no_mark_of_the_plain_one(played, sagemaker):
+def test_the_tuned_jobs_carry_the_courses_tags_and_no_mark_of_the_plain_one(search, sagemaker):
     tuning = sagemaker.list_hyper_parameter_tuning_jobs(SortBy="CreationTime", SortOrder="Descending")
     newest = tuning["HyperParameterTuningJobSummaries"][0]
     wanted = tags(sagemaker, newest["HyperParameterTuningJobArn"])
@@ -47,29 +62,36 @@ def test_every_job_carries_the_courses_tags_and_the_tuned_ones_no_mark_of_the_pl
         HyperParameterTuningJobName=newest["HyperParameterTuningJobName"]
     )["TrainingJobSummaries"]
     assert len(jobs) == 6 and all(tags(sagemaker, job["TrainingJobArn"]) == wanted for job in jobs)
-    run = {"Name": "Tags.course-run", "Operator": "Equals", "Value": wanted["course-run"]}
-    found = sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": [run]}, MaxResults=50)["Results"]
-    assert len(found) == 11
+    assert len(of_run(sagemaker, wanted["course-run"])) == 7
 
 
-def test_the_absolute_loss_pays_for_its_small_errors_with_large_ones(played):
-    found = {score["model"]: score for score in scores_in(played)}
+def of_run(sagemaker, value: str) -> list[dict]:
+    """The training jobs of one kernel."""
+    run = {"Name": "Tags.course-run", "Operator": "Equals", "Value": value}
+    return sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": [run]}, MaxResults=50)["Results"]
+
+
+def test_every_job_carries_the_courses_tags(losses, course, sagemaker):
+    name = course.find_training_job(load("insurance"), HYPERPARAMETERS | {"loss": "absolute_loss"})
+    job = sagemaker.describe_training_job(TrainingJobName=name)
+    assert len(of_run(sagemaker, tags(sagemaker, job["TrainingJobArn"])["course-run"])) == 5
+
+
+def test_coefficients_are_read_as_mxnet_writes_them(losses, course, sagemaker, s3):
+    name = course.find_training_job(load("insurance"), HYPERPARAMETERS)
+    uri = sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
+    weights, intercept = course.open_model(uri)
+    expected, bias = coefficients(s3, uri)
+    assert weights.tolist() == expected.tolist() and len(weights) == 9 and intercept == bias
+
+
+def test_the_absolute_loss_pays_for_its_small_errors_with_large_ones(losses):
+    found = {score["model"]: score for score in scores_in(losses)}
     plain, absolute = found["SageMaker LinearLearner"], found["LinearLearner, absolute loss"]
     assert absolute["mae"] < 0.75 * plain["mae"] and absolute["mape"] < 0.5 * plain["mape"]
     assert plain["rmse"] == pytest.approx(3854, rel=0.06)  # least squares on the same columns
 
 
-def test_rows_of_another_table_are_not_taken_for_this_ones(played, course, s3):
-    """The rows that lie in S3 are compared, and exchanged if the table is another."""
-    bucket, _, prefix = course.output_path.removeprefix("s3://").partition("/")
-    key = f"{prefix}/prepared/train/train.csv"
-    right = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    s3.put_object(Bucket=bucket, Key=key, Body=right.replace(b"\n", b"0\n", 1))
-    notebook = nbformat.read(PATH, as_version=4)
-    last = next(number for number, cell in enumerate(notebook.cells) if cell.id == "prepare-now")
-    del notebook.cells[last + 1 :]
-    play(notebook, PATH.parent, lambda text: None)
-    assert notebook.cells[last].outputs[0].text == "prepared now\n"
-    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == right
-    play(notebook, PATH.parent, lambda text: None)
-    assert notebook.cells[last].outputs == []
+def test_the_warning_of_the_tuner_does_not_show_as_if_something_failed(search):
+    [cell] = [cell for cell in search.cells if cell.id == "tuner-fit"]
+    assert [output for output in cell.outputs if output.get("name") == "stderr"] == []

@@ -111,6 +111,9 @@ def test_play_says_that_the_kernel_died(tmp_path: Path) -> None:
 
 def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys: pytest.CaptureFixture) -> None:
     put(course, "salary/02_split", SCORE.format("scikit-learn", 5266.2), SCORE.format("LinearLearner", 5300))
+    (course / "notebooks" / "diagrams").mkdir()
+    (course / "notebooks" / "diagrams" / "a.svg").write_text("<svg/>")
+    (course / "notebooks" / "glossary.md").write_text("[Explore](salary/01_explore.ipynb)")
     assert run(lessons(root=course), MASKS, course) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.endswith(" s")][1] == "salary/01_explore"
@@ -118,11 +121,12 @@ def test_run_writes_pages_that_fetch_nothing_and_the_scores(course: Path, capsys
     assert rows[0] == ["salary", "scikit-learn", "5,266", "4,000", "0.957"]  # the later one of two
     assert rows[1][1:3] == ["LinearLearner", "5,300"]
     pages = sorted((course / "build" / "html").rglob("*.html"))
-    assert len(pages) == 7
+    assert len(pages) == 8 and (course / "build" / "html" / "diagrams" / "a.svg").exists()
     for page in pages:
         text = page.read_text("utf-8")
         assert "<script" not in text and "<link" not in text and 'src="http' not in text
     assert "LinearLearner" in (course / "build" / "html" / "index.html").read_text("utf-8")
+    assert 'href="salary/01_explore.html"' in (course / "build" / "html" / "glossary.html").read_text("utf-8")
     executed = nbformat.read(course / "build" / "notebooks" / "salary" / "02_split.ipynb", as_version=4)
     assert [score["model"] for score in scores_in(executed)] == ["scikit-learn", "LinearLearner"]
 

@@ -76,23 +76,25 @@ def test_the_tables_tell_titles_steps_and_minutes() -> None:
     rows = table(NOTEBOOKS.parent / "README.md").splitlines()
     assert rows[2] == "| [Start here](notebooks/00_start_here.ipynb) | | 20 |"
     assert (
-        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 45 |"
+        rows[4] == "| [Split the table and fit a baseline](notebooks/salary/02_split_and_baseline.ipynb) | 2–3 | 40 |"
     )
     assert len(rows) == 2 + len(lessons(sdk="2"))
     assert table(NOTEBOOKS / "00_start_here.ipynb").splitlines()[2] == (
-        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 40 |"
+        "| [Explore the salaries](salary/01_explore.ipynb) | 1 | 45 |"
     )
 
 
-def test_a_change_in_the_list_is_written_into_both_tables(tmp_path: Path) -> None:
-    for name in ("README.md", "notebooks/00_start_here.ipynb", "notebooks/course.toml"):
+def test_a_change_in_the_list_is_written_wherever_it_is_told(tmp_path: Path) -> None:
+    for name in ("README.md", "notebooks/00_start_here.ipynb", "notebooks/course.toml", "notebooks/glossary.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         text = (NOTEBOOKS.parent / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace('"Explore the salaries"', '"Look at the salaries"'))
     texts = with_tables(tmp_path)
-    assert [path.name for path in texts] == ["README.md", "00_start_here.ipynb"]
-    for text in texts.values():
+    assert [path.name for path in texts] == ["README.md", "00_start_here.ipynb", "glossary.md"]
+    *tables, glossary = texts.values()
+    for text in tables:
         assert text.count("| [Look at the salaries](") == 1 and "| [Explore the salaries](" not in text
+    assert "[Look at the salaries](salary/01_explore.ipynb)" in glossary
 
 
 # ---- the rules themselves, on a good notebook and on what is made wrong of it ----
@@ -105,8 +107,10 @@ TITLE = """# Explore the salaries
 **Explore** → Split → Baseline → Estimator → Fit → Deploy → Predict → Delete
 
 20 minutes · local: free · AWS: free"""
-QUESTION = "**Q.** a or b?\n\n<details><summary>Answer</summary>\n\n**a.** Read it.\n\n</details>"
-QUIZ = "\n\n".join(["## Check yourself", QUESTION, QUESTION, QUESTION])
+QUIZ = "\n\n".join(
+    ["## Check yourself", *(f"**{number}.** Which?\n\na) One · b) Two · c) Three" for number in (1, 2, 3))]
+)
+TURN = "**Your turn.** Change it."
 
 
 def prose(source: str) -> NotebookNode:
@@ -124,8 +128,10 @@ def good() -> NotebookNode:
     for number in range(2, 5):
         cells += [prose(f"> **Predict.** Is {number} more?"), code(f"print({number})", number)]
         cells += [prose(f"It is {number}.")]
-    cells += [prose("**Your turn.** Change it."), code("answer = ...", 5, "")]
-    cells += [prose("## What you have now\n\nA line."), prose(QUIZ), prose("## In practice\n\nMore rows.")]
+    for number in (5, 6, 7):
+        cells += [prose(f"{TURN[:-1]} to {number}."), code(f"answer = ...\ncheck.number_{number}(answer)", number, "")]
+    cells += [prose("## What you have now\n\nA line."), prose(QUIZ), code("check.quiz(1, ...)\n" * 3, 8, "")]
+    cells += [prose("## In practice\n\nMore rows.")]
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": dict(KERNELSPEC)})
 
 
@@ -180,7 +186,7 @@ def everywhere(word: str, other: str) -> Callable[[NotebookNode], None]:
 
 
 def repeated(times: int, make: Callable[[int], NotebookNode]) -> Callable[[NotebookNode], None]:
-    return lambda notebook: notebook.cells.extend(make(number) for number in range(6, 6 + times))
+    return lambda notebook: notebook.cells.extend(make(number) for number in range(9, 9 + times))
 
 
 def same_id(notebook: NotebookNode) -> None:
@@ -225,23 +231,28 @@ BAD_FRAME = [
     ("obvious", source(1, "This is obvious."), "for the reader to say"),
 ]
 BAD_LESSON = [
-    ("few cells", lambda notebook: notebook.cells.__delitem__(slice(3, 13)), "not 15 to 45"),
-    ("many cells", repeated(30, lambda number: prose(f"Number {number}.")), "not 15 to 45"),
-    ("much code", repeated(18, lambda number: code("x = 1", number)), "more than 22"),
-    ("few words", source(1, "Short."), "not 700 to 2,000"),
-    ("many words", source(1, FILLER * 4), "not 700 to 2,000"),
+    ("few cells", lambda notebook: notebook.cells.__delitem__(slice(3, 13)), "not 15 to 32"),
+    ("many cells", repeated(10, lambda number: prose(f"Number {number}.")), "not 15 to 32"),
+    ("much code", repeated(8, lambda number: code("x = 1", number)), "more than 15"),
+    ("few words", source(1, "Short."), "not 700 to 1,500"),
+    ("many words", source(1, FILLER * 3), "not 700 to 1,500"),
     ("long cell", source(2, "\n".join(["x = 1"] * 16)), "more than 15 lines"),
     ("three code cells", three_code_cells, "third code cell"),
     ("no predictions", without("Predict.**"), "two predictions"),
     ("prediction after the fact", lambda notebook: notebook.cells.insert(5, prose("Well.")), "no code after"),
-    ("no turn", everywhere("Your turn", "My turn"), "Your turn"),
-    ("two checks", source(2, "check.one(...)\ncheck.two(...)"), "at least three, and a check for each"),
+    ("no turn", everywhere("Your turn", "My turn"), "0 times **Your turn**, and 3 checks"),
+    ("two exercises", without("number_7"), "and 2 checks"),
+    ("an exercise without a check", everywhere("check.number_7(answer)", "answer"), "and 2 checks"),
+    ("a check without its turn", source(2, "check.a(1)"), "and 4 checks"),
+    ("two questions", everywhere("**3.** Which?", "Which?"), "has 2 questions"),
+    ("a quiz that nothing checks", without("check.quiz"), "called 0 times"),
     (
-        "a check without its turn",
-        source(2, "check.a(1)\ncheck.b(1)\ncheck.c(1)"),
-        "at least three, and a check for each",
+        "an answer in sight",
+        everywhere("**3.** Which?", "**3.** Which?\n\n<details><summary>Answer</summary>\n\nb\n\n</details>"),
+        "holds an answer",
     ),
-    ("answers beside a checked quiz", source(2, "check.a(1)"), "3 answers in <details>, not 0"),
+    ("too long", everywhere("20 minutes", "50 minutes"), "at most 45"),
+    ("odd minutes", everywhere("20 minutes", "23 minutes"), "rounded to 5"),
     ("no question", everywhere("add?*", "add.*"), "question"),
     ("no phases", everywhere("→ Fit", "→ Train"), "Explore → Split"),
     ("no phase in bold", everywhere("**Explore**", "Explore"), "Explore → Split"),
@@ -249,7 +260,6 @@ BAD_LESSON = [
     ("step 9", everywhere("Step 1 ·", "Step 9 ·"), "headings of steps"),
     ("step without title", everywhere("Step 1 · Look", "Step 1"), "headings of steps"),
     ("no quiz", everywhere("Check yourself", "Quiz"), "close with"),
-    ("two answers", everywhere(QUIZ, QUIZ.rpartition("**Q.**")[0]), "2 answers"),
     ("no seed", source(2, "train_test_split(X, y, test_size=0.2)"), "without its seed"),
     ("endpoint left", source(2, "predictor = learner.deploy(1, 'ml.t2.medium')"), "needs a step 8"),
 ]
@@ -293,7 +303,7 @@ def test_a_lesson_that_deploys_must_show_that_nothing_runs(deploys: str) -> None
     told = "it deploys, so it needs a step 8 that deletes the model and the endpoint"
     assert problems(notebook, 1000, lesson=True) == [told]
     notebook.cells[2].source += f"\n{DEPLOYS[deploys]}"
-    notebook.cells[-3].source = "## Step 8 · Delete\n\nGone.\n\n" + notebook.cells[-3].source
+    notebook.cells[-4].source = "## Step 8 · Delete\n\nGone.\n\n" + notebook.cells[-4].source
     assert problems(notebook, 1000, lesson=True) == ["its last code cell does not show that nothing is running"]
-    notebook.cells[-4].outputs = [nbformat.v4.new_output("stream", text="nothing is running\n")]
+    notebook.cells[-5].outputs = [nbformat.v4.new_output("stream", text="nothing is running\n")]
     assert problems(notebook, 1000, lesson=True) == []

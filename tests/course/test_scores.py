@@ -1,5 +1,8 @@
-"""The scores against arithmetic done here, what a notebook keeps of them, and the figures' words."""
+"""The scores against arithmetic done here, intervals against SciPy's, what a notebook keeps, and the figures' words."""
 
+import base64
+import io
+import itertools
 import math
 from pathlib import Path
 
@@ -8,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from PIL import Image
 
+from support.colours import DARK, LIGHT, contrast, lab
 from utils import plots
-from utils.scoring import scores
+from utils.scoring import interval, paired_interval, scores
 
 matplotlib.use("agg")
 TRUE, GUESS = [40_000, 60_000, 80_000, 100_000], [43_000, 59_000, 80_000, 94_000]
@@ -19,14 +24,14 @@ RMSE, MAE, R2 = math.sqrt((3**2 + 1 + 6**2) / 4) * 1000, 2500, 1 - (9 + 1 + 36) 
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What is displayed: a list of (object, metadata)."""
+    """What is displayed: a list of (table, metadata) and (figure, alternative text)."""
     seen = []
 
     def keep(what, metadata=None):
         seen.append((what, metadata))
 
     monkeypatch.setattr("utils.scoring.display", keep)
-    monkeypatch.setattr("utils.plots.display", keep)
+    monkeypatch.setattr("utils.plots.publish", keep)
     return seen
 
 
@@ -100,9 +105,89 @@ def test_what_cannot_be_scored_is_refused(shown, true, guess, said):
     assert shown == []
 
 
+DRAWS = 5_000
+PEOPLE = np.random.default_rng(1)
+BILLS = PEOPLE.gamma(1, 13_000, 268)
+ONE, OTHER = (BILLS + PEOPLE.normal(0, spread, 268) for spread in (4_000, 3_500))
+
+
+def rmse(errors, axis=None):
+    return np.sqrt((errors**2).mean(axis=axis))
+
+
+def mae(errors, axis=None):
+    return np.abs(errors).mean(axis=axis)
+
+
+def of_scipy(data, statistic, level=0.95) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        data, statistic, paired=True, confidence_level=level, method="percentile", n_resamples=DRAWS, rng=7
+    )
+    return tuple(found.confidence_interval)
+
+
+@pytest.mark.parametrize("statistic", [rmse, mae, np.mean])
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_an_interval_is_that_of_scipy(statistic, level):
+    errors = ONE - BILLS
+    ours = interval(errors, statistic, draws=DRAWS, level=level)
+    low, high = of_scipy((errors,), statistic, level)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+
+
+def test_an_interval_keeps_the_numbers_of_a_row_together():
+    def ratio(bills, guess, axis=-1):
+        return bills.sum(axis=axis) / guess.sum(axis=axis)
+
+    ours = interval(np.column_stack([BILLS, ONE]), lambda rows: rows[:, 0].sum() / rows[:, 1].sum(), draws=DRAWS)
+    low, high = of_scipy((BILLS, ONE), ratio)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+    assert ours[0] < BILLS.sum() / ONE.sum() < ours[1]
+
+
+@pytest.mark.parametrize(("name", "metric"), [("rmse", rmse), ("mae", mae)])
+def test_a_paired_interval_is_that_of_scipy(name, metric):
+    def larger_by(bills, one, other, axis=-1):
+        return metric(one - bills, axis) - metric(other - bills, axis)
+
+    ours = paired_interval(BILLS, ONE, OTHER, name, draws=DRAWS)
+    low, high = of_scipy((BILLS, ONE, OTHER), larger_by)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+    assert ours[0] < metric(ONE - BILLS) - metric(OTHER - BILLS) < ours[1]
+
+
+def test_what_is_hard_for_both_models_cancels_in_a_pair():
+    low, high = paired_interval(BILLS, ONE, ONE + 100)
+    alone = interval(ONE - BILLS, rmse)
+    assert high - low < (alone[1] - alone[0]) / 4
+    assert paired_interval(BILLS, ONE, ONE) == (0, 0)
+
+
+def test_an_interval_is_the_same_each_time_and_another_with_another_seed():
+    errors = pd.Series(ONE - BILLS)
+    assert interval(errors, rmse) == interval(errors.tolist(), rmse) != interval(errors, rmse, seed=1)
+    assert paired_interval(BILLS, ONE, OTHER) == paired_interval(pd.Series(BILLS), ONE.reshape(-1, 1), OTHER)
+    assert paired_interval(BILLS, ONE, OTHER) != paired_interval(BILLS, ONE, OTHER, seed=1)
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: interval([1], np.mean), "There are 1 rows to draw from; an interval needs at least 2."),
+    (lambda: interval([1, math.nan], np.mean), "Only finite numbers can be drawn"),
+    (lambda: interval([1, 2], np.mean, level=95), "The level is a share between 0 and 1, such as 0.95, and not 95."),
+    (lambda: paired_interval([1, 2], [1, 2], [1]), "2 true values, 2 and 1 predictions cannot be compared."),
+    (lambda: paired_interval([1, 2], [1, 2], [1, 3], "r2"), "The metric is one of rmse, mae, and not r2."),
+])  # fmt: skip
+def test_what_has_no_interval_is_refused(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
 PAY = pd.Series([40_000.0, 52_000.0, 70_000.0], name="Salary")
 SMOKER = pd.Series(["yes", "no", "yes"], name="smoker")
+COEFFICIENTS = pd.DataFrame({"alpha 1": [300.0, -20.0], "alpha 10": [250.0, 0.0]}, index=["age", "sex_male"])
 for values in (YEARS, PAY):
     values.attrs["units"] = {"YearsExperience": "years", "Salary": "dollars a year"}
 
@@ -113,22 +198,122 @@ for values in (YEARS, PAY):
     (lambda text: plots.histogram(PAY, None, text), "Salary (dollars a year)", "rows"),
     (lambda text: plots.spread(PAY, text), "Salary (dollars a year)", ""),
     (lambda text: plots.histogram(PAY, SMOKER, text), "Salary (dollars a year)", "rows"),
+    (lambda text: plots.shares({"past": YEARS, "new": YEARS + 1}, [0, 2, 6], text),
+     "YearsExperience (years)", "share of the group (%)"),
     (lambda text: plots.scatter(YEARS, PAY, text, groups=SMOKER),
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.scatter(YEARS, PAY, text, {"by hand": (9_000, 30_000)}, gaps=True),
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.residuals(YEARS, PAY - PAY.mean(), text),
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
+    (lambda text: plots.curves(pd.DataFrame({"train": [3.0, 2.0]}, pd.Index([1, 2], name="epoch")), "RMSE", text),
+     "epoch", "RMSE"),
     (lambda text: plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
      "YearsExperience (years)", "Salary (dollars a year)"),
+    (lambda text: plots.errors(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
+     "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
+    (lambda text: plots.dots(COEFFICIENTS, "dollars per year", text), "dollars per year", ""),
 ])  # fmt: skip
 def test_a_figure_has_units_a_caption_and_alternative_text(shown, draw, x, y):
     draw("Pay rises with experience.")
-    [(figure, metadata)] = shown
+    [(figure, alt)] = shown
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == (x, y)
-    assert axes.get_title(loc="left") == metadata["image/png"]["alt"] == "Pay rises with experience."
+    assert axes.get_title(loc="left") == "Pay rises with experience." and "Pay rises" not in alt
+    assert f"Horizontal axis: {x}" in alt and (not y or f"Vertical axis: {' '.join(y.split())}" in alt)
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_the_alternative_text_says_how_far_the_axes_reach_what_is_drawn_and_its_shape(shown):
+    plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
+    assert shown[0][1] == (
+        "Horizontal axis: YearsExperience (years), 1 to 4. Vertical axis: Salary (dollars a year), 39,000 to 70,000. "
+        "Drawn: by hand. The dots rise."
+    )
+
+
+def test_intervals_are_drawn_in_their_order_beside_what_is_aimed_at(shown):
+    plots.intervals({"smokers": (1.01, 1.04, 1.08), "others": (0.86, 0.91, 0.97)}, 1, "bills / predictions", "caption")
+    figure, alt = shown[0]
+    axes = figure.axes[0]
+    assert labels(axes.yaxis) == ["others", "smokers"]  # from below
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 1], [0.86, 0.97], [0.91], [1.01, 1.08], [1.04]]
+    assert "bills / predictions, 0.86 to 1.08" in alt
+
+
+def test_dots_show_every_number_of_a_table(shown):
+    table = pd.DataFrame({"line": [3, 2], "wd = 1": [1, 0]}, index=["age", "bmi"])
+    plots.dots(table, "dollars", "caption")
+    axes = shown[0][0].axes[0]
+    drawn = {dots.get_label(): dots.get_offsets()[:, 0].tolist() for dots in axes.collections}
+    assert drawn == {"line": [2, 3], "wd = 1": [0, 1]} and labels(axes.yaxis) == ["bmi", "age"]
+
+
+def test_trials_lie_on_a_logarithmic_scale_and_the_lowest_stands_out(shown):
+    rate, error = pd.Series([0.004, 0.2, 0.02], name="learning_rate"), pd.Series([600, 500, 400], name="RMSE (dollars)")
+    plots.trials(rate, error, "caption")
+    axes = shown[0][0].axes[0]
+    tried, best = (dots.get_offsets().tolist() for dots in axes.collections)
+    assert tried == [[0.004, 600], [0.2, 500], [0.02, 400]] and best == [[0.02, 400]]
+    assert axes.get_xscale() == "log" and labels(axes.xaxis) == ["0.001", "0.01", "0.1", "1"]
+
+
+def test_errors_are_bars_in_the_order_of_x(shown):
+    mixed = YEARS.iloc[::-1]
+    plots.errors(mixed, PAY.iloc[::-1], {"baseline": PAY.iloc[::-1] - 5, "SageMaker": [70_001, 52_002, 40_003]}, "c")
+    axes = shown[0][0].axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [5, 5, 5, -3, -2, -1]
+    assert labels(axes.xaxis) == ["1", "2", "4"]
+
+
+def test_curves_are_told_apart_by_colour_or_dashes_and_the_mark_is_none_of_them(shown):
+    table = pd.DataFrame({name: [3.0, 2.0, 4.0] for name in "abcdefghi"}, pd.Index([1, 2, 3], name="epoch"))
+    plots.curves(table, "RMSE (dollars)", "caption", mark=2)
+    axes = shown[0][0].axes[0]
+    lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert [line.get_label() for line in lines] == list("abcdefghi")
+    assert len({(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in lines}) == 9
+    [mark] = [line for line in axes.lines if line not in lines]
+    assert set(mark.get_xdata()) == {2} and mark.get_color() == plots.GREY
+
+
+# ---- colours
+
+
+@pytest.mark.parametrize(
+    ("sight", "least"), [("usual", 60), ("protanopia", 35), ("deuteranopia", 35), ("tritanopia", 12)]
+)
+def test_everybody_tells_the_colours_of_data_apart(sight, least):
+    colours = [lab(colour, sight) for colour in (plots.BLUE, plots.ORANGE, plots.GREEN)]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)) >= least
+    grey = lab(plots.GREY, sight)
+    assert min(np.linalg.norm(grey - colour) for colour in colours) >= 12
+
+
+@pytest.mark.parametrize("page", [LIGHT, *DARK])
+def test_colours_are_seen_on_a_light_and_on_a_dark_page(page):
+    assert all(contrast(colour, page) >= 3 for colour in (plots.BLUE, plots.ORANGE, plots.GREEN))
+    assert contrast(plots.GREY, page) >= 4.2  # of text
+
+
+def test_a_picture_is_sharp_small_and_without_a_background(monkeypatch):
+    pictures = []
+    monkeypatch.setattr("utils.plots.page.display", lambda data, raw, metadata: pictures.append((data, metadata)))
+    plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
+    [(data, metadata)] = pictures
+    assert data["text/plain"] == "<Figure size 640x400 with 1 Axes>"
+    seen = metadata["image/png"]
+    assert seen["alt"].endswith("The dots rise.")
+    content = base64.b64decode(data["image/png"])
+    picture = Image.open(io.BytesIO(content))
+    assert picture.width // 2 == seen["width"] <= 640 and picture.height // 2 == seen["height"] <= 400
+    assert len(content) < 30_000
+    pixels = np.asarray(picture.convert("RGBA"))
+    assert (pixels[0, 0, 3], pixels[-1, -1, 3]) == (0, 0)
+    seen = pixels[pixels[..., 3] > 250][:, :3].astype(int)
+    for colour in (plots.BLUE, plots.ORANGE, plots.GREY):
+        wanted = np.array(matplotlib.colors.to_rgb(colour)) * 255
+        assert np.abs(seen - wanted).max(axis=1).min() <= 8, f"{colour} was lost"
 
 
 def test_the_line_is_drawn_where_its_numbers_say(shown):
@@ -163,6 +348,13 @@ def test_a_histogram_stacks_its_groups(shown):
     axes = shown[0][0].axes[0]
     assert sum(bar.get_height() for bar in axes.patches) == 3
     assert sum(bar.get_height() for bar in axes.patches if to_hex(bar.get_facecolor()) == plots.ORANGE) == 2
+
+
+def test_groups_of_any_size_are_drawn_as_shares(shown):
+    plots.shares({"past": YEARS, "new": pd.concat([YEARS + 1] * 2)}, [0, 2, 6], "caption")
+    drawn = {steps.get_label(): steps.get_data() for steps in shown[0][0].axes[0].patches}
+    assert list(drawn["past"].edges) == list(drawn["new"].edges) == [0, 2, 6]
+    assert drawn["past"].values == pytest.approx([100 / 3, 200 / 3]) and drawn["new"].values == pytest.approx([0, 100])
 
 
 def labels(axis) -> list[str]:

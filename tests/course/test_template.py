@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat import NotebookNode
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
@@ -66,6 +67,19 @@ def test_fourteen_rows_without_a_header(public_tables, tmp_path):
     learner, mean = scores["SageMaker LinearLearner"], scores["mean for everybody"]
     assert learner["rmse"] == pytest.approx(scores["scikit-learn Ridge"]["rmse"], rel=0.3)
     assert learner["rmse"] < mean["rmse"]
+
+
+def test_the_task_of_the_template_comes_out_as_it_says(tmp_path):
+    (cell,) = [cell for cell in nbformat.read(PATH, as_version=4).cells if cell.id == "task"]
+    table = load_diabetes(as_frame=True, scaled=False).frame
+    table.to_csv(tmp_path / "diabetes.csv", index=False)
+    *features, target = table.columns
+    said, scores = run(tmp_path, "pd.read_csv('diabetes.csv')", target, features)
+    mean, line = (scores[model]["rmse"] for model in ("mean for everybody", "scikit-learn Ridge"))
+    assert f"{line} against {mean}, on a scale of {table[target].min():.0f} to {table[target].max():.0f}" in cell.source
+    assert line == pytest.approx(0.75 * mean, rel=0.03)
+    assert scores["SageMaker LinearLearner"]["rmse"] == pytest.approx(line, abs=2)
+    assert "numbers: ['age', 'sex'," in said and f"{len(table)} rows are used" in said
 
 
 def awkward(path: Path) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.account import Place
-from support.editions import CONTRACT, LESSONS, told
+from support.editions import CONTRACT, LESSONS, SEARCH, told
 
 # The tag with which a ModelBuilder says where a model comes from.
 SOURCE = "sagemaker.amazonaws.com/model-source"
@@ -15,7 +15,8 @@ def by_version_3(series: str, first: dict) -> dict:
     """A first edition's requests as version 3 of the SDK writes them.  All that it writes differently is here.
 
     It spells out two defaults of AWS's, sends nothing of Debugger where version 2 has to switch it off, and leaves
-    out an environment that is empty and the weight of the only variant.
+    out an environment that is empty and the weight of the only variant; of a search, a kind of range that has none,
+    and it writes the machine into another member.
     """
     job = first["CreateTrainingJob"]
     del job["ProfilerConfig"]
@@ -23,15 +24,16 @@ def by_version_3(series: str, first: dict) -> dict:
     for channel in job["InputDataConfig"]:
         channel["InputMode"] = "File"
     if series == "salary":
-        # The lessons' own: the first edition has the test rows, and the tags to find the job by, in its other job.
-        job["InputDataConfig"].append(json.loads(json.dumps(job["InputDataConfig"][0]).replace("train", "test")))
-        job["Tags"] += ["course-series", "course-data", "course-hyperparameters"]
         # Here the lesson makes the resources itself; a ModelBuilder writes these two as version 2 does.
         del first["CreateModel"]["PrimaryContainer"]["Environment"]
         del first["CreateEndpointConfig"]["ProductionVariants"][0]["InitialVariantWeight"]
     else:
         for operation in ("CreateEndpointConfig", "CreateEndpoint"):
             first[operation]["Tags"].append(SOURCE)
+        del first[SEARCH]["HyperParameterTuningJobConfig"]["ParameterRanges"]["CategoricalParameterRanges"]
+        definition = first[SEARCH]["TrainingJobDefinition"]
+        definition["ResourceConfig"] = definition.pop("HyperParameterTuningResourceConfig")
+        definition["OutputDataConfig"]["CompressionType"] = "GZIP"
     return first
 
 

@@ -19,13 +19,16 @@ from support.account import Place
 from tools.lessons.play import lessons
 
 CONTRACT = Path(__file__).with_suffix(".json")
-OPERATIONS = ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
+SEARCH = "CreateHyperParameterTuningJob"
+OPERATIONS = ("CreateTrainingJob", SEARCH, "CreateModel", "CreateEndpointConfig", "CreateEndpoint")
 # Of each series: the lesson that trains, the cell up to which it is played in either edition, the lesson that serves.
-# The last job up to that cell is the one that reads CSV.
+# The last job up to that cell is the one that counts.
 LESSONS = {
-    "salary": ("03_send_a_job", {"2": "csv-fit", "3": "fit-cell"}, "05_deploy_predict_delete"),
+    "salary": ("03_send_a_job", {"2": "fit-cell", "3": "fit-cell"}, "05_deploy_predict_delete"),
     "insurance": ("05_losses", {"2": "fit-cell", "3": "fit-cell"}, "07_deploy_predict_delete"),
 }
+# The lesson that searches, of a series that has one, and the cell that starts the search in either edition.
+SEARCHES = {"insurance": ("06_search", {"2": "tuner-fit", "3": "tune"})}
 RECORDER = f"""
 import json as _json, botocore.client as _client, sys as _sys
 _call = _client.BaseClient._make_api_call
@@ -44,6 +47,11 @@ def told(series: str, edition: str, place: Place) -> dict:
     train, serve = [path for path in lessons(series, sdk=edition) if path.stem.startswith((begins, goes_on))]
     requests, _ = _played(train, place, until[edition])
     found = {"CreateTrainingJob": requests[-1][1]}
+    if series in SEARCHES:
+        begins, until = SEARCHES[series]
+        [search] = [path for path in lessons(series, sdk=edition) if path.stem.startswith(begins)]
+        requests, _ = _played(search, place, until[edition])
+        found |= dict(each for each in requests if each[0] == SEARCH)
     requests, predictions = _played(serve, place)
     for operation, members in requests:
         found.setdefault(operation, members)

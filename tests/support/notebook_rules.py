@@ -12,6 +12,8 @@ from itertools import pairwise
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from tools.lessons.measure import words
+
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LARGEST = 300_000  # bytes
 MAGICS = {"matplotlib"}
@@ -152,13 +154,12 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
     cells, code = notebook.cells, _code(notebook)
     prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
     text = "\n\n".join(prose)
-    words = len(re.findall(r"\w[\w'’.,-]*", re.sub(r"\]\([^)]*\)", "]", text)))
-    if not 15 <= len(cells) <= 45:
-        yield f"{len(cells)} cells, not 15 to 45"
-    if len(code) > 22:
-        yield f"{len(code)} code cells, more than 22"
-    if not 700 <= words <= 2000:
-        yield f"{words} words, not 700 to 2,000"
+    if not 15 <= len(cells) <= 32:
+        yield f"{len(cells)} cells, not 15 to 32"
+    if len(code) > 15:
+        yield f"{len(code)} code cells, more than 15"
+    if not 700 <= (count := words(text)) <= 1500:
+        yield f"{count} words, not 700 to 1,500"
     for cell in code:
         if cell.source.count("\n") >= 15:
             yield f"{cell.id}: more than 15 lines"
@@ -175,26 +176,25 @@ def _anatomy(notebook: NotebookNode) -> Iterator[str]:
     for cell, after in predictions:
         if after.cell_type != "code":
             yield f"{cell.id}: no code after the prediction"
-    turns = len(re.findall(r"(?m)^(?:> )?\*\*Your turn\.?\*\*", text))
-    checked = {
-        name for name in re.findall(r"\bcheck\.(\w+)\(", "\n".join(cell.source for cell in code)) if name != "quiz"
-    }
-    if not turns:
-        yield "no **Your turn**"
-    elif checked and not 3 <= len(checked) == turns:
-        yield f"{turns} times **Your turn**, and {len(checked)} checks: at least three, and a check for each"
+    turns = len(re.findall(r"(?m)^\*\*Your turn\.\*\*", text))
+    called = set(re.findall(r"\bcheck\.(\w+)\(", "\n".join(cell.source for cell in code)))
+    if not 3 <= len(called - {"quiz"}) == turns:
+        yield f"{turns} times **Your turn**, and {len(called - {'quiz'})} checks: at least three, and a check for each"
     if not re.search(r"(?m)^\*[^*\n]+\?\*$", text):
         yield "the title is not followed by one *question?*"
     path = [re.split(" *→ *", line.replace("**", "").strip()) for line in text.splitlines() if "→" in line]
     if PHASES not in path or not re.search(r"(?m)^.*\*\*.*→|→.*\*\*", text):
         yield f"no line {' → '.join(PHASES)} with its own steps in bold"
-    if not re.search(r"(?m)^\d+ minutes · local: .+ · AWS: .+", text):
+    minutes = re.search(r"(?m)^(\d+) minutes · local: .+ · AWS: .+", text)
+    if not minutes:
         yield "no line with minutes and costs: 30 minutes · local: free · AWS: …"
-    yield from _headings(text, checked != set())
+    elif int(minutes[1]) > 45 or int(minutes[1]) % 5:
+        yield f"{minutes[1]} minutes: at most 45, and rounded to 5"
+    yield from _headings(text, len(re.findall(r"\bcheck\.quiz\(", "\n".join(cell.source for cell in code))))
 
 
-def _headings(text: str, checked: bool) -> Iterator[str]:
-    """``checked``: the answers of the quiz are given by ``check.quiz``, and stand nowhere in the lesson."""
+def _headings(text: str, asked: int) -> Iterator[str]:
+    """``asked``: how often ``check.quiz`` is called, which gives the answers that stand nowhere in the lesson."""
     headings = re.findall(r"(?m)^## (.+)", text)
     steps = [re.fullmatch(r"Step ([1-8]) · \S.*", heading) for heading in headings if heading.startswith("Step")]
     numbers = [int(step[1]) for step in steps if step]
@@ -203,10 +203,11 @@ def _headings(text: str, checked: bool) -> Iterator[str]:
     if [heading for heading in headings if heading in CLOSE] != CLOSE:
         yield f"it must close with {', '.join(CLOSE)}"
     quiz = text.partition("\n## Check yourself")[2].partition("\n## ")[0]
-    answers = re.findall(r"(?s)<details>\s*<summary>Answer</summary>(.+?)</details>", quiz)
-    wanted = 0 if checked else 3
-    if len(answers) != wanted or not all(answer.strip() for answer in answers):
-        yield f"“Check yourself” holds {len(answers)} answers in <details>, not {wanted}"
+    questions = len(re.findall(r"(?m)^\*\*\d\.\*\*", quiz))
+    if not questions == asked == 3:
+        yield f"“Check yourself” has {questions} questions, and check.quiz is called {asked} times: three each"
+    if "<details>" in quiz or "Answer" in quiz:
+        yield "“Check yourself” holds an answer: check.quiz gives it"
 
 
 def _reproducible(notebook: NotebookNode) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""python -m tools.lessons run [--series NAME] | regenerate [NAME …] | tables | workbook | progress"""
+"""python -m tools.lessons run [--series NAME] | regenerate [NAME …] | tables | workbook | progress | measure"""
 
 import argparse
 import io
@@ -27,9 +27,12 @@ def main() -> int:
     course.add_argument("--series", metavar="NAME", help="only this series, between 00 and 99")
     again = commands.add_parser("regenerate", help="run the notebooks and store their outputs in them")
     again.add_argument("names", metavar="NAME", nargs="*", help="only these, as salary/01_explore")
-    commands.add_parser("tables", help="write the tables of lessons in README.md and 00_start_here.ipynb")
+    commands.add_parser(
+        "tables", help="write the tables of lessons in README.md and 00_start_here.ipynb, and the glossary"
+    )
     commands.add_parser("workbook", help="write or renew workbook/, the learner's own copy of the lessons")
     commands.add_parser("progress", help="say which exercises are done and which are open")
+    commands.add_parser("measure", help="say how much each lesson asks of a reader")
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
@@ -38,7 +41,13 @@ def main() -> int:
             return run_course(options.series)
         if options.command == "regenerate":
             return run_notebooks(options.names)
-        return {"tables": write_tables, "workbook": make_workbook, "progress": show_progress}[options.command]()
+        simple = {
+            "tables": write_tables,
+            "workbook": make_workbook,
+            "progress": show_progress,
+            "measure": show_measures,
+        }
+        return simple[options.command]()
     except (CourseError, StateError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -108,7 +117,7 @@ def run_notebooks(names: list[str]) -> int:
 
 
 def write_tables() -> int:
-    """Write the tables of lessons anew."""
+    """Write the tables of lessons and the glossary anew."""
     from tools.lessons.tables import with_tables
 
     for path, text in with_tables().items():
@@ -133,6 +142,14 @@ def show_progress() -> int:
     from tools.lessons.progress import lines
 
     print("\n".join(lines()))
+    return 0
+
+
+def show_measures() -> int:
+    """Print what was counted in each lesson."""
+    from tools.lessons.measure import table
+
+    print("\n".join(table()))
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from tools.lessons import glossary
 from tools.lessons.differences import differences
 from tools.lessons.in_order import Say, in_order
 from tools.lessons.play import ROOT, Failure, Stop, play
@@ -46,6 +47,11 @@ def run(paths: list[Path], masks: str, root: Path = ROOT) -> int:
         return _play(path, masks, root, say, stop)
 
     played = in_order(paths, root / "notebooks", one)
+    if (diagrams := root / "notebooks" / "diagrams").is_dir():
+        shutil.copytree(diagrams, build / "html" / "diagrams")
+    if (terms := root / "notebooks" / glossary.PAGE).is_file():
+        cell = nbformat.v4.new_markdown_cell(terms.read_text("utf-8"))
+        _write_page(nbformat.v4.new_notebook(cells=[cell]), Path("glossary"), build / "html" / "glossary.html")
     rows = [
         f'<li><a href="{name}.html">{name}</a>, {seconds}{", failed" if failed else ""}</li>'
         for name, seconds, failed, *_ in played
@@ -103,4 +109,4 @@ def _write_page(notebook: NotebookNode, name: Path, page: Path) -> None:
 
     text, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook, {"metadata": {"name": name.name}})
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(re.sub(r'(href="(?!\w+:)[^"]*)\.ipynb', r"\1.html", text), "utf-8")
+    page.write_text(re.sub(r'(href="(?!\w+:)[^"]*)\.(?:ipynb|md)', r"\1.html", text), "utf-8")

@@ -149,7 +149,7 @@ def test_the_keys_expire_while_the_endpoint_is_made(lessons_account, sweep, faul
         assert NOT_ASKED in said
         assert "Still running" not in said and "nothing is running" not in said
         # The proof cell does not say "nothing is running" when it could not ask.
-        assert "The keys have expired" in fails(kernel, "proof")
+        assert "The keys have expired" in fails(kernel, "with-try-cell")
     (name,) = mine(lessons_account)
     assert f"deleted the endpoint {name}" in sweep()
     assert lessons_account.holds() == NOTHING_OF_MINE
@@ -157,9 +157,9 @@ def test_the_keys_expire_while_the_endpoint_is_made(lessons_account, sweep, faul
 
 def test_a_question_about_tags_that_is_refused_is_no_answer(lessons_account, sweep, fault) -> None:
     with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
-        run_until(kernel, cells, "endpoint")
+        run_until(kernel, cells, "csv-cell")
         fault.write_text(json.dumps(DENIED | {"operations": "ListTags"}))
-        assert "Attach the policy" in fails(kernel, "proof")
+        assert "Attach the policy" in fails(kernel, "with-try-cell")
     sweep()
     assert lessons_account.holds() == NOTHING_OF_MINE
 
@@ -167,10 +167,10 @@ def test_a_question_about_tags_that_is_refused_is_no_answer(lessons_account, swe
 def test_a_call_that_boto3_itself_refuses(lessons_account, sweep, fault) -> None:
     """Its traceback says where the mistake is; AWS can be asked what runs."""
     with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
-        run_until(kernel, cells, "endpoint")
-        kernel.client.nb.cells[cell(kernel, "endpoint")].source = "course.session.sagemaker_client.describe_endpoint()"
+        run_until(kernel, cells, "csv-cell")
+        kernel.client.nb.cells[cell(kernel, "csv-cell")].source = "course.session.sagemaker_client.describe_endpoint()"
         with pytest.raises(CellExecutionError) as failure:
-            kernel.run(cell(kernel, "endpoint"))
+            kernel.run(cell(kernel, "csv-cell"))
         said = str(failure.value)
         (name,) = mine(lessons_account)
         assert 'Missing required parameter in input: "EndpointName"' in said and "describe_endpoint()" in said
@@ -184,11 +184,8 @@ def test_a_job_that_fails(lessons_account, sweep, fault) -> None:
     """Not put in its way: it really fails, at a batch larger than the table."""
     with playing(lessons_account, LESSON, BETWEEN, FAULT=str(fault)) as (kernel, cells):
         run_until(kernel, cells, "attach")
-        for name in ("attach", "train"):
-            each = kernel.client.nb.cells[cell(kernel, name)]
-            each.source = each.source.replace('"mini_batch_size": 7', '"mini_batch_size": 7000').replace(
-                "mini_batch_size=7,", "mini_batch_size=7000,"
-            )
+        attach = kernel.client.nb.cells[cell(kernel, "attach")]
+        attach.source = attach.source.replace('"mini_batch_size": 7', '"mini_batch_size": 7000')
         kernel.run(cell(kernel, "attach"))
         said = fails(kernel, "train")
         assert "UnexpectedStatusException: Error for Training job course-salary-" in said

@@ -172,30 +172,6 @@ WRONG[("salary/03_send_a_job_sdk_v3", "trainer_job")] = [
 ]
 
 
-def learner(**options: Any) -> Callable[[Course], Any]:
-    """An order for a LinearLearner that was not sent."""
-
-    def make(course: Course) -> Any:
-        from sagemaker.amazon.linear_learner import LinearLearner
-
-        given: dict[str, Any] = {"predictor_type": "regressor", "max_run": 900} | options
-        place: dict[str, Any] = {"role": course.role, "sagemaker_session": course.session}
-        return LinearLearner(instance_count=1, instance_type="ml.m5.large", **place, **given)
-
-    return make
-
-
-WRONG[("salary/03_send_a_job", "absolute_loss")] = [
-    (lambda course: {"loss": "absolute_loss"}, "An estimator was expected"),
-    (learner(objective="MAE"), "What would be sent is {'predictor_type': 'regressor'}: it names no loss"),
-    (learner(loss="squared_loss"), "still the squared error"),
-    (learner(loss="huber_loss"), "huber_loss is another loss"),
-    (learner(loss="absolute_loss", predictor_type="binary_classifier"), "A salary is a number"),
-    (learner(loss="absolute_loss", max_run=86_400), "no limit of yours"),
-    (learner(loss="absolute_loss", max_run=15), "counts seconds, and says 15"),
-]
-
-
 # ---- endpoints
 
 
