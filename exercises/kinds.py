@@ -76,7 +76,8 @@ class Found(Check):
     def judge(self, answer: Any, course: Course) -> Verdict:
         found = self.look(answer, course)
         for fault, sentence in self.faults:
-            if (what := fault(found, course)) is not None and what is not False:
+            what = fault(found, course)
+            if what is not None and not (isinstance(what, bool | np.bool_) and not what):
                 return False, sentence.replace("{}", str(what))
         return True, self.right
 
