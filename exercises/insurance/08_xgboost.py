@@ -112,7 +112,7 @@ CHECKS = {
         hints=(
             "The Estimator of this lesson needs another name, another limit and other hyperparameters.",
             "Five of the seven settings stand in the lesson's table; early_stopping_rounds is the sixth.",
-            "fit takes the same dictionary of channels; a job without a channel to watch cannot stop early.",
+            "A job without a channel to watch cannot stop early: hand fit the same dictionary of channels.",
         ),
     ),
     "mended_channel": Found(
