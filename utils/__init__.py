@@ -1,8 +1,8 @@
 """What the lessons of this course use besides the SageMaker SDK.
 
 ``start`` says where the SageMaker calls of a lesson go; ``load`` and ``split`` give its table;
-``scores`` and ``plots`` show how well a model does; ``check`` says what is right or wrong about the answer to an
-exercise; ``clean_up`` deletes what the course made.
+``scores`` and ``plots`` show how well a model does, ``interval`` and ``paired_interval`` how sure that is;
+``check`` says what is right or wrong about the answer to an exercise; ``clean_up`` deletes what the course made.
 """
 
 from importlib import import_module
@@ -12,6 +12,8 @@ _PLACES = {
     "load": "utils.tables",
     "split": "utils.tables",
     "scores": "utils.scoring",
+    "interval": "utils.scoring",
+    "paired_interval": "utils.scoring",
     "plots": "utils.plots",
     "check": "utils.check",
     "clean_up": "utils.sweep",

@@ -1,4 +1,4 @@
-"""The scores against arithmetic done here, what a notebook keeps of them, and the figures' words."""
+"""The scores against arithmetic done here, intervals against SciPy's, what a notebook keeps, and the figures' words."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from utils import plots
-from utils.scoring import scores
+from utils.scoring import interval, paired_interval, scores
 
 matplotlib.use("agg")
 TRUE, GUESS = [40_000, 60_000, 80_000, 100_000], [43_000, 59_000, 80_000, 94_000]
@@ -98,6 +98,85 @@ def test_what_cannot_be_scored_is_refused(shown, true, guess, said):
     with pytest.raises(ValueError, match=said):
         scores(true, guess, "any")
     assert shown == []
+
+
+DRAWS = 5_000
+PEOPLE = np.random.default_rng(1)
+BILLS = PEOPLE.gamma(1, 13_000, 268)
+ONE, OTHER = (BILLS + PEOPLE.normal(0, spread, 268) for spread in (4_000, 3_500))
+
+
+def rmse(errors, axis=None):
+    return np.sqrt((errors**2).mean(axis=axis))
+
+
+def mae(errors, axis=None):
+    return np.abs(errors).mean(axis=axis)
+
+
+def of_scipy(data, statistic, level=0.95) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        data, statistic, paired=True, confidence_level=level, method="percentile", n_resamples=DRAWS, rng=7
+    )
+    return tuple(found.confidence_interval)
+
+
+@pytest.mark.parametrize("statistic", [rmse, mae, np.mean])
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_an_interval_is_that_of_scipy(statistic, level):
+    errors = ONE - BILLS
+    ours = interval(errors, statistic, draws=DRAWS, level=level)
+    low, high = of_scipy((errors,), statistic, level)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+
+
+def test_an_interval_keeps_the_numbers_of_a_row_together():
+    def ratio(bills, guess, axis=-1):
+        return bills.sum(axis=axis) / guess.sum(axis=axis)
+
+    ours = interval(np.column_stack([BILLS, ONE]), lambda rows: rows[:, 0].sum() / rows[:, 1].sum(), draws=DRAWS)
+    low, high = of_scipy((BILLS, ONE), ratio)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+    assert ours[0] < BILLS.sum() / ONE.sum() < ours[1]
+
+
+@pytest.mark.parametrize(("name", "metric"), [("rmse", rmse), ("mae", mae)])
+def test_a_paired_interval_is_that_of_scipy(name, metric):
+    def larger_by(bills, one, other, axis=-1):
+        return metric(one - bills, axis) - metric(other - bills, axis)
+
+    ours = paired_interval(BILLS, ONE, OTHER, name, draws=DRAWS)
+    low, high = of_scipy((BILLS, ONE, OTHER), larger_by)
+    assert ours == pytest.approx((low, high), abs=(high - low) / 15)
+    assert ours[0] < metric(ONE - BILLS) - metric(OTHER - BILLS) < ours[1]
+
+
+def test_what_is_hard_for_both_models_cancels_in_a_pair():
+    low, high = paired_interval(BILLS, ONE, ONE + 100)
+    alone = interval(ONE - BILLS, rmse)
+    assert high - low < (alone[1] - alone[0]) / 4
+    assert paired_interval(BILLS, ONE, ONE) == (0, 0)
+
+
+def test_an_interval_is_the_same_each_time_and_another_with_another_seed():
+    errors = pd.Series(ONE - BILLS)
+    assert interval(errors, rmse) == interval(errors.tolist(), rmse) != interval(errors, rmse, seed=1)
+    assert paired_interval(BILLS, ONE, OTHER) == paired_interval(pd.Series(BILLS), ONE.reshape(-1, 1), OTHER)
+    assert paired_interval(BILLS, ONE, OTHER) != paired_interval(BILLS, ONE, OTHER, seed=1)
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: interval([1], np.mean), "There are 1 rows to draw from; an interval needs at least 2."),
+    (lambda: interval([1, math.nan], np.mean), "Only finite numbers can be drawn"),
+    (lambda: interval([1, 2], np.mean, level=95), "The level is a share between 0 and 1, such as 0.95, and not 95."),
+    (lambda: paired_interval([1, 2], [1, 2], [1]), "2 true values, 2 and 1 predictions cannot be compared."),
+    (lambda: paired_interval([1, 2], [1, 2], [1, 3], "r2"), "The metric is one of rmse, mae, and not r2."),
+])  # fmt: skip
+def test_what_has_no_interval_is_refused(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
 
 
 YEARS = pd.Series([1.0, 2.0, 4.0], name="YearsExperience")
