@@ -1,5 +1,8 @@
 """The scores against arithmetic done here, intervals against SciPy's, what a notebook keeps, and the figures' words."""
 
+import base64
+import io
+import itertools
 import math
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from PIL import Image
 
 from utils import plots
 from utils.scoring import interval, paired_interval, scores
@@ -19,14 +23,14 @@ RMSE, MAE, R2 = math.sqrt((3**2 + 1 + 6**2) / 4) * 1000, 2500, 1 - (9 + 1 + 36) 
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What is displayed: a list of (object, metadata)."""
+    """What is displayed: a list of (table, metadata) and (figure, alternative text)."""
     seen = []
 
     def keep(what, metadata=None):
         seen.append((what, metadata))
 
     monkeypatch.setattr("utils.scoring.display", keep)
-    monkeypatch.setattr("utils.plots.display", keep)
+    monkeypatch.setattr("utils.plots.publish", keep)
     return seen
 
 
@@ -200,14 +204,101 @@ for values in (YEARS, PAY):
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
     (lambda text: plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
      "YearsExperience (years)", "Salary (dollars a year)"),
+    (lambda text: plots.errors(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
+     "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
 ])  # fmt: skip
 def test_a_figure_has_units_a_caption_and_alternative_text(shown, draw, x, y):
     draw("Pay rises with experience.")
-    [(figure, metadata)] = shown
+    [(figure, alt)] = shown
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == (x, y)
-    assert axes.get_title(loc="left") == metadata["image/png"]["alt"] == "Pay rises with experience."
+    assert axes.get_title(loc="left") == "Pay rises with experience." and "Pay rises" not in alt
+    assert f"Horizontal axis: {x}" in alt and (not y or f"Vertical axis: {' '.join(y.split())}" in alt)
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_the_alternative_text_says_how_far_the_axes_reach_what_is_drawn_and_its_shape(shown):
+    plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
+    assert shown[0][1] == (
+        "Horizontal axis: YearsExperience (years), 1 to 4. Vertical axis: Salary (dollars a year), 39,000 to 70,000. "
+        "Drawn: by hand. The dots rise."
+    )
+
+
+def test_errors_are_bars_in_the_order_of_x(shown):
+    mixed = YEARS.iloc[::-1]
+    plots.errors(mixed, PAY.iloc[::-1], {"baseline": PAY.iloc[::-1] - 5, "SageMaker": [70_001, 52_002, 40_003]}, "c")
+    axes = shown[0][0].axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [5, 5, 5, -3, -2, -1]
+    assert labels(axes.xaxis) == ["1", "2", "4"]
+
+
+# ---- colours
+
+# Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009),
+# severity 1.0: what people without red, green or blue cones see, in linear RGB.
+SIGHT = {
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+WHITE = [0.95047, 1, 1.08883]
+
+
+def linear(colour: str) -> np.ndarray:
+    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(colour: str, sight: str) -> np.ndarray:
+    """The colour in CIELAB, as somebody with this sight sees it."""
+    x, y, z = np.array(XYZ) @ np.clip(np.array(SIGHT[sight]) @ linear(colour), 0, 1) / WHITE
+    x, y, z = (np.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116 for t in (x, y, z))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG computes it."""
+    dark, light = sorted(float(np.array(XYZ[1]) @ linear(colour)) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("sight", "least"), [("usual", 60), ("protanopia", 35), ("deuteranopia", 35), ("tritanopia", 12)]
+)
+def test_everybody_tells_the_colours_of_data_apart(sight, least):
+    colours = [lab(colour, sight) for colour in (plots.BLUE, plots.ORANGE, plots.GREEN)]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)) >= least
+    grey = lab(plots.GREY, sight)
+    assert min(np.linalg.norm(grey - colour) for colour in colours) >= 12
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#111111", "#0d1117"])  # a light page; JupyterLab's and GitHub's dark one
+def test_colours_are_seen_on_a_light_and_on_a_dark_page(page):
+    assert all(contrast(colour, page) >= 3 for colour in (plots.BLUE, plots.ORANGE, plots.GREEN))
+    assert contrast(plots.GREY, page) >= 4.2  # of text
+
+
+def test_a_picture_is_sharp_small_and_without_a_background(monkeypatch):
+    pictures = []
+    monkeypatch.setattr("utils.plots.page.display", lambda data, raw, metadata: pictures.append((data, metadata)))
+    plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
+    [(data, metadata)] = pictures
+    assert data["text/plain"] == "<Figure size 640x400 with 1 Axes>"
+    seen = metadata["image/png"]
+    assert seen["alt"].endswith("The dots rise.")
+    content = base64.b64decode(data["image/png"])
+    picture = Image.open(io.BytesIO(content))
+    assert picture.width // 2 == seen["width"] <= 640 and picture.height // 2 == seen["height"] <= 400
+    assert len(content) < 30_000
+    pixels = np.asarray(picture.convert("RGBA"))
+    assert (pixels[0, 0, 3], pixels[-1, -1, 3]) == (0, 0)
+    seen = pixels[pixels[..., 3] > 250][:, :3].astype(int)
+    for colour in (plots.BLUE, plots.ORANGE, plots.GREY):
+        wanted = np.array(matplotlib.colors.to_rgb(colour)) * 255
+        assert np.abs(seen - wanted).max(axis=1).min() <= 8, f"{colour} was lost"
 
 
 def test_the_line_is_drawn_where_its_numbers_say(shown):

@@ -1,19 +1,20 @@
-"""The course's figures: axes with units, a caption that says what to see, colour-blind-safe colours."""
+"""The course's figures: axes with units, a caption, and colours that everybody tells apart, on white and on black.
+
+Every function takes ``alt``: what the figure shows, for those who cannot see it, beside what its axes say of it.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from utils.plots.axes import finish
+from utils.plots.axes import BLUE, GREEN, GREY, ORANGE, finish
+from utils.plots.page import publish
 from utils.tables import label
 
-BLUE, ORANGE, GREEN, GREY = "#0173b2", "#de8f05", "#029e73", "#949494"  # of seaborn's palette "colorblind"
 
-
-def spread(values: pd.Series, caption: str) -> None:
+def spread(values: pd.Series, caption: str, alt: str = "") -> None:
     """Draw every value of one column as a dot; the middle half is shaded, the median is a line."""
     import seaborn as sns  # a second, which most figures can do without
 
@@ -22,10 +23,10 @@ def spread(values: pd.Series, caption: str) -> None:
     axes.axvline(values.median(), color=ORANGE)
     sns.swarmplot(x=values, ax=axes, color=BLUE, size=5)
     axes.set(xlabel=label(values), yticks=[])
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
-def histogram(values: pd.Series, groups: pd.Series | None, caption: str) -> None:
+def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: str = "") -> None:
     """Draw how many rows lie in each range of values; the two kinds of rows in `groups` lie on top of each other."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     if groups is None:
@@ -33,14 +34,14 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str) -> None
     else:
         import seaborn as sns
 
-        sns.histplot(x=values, bins=30, multiple="stack", alpha=1, ax=axes, **_coloured(groups))
+        sns.histplot(x=values, bins=30, multiple="stack", alpha=1, linewidth=0, ax=axes, **_coloured(groups))
     if isinstance(locator := axes.yaxis.get_major_locator(), MaxNLocator):
         locator.set_params(integer=True)
     axes.set(xlabel=label(values), ylabel="rows")
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
-def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = False, groups=None) -> None:
+def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps=False, groups=None, alt: str = "") -> None:
     """Draw y over x with up to two lines {name: (slope, intercept)}; `gaps` draws each row to the first.
 
     `groups`, a column of two words, gives each kind of row a colour of its own.
@@ -61,19 +62,34 @@ def scatter(x: pd.Series, y: pd.Series, caption: str, lines=None, gaps: bool = F
     axes.set(xlabel=label(x), ylabel=label(y))
     if lines:
         axes.legend(title=None if groups is None else groups.name)
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
-def residuals(x: pd.Series, residual: pd.Series, caption: str) -> None:
+def residuals(x: pd.Series, residual: pd.Series, caption: str, alt: str = "") -> None:
     """Draw what a model leaves unexplained (true minus predicted, in y's unit) over x."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     axes.axhline(0, color=GREY, linewidth=1)
     axes.scatter(x, residual, color=BLUE, zorder=3)
     axes.set(xlabel=label(x), ylabel=f"true − predicted\n{label(residual)}")
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
-def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: str) -> None:
+def errors(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: str, alt: str = "") -> None:
+    """Draw for each row, in the order of x, how far up to two models are off: {name: predictions}, a bar for each."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    order, places = np.argsort(x.to_numpy(), kind="stable"), np.arange(len(x))
+    axes.axhline(0, color=GREY, linewidth=1)
+    for number, (name, guess) in enumerate(guesses.items()):
+        off = (y.to_numpy() - np.asarray(guess))[order]
+        axes.bar(places + 0.4 * number, off, width=0.38, color=(BLUE, ORANGE)[number], label=name)
+    axes.set_xticks(places + 0.2 * (len(guesses) - 1), [f"{value:g}" for value in x.iloc[order]])
+    axes.set(xlabel=label(x), ylabel=f"true − predicted\n{label(y)}")
+    axes.margins(y=0.2)  # for the legend, above the bars
+    axes.legend(ncols=2, loc="upper left")
+    _show(figure, caption, alt)
+
+
+def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: str, alt: str = "") -> None:
     """Draw the true y over x beside what up to two models say: {name: predictions}."""
     figure, axes = plt.subplots(figsize=(6.4, 4))
     axes.scatter(x, y, color=BLUE, label="true", zorder=3)
@@ -81,10 +97,10 @@ def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], capt
         axes.scatter(x, guess, color=colour, marker=marker, label=name, alpha=0.85, zorder=2)
     axes.set(xlabel=label(x), ylabel=label(y))
     axes.legend()
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
-def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str) -> None:
+def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str, alt: str = "") -> None:
     """Draw what up to two models say, {name: predictions}, over the true y; on the line they are equal."""
     figure, axes = plt.subplots(figsize=(6.4, 4))
     ends = [y.min(), y.max()]
@@ -93,18 +109,15 @@ def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str) ->
         axes.scatter(y, guess, color=colour, marker=marker, label=name, alpha=0.7)
     axes.set(xlabel=f"true {label(y)}", ylabel=f"predicted {label(y)}")
     axes.legend()
-    _show(figure, caption)
+    _show(figure, caption, alt)
 
 
 def _coloured(groups: pd.Series) -> dict:
     return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 
 
-def _show(figure: Figure, caption: str) -> None:
-    """Show the figure once, its caption above it and as its alternative text."""
-    axes = figure.axes[0]
-    axes.set_title(caption, fontsize=10, loc="left", wrap=True)
-    finish(figure)
-    figure.tight_layout()
-    display(figure, metadata={"image/png": {"alt": caption}})
+def _show(figure: Figure, caption: str, alt: str) -> None:
+    """Show the figure once, its caption above it, in the style of all figures."""
+    figure.axes[0].set_title(caption, fontsize=10, loc="left", wrap=True)
+    publish(figure, f"{finish(figure)} {alt}".strip())
     plt.close(figure)

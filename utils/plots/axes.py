@@ -1,4 +1,4 @@
-"""What stands along an axis: ticks in one form, and names in letters that a font has."""
+"""The style of all figures: colours, ticks in one form, names in letters that a font has, and a text in their place."""
 
 import re
 from functools import cache
@@ -9,8 +9,10 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, MaxNLocator
+from matplotlib.ticker import Formatter, MaxNLocator, ScalarFormatter
 
+# Told apart by the colour-blind, and seen on white as on black; GREY is for text and what is no data.
+BLUE, ORANGE, GREEN, GREY = "#1a7fbf", "#d17d00", "#2e9e6b", "#7b7b7b"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -41,23 +43,34 @@ class Ticks(Formatter):
         return f"×10{str(self.power).translate(SUPERSCRIPT)}" if self.power else ""
 
 
-def finish(figure: Figure) -> None:
-    """Give the first axes of a figure their ticks, and every text a font that has its letters.
+def finish(figure: Figure) -> str:
+    """Give the first axes of a figure their style and ticks, and every text a font that has its letters.
 
-    Letters that no font of this machine has are left out of the text, and a sentence says so.
+    Letters that no font of this machine has are left out of the text, and a sentence says so.  Returns what the axes
+    say, as a text for those who do not see them.
     """
-    axes = figure.axes[0]
-    for axis in (axes.xaxis, axes.yaxis):
+    axes, said = figure.axes[0], []
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[:].set_color(GREY)
+    axes.tick_params(color=GREY)
+    if legend := axes.get_legend():
+        legend.get_frame().set_alpha(0)
+        said.append(f"Drawn: {', '.join(text.get_text() for text in legend.get_texts())}.")
+    for axis, name in ((axes.yaxis, "Vertical"), (axes.xaxis, "Horizontal")):
         locator = axis.get_major_locator()
         ticks = list(locator())
-        if ticks:
-            axis.set_major_formatter(Ticks())
+        reach = ""
+        if ticks and isinstance(axis.get_major_formatter(), ScalarFormatter):
+            axis.set_major_formatter(form := Ticks())
+            reach = f", {' to '.join(form.format_ticks(axis.get_data_interval()))}{form.get_offset()}"
+        if title := " ".join(axis.get_label_text().split()):
+            said.insert(0, f"{name} axis: {title}{reach}.")
         wide = axis is axes.xaxis and len("".join(axis.get_major_formatter().format_ticks(ticks))) > 75
         if wide and isinstance(locator, MaxNLocator):
             locator.set_params(nbins=3)  # or long numbers would run into each other
     lost = []
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # two dollar signs in a name are no formula
+        text.set(parse_math=False, color=GREY)  # two dollar signs in a name are no formula
         letters = frozenset(letter for letter in text.get_text() if ord(letter) > 127)
         if letters:
             families, missing = _fonts(letters)
@@ -71,6 +84,7 @@ def finish(figure: Figure) -> None:
             f"No font on this machine has all letters of {names}, so the figure leaves them out; install one, such as "
             "Noto Sans CJK, and restart the kernel."
         )
+    return " ".join(said)
 
 
 @cache
