@@ -202,6 +202,8 @@ for values in (YEARS, PAY):
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.residuals(YEARS, PAY - PAY.mean(), text),
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
+    (lambda text: plots.curves(pd.DataFrame({"train": [3.0, 2.0]}, pd.Index([1, 2], name="epoch")), "RMSE", text),
+     "epoch", "RMSE"),
     (lambda text: plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
      "YearsExperience (years)", "Salary (dollars a year)"),
     (lambda text: plots.errors(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
@@ -231,6 +233,17 @@ def test_errors_are_bars_in_the_order_of_x(shown):
     axes = shown[0][0].axes[0]
     assert [bar.get_height() for bar in axes.patches] == [5, 5, 5, -3, -2, -1]
     assert labels(axes.xaxis) == ["1", "2", "4"]
+
+
+def test_curves_are_told_apart_by_colour_or_dashes_and_the_mark_is_none_of_them(shown):
+    table = pd.DataFrame({name: [3.0, 2.0, 4.0] for name in "abcdefghi"}, pd.Index([1, 2, 3], name="epoch"))
+    plots.curves(table, "RMSE (dollars)", "caption", mark=2)
+    axes = shown[0][0].axes[0]
+    lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert [line.get_label() for line in lines] == list("abcdefghi")
+    assert len({(line.get_color(), line.get_linestyle(), str(line._dash_pattern)) for line in lines}) == 9
+    [mark] = [line for line in axes.lines if line not in lines]
+    assert set(mark.get_xdata()) == {2} and mark.get_color() == plots.GREY
 
 
 # ---- colours

@@ -89,6 +89,22 @@ def errors(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: 
     _show(figure, caption, alt)
 
 
+def curves(table: pd.DataFrame, y: str, caption: str, mark: float | None = None, alt: str = "") -> None:
+    """Draw each column of a table as a line over its index; a grey line stands where `mark` is on the index.
+
+    `y` names the vertical axis, with its unit.
+    """
+    figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    if mark is not None:
+        axes.axvline(mark, color=GREY, linewidth=1)
+    for number, (name, values) in enumerate(table.items()):
+        colour, dashes = (BLUE, ORANGE, GREEN)[number % 3], ((), (4, 2), (1, 1))[number // 3 % 3]
+        axes.plot(table.index, values, color=colour, dashes=dashes, label=name)
+    axes.set(xlabel=table.index.name, ylabel=y)
+    axes.legend()
+    _show(figure, caption, alt)
+
+
 def predictions(x: pd.Series, y: pd.Series, guesses: dict[str, np.ndarray], caption: str, alt: str = "") -> None:
     """Draw the true y over x beside what up to two models say: {name: predictions}."""
     figure, axes = plt.subplots(figsize=(6.4, 4))
