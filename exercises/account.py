@@ -1,8 +1,5 @@
 """What the account knows of a learner's calls, for checks: asked only by what ``docs/course-stack.yaml`` allows."""
 
-import io
-import tarfile
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,8 +71,8 @@ def endpoints_left(course: Course) -> str | None:
     return ", ".join(found) or None
 
 
-def line_of_newest_model(course: Course, hyperparameters: dict) -> tuple[float, float]:
-    """Slope and intercept of the newest model of the course's table with these hyperparameters.
+def newest_model(course: Course, hyperparameters: dict) -> tuple[np.ndarray, float]:
+    """Coefficients and intercept of the newest model of the course's table with these hyperparameters.
 
     Raises Unreadable if the account has none.
     """
@@ -83,13 +80,10 @@ def line_of_newest_model(course: Course, hyperparameters: dict) -> tuple[float, 
     if name is None:
         raise Unreadable("The account has no model of this lesson: run the cells above, which train it.")
     sent = course.session.sagemaker_client.describe_training_job(TrainingJobName=name)
-    address = urlsplit(sent["ModelArtifacts"]["S3ModelArtifacts"])
-    s3 = course.session.boto_session.client("s3")
-    packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        file = archive.extractfile("model_algo-1")
-        assert file is not None  # a file, in every artifact of Linear Learner
-        inner = file.read()
-    parameters = zipfile.ZipFile(io.BytesIO(inner)).read("mx-mod-0000.params")
-    slope, intercept = (float(np.frombuffer(parameters, "<f4", 1, place)[0]) for place in (64, 108))
-    return slope, intercept
+    return course.open_model(sent["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def line_of_newest_model(course: Course, hyperparameters: dict) -> tuple[float, float]:
+    """Slope and intercept of such a model with one feature."""
+    (slope,), intercept = newest_model(course, hyperparameters)
+    return float(slope), intercept

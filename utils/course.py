@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from IPython import get_ipython
 
@@ -86,6 +87,13 @@ class Course:
             Resource="TrainingJob", SearchExpression={"Filters": filters}, SortBy="CreationTime"
         )["Results"]
         return found[0]["TrainingJob"]["TrainingJobName"] if found else None
+
+    def open_model(self, artifact: str):
+        """Coefficients, an array, and intercept of a model of Linear Learner; ``artifact`` is its address in S3."""
+        address = urlsplit(artifact)
+        s3 = self.session.boto_session.client("s3")
+        packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
+        return import_module("utils.artifact").linear(packed)
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""

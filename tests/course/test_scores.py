@@ -227,6 +227,32 @@ def test_the_alternative_text_says_how_far_the_axes_reach_what_is_drawn_and_its_
     )
 
 
+def test_intervals_are_drawn_in_their_order_beside_what_is_aimed_at(shown):
+    plots.intervals({"smokers": (1.01, 1.04, 1.08), "others": (0.86, 0.91, 0.97)}, 1, "bills / predictions", "caption")
+    figure, alt = shown[0]
+    axes = figure.axes[0]
+    assert labels(axes.yaxis) == ["others", "smokers"]  # from below
+    assert [line.get_xdata() for line in axes.lines] == [[1, 1], [0.86, 0.97], [0.91], [1.01, 1.08], [1.04]]
+    assert "bills / predictions, 0.86 to 1.08" in alt
+
+
+def test_dots_show_every_number_of_a_table(shown):
+    table = pd.DataFrame({"line": [3, 2], "wd = 1": [1, 0]}, index=["age", "bmi"])
+    plots.dots(table, "dollars", "caption")
+    axes = shown[0][0].axes[0]
+    drawn = {dots.get_label(): dots.get_offsets()[:, 0].tolist() for dots in axes.collections}
+    assert drawn == {"line": [2, 3], "wd = 1": [0, 1]} and labels(axes.yaxis) == ["bmi", "age"]
+
+
+def test_trials_lie_on_a_logarithmic_scale_and_the_lowest_stands_out(shown):
+    rate, error = pd.Series([0.004, 0.2, 0.02], name="learning_rate"), pd.Series([600, 500, 400], name="RMSE (dollars)")
+    plots.trials(rate, error, "caption")
+    axes = shown[0][0].axes[0]
+    tried, best = (dots.get_offsets().tolist() for dots in axes.collections)
+    assert tried == [[0.004, 600], [0.2, 500], [0.02, 400]] and best == [[0.02, 400]]
+    assert axes.get_xscale() == "log" and labels(axes.xaxis) == ["0.001", "0.01", "0.1", "1"]
+
+
 def test_errors_are_bars_in_the_order_of_x(shown):
     mixed = YEARS.iloc[::-1]
     plots.errors(mixed, PAY.iloc[::-1], {"baseline": PAY.iloc[::-1] - 5, "SageMaker": [70_001, 52_002, 40_003]}, "c")

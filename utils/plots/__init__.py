@@ -128,6 +128,45 @@ def against_truth(y: pd.Series, guesses: dict[str, np.ndarray], caption: str, al
     _show(figure, caption, alt)
 
 
+def intervals(ranges: dict[str, tuple[float, float, float]], to: float, what: str, caption: str, alt: str = "") -> None:
+    """Draw {name: (low, value, high)} as dots with their intervals, from above; the line `to` is what is aimed at."""
+    figure, axes = plt.subplots(figsize=(6.4, 0.9 + 0.35 * len(ranges)))
+    axes.axvline(to, color=GREY, linewidth=1)
+    for name, (low, value, high) in reversed(ranges.items()):
+        axes.plot([low, high], [name, name], color=BLUE, linewidth=3, alpha=0.5, solid_capstyle="butt")
+        axes.plot([value], [name], "o", color=BLUE)
+    axes.set(xlabel=what)
+    axes.margins(y=0.5 / len(ranges))
+    _show(figure, caption, alt)
+
+
+def dots(table: pd.DataFrame, what: str, caption: str, alt: str = "") -> None:
+    """Draw each row of a table as a line of dots, from above, one for each of up to three columns."""
+    figure, axes = plt.subplots(figsize=(6.4, 1.2 + 0.3 * len(table)))
+    axes.axvline(0, color=GREY, linewidth=1)
+    names = list(map(str, table.index))[::-1]
+    for name, colour, marker in zip(table, (BLUE, ORANGE, GREEN), "oX^", strict=False):
+        axes.scatter(table[name].iloc[::-1], names, color=colour, marker=marker, label=name, alpha=0.85, zorder=3)
+    axes.grid(axis="y", color=GREY, linewidth=0.5, alpha=0.5)
+    axes.set(xlabel=what)
+    axes.legend()
+    _show(figure, caption, alt)
+
+
+def trials(x: pd.Series, y: pd.Series, caption: str, alt: str = "") -> None:
+    """Draw what each setting x that was tried came to, y, with x on a logarithmic scale; the lowest stands out."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    axes.scatter(x, y, color=BLUE, label="tried", zorder=3)
+    axes.scatter(x[y.idxmin()], y.min(), color=ORANGE, marker="X", s=90, label="the best", zorder=4)
+    axes.set_xscale("log")
+    powers = 10.0 ** np.arange(np.floor(np.log10(x.min())), np.ceil(np.log10(x.max())) + 1)
+    axes.set_xticks(powers, [f"{power:g}" for power in powers])
+    axes.minorticks_off()
+    axes.set(xlabel=label(x), ylabel=label(y))
+    axes.legend()
+    _show(figure, caption, alt)
+
+
 def _coloured(groups: pd.Series) -> dict:
     return {"hue": groups, "palette": dict(zip(sorted(groups.unique()), (BLUE, ORANGE), strict=False))}
 
