@@ -107,7 +107,9 @@ CHECKS = {
                 "The job is at work: wait until it has ended, and check it again.",
             ),
             (
-                lambda job, course: job.sent["TrainingJobStatus"] if "ModelArtifacts" not in job.sent else None,
+                lambda job, course: (
+                    job.sent["TrainingJobStatus"] if job.sent["TrainingJobStatus"] != "Completed" else None
+                ),
                 "What was sent looks right, but the job has no model, and its status is {}: what does its log say?",
             ),
         ],
