@@ -22,7 +22,7 @@ MENDED = "course-insurance-mended"
 
 def sklearn(course: Course, name: str, **options: Any) -> Any:
     """An order as the lesson gives it."""
-    from sagemaker.sklearn import SKLearn
+    from sagemaker.sklearn.estimator import SKLearn
 
     given: dict[str, Any] = {"entry_point": "train.py", "source_dir": str(lesson.SOURCE), "tags": course.tags} | options
     metrics = [{"Name": f"{part}:rmse", "Regex": f"{part}_rmse=([0-9.]+);"} for part in ("train", "validation")]
