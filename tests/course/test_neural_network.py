@@ -1,12 +1,15 @@
-"""The scripts of insurance/09 and 10 by hand, and the second lesson where PyTorch is not installed."""
+"""The scripts of insurance/09 and 10 by hand, what opens their artifacts, and the second where there is no PyTorch."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -14,6 +17,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from tools.lessons.play import ROOT, play
+from utils.course import Course
 
 FOLDER = ROOT / "notebooks" / "insurance" / "neural_network"
 NOTEBOOK = ROOT / "notebooks" / "insurance" / "10_neural_network.ipynb"
@@ -101,6 +105,26 @@ def test_an_embedding_learns_numbers_for_each_region(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, tmp_path]
     loaded = subprocess.run(command, cwd=FOLDER / "pytorch_net", capture_output=True, text=True, timeout=300)
     assert loaded.stdout == "6\n", loaded.stderr  # the embedding, three layers and two cuts between them
+
+
+def test_a_file_in_an_artifact_is_read() -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("model.pt")
+        entry.size = 3
+        archive.addfile(entry, io.BytesIO(b"net"))
+    asked = []
+
+    def get_object(**address: str) -> dict:
+        asked.append(address)
+        return {"Body": io.BytesIO(packed.getvalue())}
+
+    session = SimpleNamespace(boto_session=SimpleNamespace(client=lambda _: SimpleNamespace(get_object=get_object)))
+    course = Course("insurance", "insurance/10_neural_network", session, "a-role", [])
+    assert course.open_file("s3://bucket/a/model.tar.gz", "model.pt").read() == b"net"
+    assert asked == [{"Bucket": "bucket", "Key": "a/model.tar.gz"}]
+    with pytest.raises(KeyError, match=r"model\.joblib"):
+        course.open_file("s3://bucket/a/model.tar.gz", "model.joblib")
 
 
 def test_without_pytorch_the_lesson_runs_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
