@@ -1,10 +1,12 @@
 """The first cell of a lesson: where its SageMaker calls go, in whose name, and what that costs."""
 
 import hashlib
+import io
 import json
 import os
 import re
 import sys
+import tarfile
 import time
 import warnings
 from contextlib import contextmanager
@@ -90,10 +92,19 @@ class Course:
 
     def open_model(self, artifact: str):
         """Coefficients, an array, and intercept of a model of Linear Learner; ``artifact`` is its address in S3."""
-        address = urlsplit(artifact)
+        return import_module("utils.artifact").linear(self._read(artifact))
+
+    def open_file(self, artifact: str, name: str) -> io.BytesIO:
+        """A file in a ``model.tar.gz``, to be read; ``artifact`` is its address in S3.  KeyError if it is not there."""
+        with tarfile.open(fileobj=io.BytesIO(self._read(artifact))) as archive:
+            file = archive.extractfile(name)
+            assert file is not None, f"{name} is a folder"
+            return io.BytesIO(file.read())
+
+    def _read(self, uri: str) -> bytes:
+        address = urlsplit(uri)
         s3 = self.session.boto_session.client("s3")
-        packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
-        return import_module("utils.artifact").linear(packed)
+        return s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""

@@ -9,7 +9,7 @@ from net import make_net
 def model_fn(model_dir: str) -> dict:
     """Called once, when the container starts: the numbers, put back into the network."""
     saved = torch.load(Path(model_dir) / "model.pt", weights_only=True)
-    net = make_net(saved["features"], saved["hidden"])
+    net = make_net(saved["features"], saved["hidden"], saved["embedding"])
     net.load_state_dict(saved["weights"])
     return {"net": net.eval(), "mean": saved["mean"], "spread": saved["spread"]}
 

@@ -7,6 +7,7 @@ As a training job:  SageMaker names the folders in SM_CHANNEL_TRAIN, SM_CHANNEL_
 import argparse
 import copy
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,39 @@ import torch
 from net import make_net
 
 
-def read(folder: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (rows, features) and targets (rows, 1) of all CSV files in a folder, the target first."""
+def learn(net: torch.nn.Module, train: tuple, validation: tuple, epochs: int, rate: float) -> Iterator[list[float]]:
+    """Train a network on (features, scaled targets); yields its RMSE on both pairs after every epoch."""
+    X, y = train
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(X)).split(32):
+            optimizer.zero_grad()
+            loss = ((net(X[batch]) - y[batch]) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            yield [((net(rows) - true) ** 2).mean().sqrt().item() for rows, true in (train, validation)]
+
+
+def scaled(train: np.ndarray, validation: np.ndarray) -> tuple[list[tuple], float, float]:
+    """Both tables, the target first, as pairs of features and targets near 0; and the target's mean and spread."""
+    mean, spread = train[:, 0].mean(), train[:, 0].std(ddof=1)
+    tables = [torch.tensor(rows) for rows in (train, validation)]
+    return [(rows[:, 1:], (rows[:, :1] - mean) / spread) for rows in tables], float(mean), float(spread)
+
+
+def read(folder: str) -> np.ndarray:
+    """The rows of all CSV files in a folder."""
     files = sorted(Path(folder).glob("*.csv"))
     if not files:
         raise SystemExit(f"{folder} holds no CSV file")
-    rows = torch.from_numpy(np.vstack([np.loadtxt(file, delimiter=",", ndmin=2) for file in files]))
-    return rows[:, 1:], rows[:, :1]
+    return np.vstack([np.loadtxt(file, delimiter=",", ndmin=2) for file in files])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hidden", type=int, default=32, help="units of the first hidden layer")
+    parser.add_argument("--hidden", type=int, default=32, help="units of the first hidden layer, twice the second")
+    parser.add_argument("--embedding", type=int, default=0, help="numbers for each region, in place of 0/1 columns")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--seed", type=int, default=42)
@@ -38,33 +60,21 @@ def main() -> None:
 
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)  # sums in one order: the same numbers on every run
-    X, y = read(args.train)
-    X_validation, y_validation = read(args.validation)
-    # The net learns numbers near 0, so the target is scaled too, and scaled back for every guess.
-    mean, spread = y.mean().item(), y.std().item()
-    net = make_net(X.shape[1], args.hidden)
-    optimizer = torch.optim.Adam(net.parameters(), lr=args.learning_rate)
-
-    def rmse(X: torch.Tensor, y: torch.Tensor) -> float:
-        with torch.no_grad():
-            return ((net(X) * spread + mean - y) ** 2).mean().sqrt().item()
-
+    # A network learns numbers near 0, so the target is scaled too, and scaled back for every guess.
+    pairs, mean, spread = scaled(read(args.train), read(args.validation))
+    features = pairs[0][0].shape[1]
+    net = make_net(features, args.hidden, args.embedding)
     best, best_rmse = None, np.inf
-    for epoch in range(1, args.epochs + 1):
-        for batch in torch.randperm(len(X)).split(32):
-            optimizer.zero_grad()
-            loss = ((net(X[batch]) - (y[batch] - mean) / spread) ** 2).mean()
-            loss.backward()
-            optimizer.step()
-        on_train, on_validation = rmse(X, y), rmse(X_validation, y_validation)
+    for epoch, errors in enumerate(learn(net, *pairs, args.epochs, args.learning_rate), 1):
+        on_train, on_validation = (spread * error for error in errors)
         print(f"epoch={epoch} train_rmse={on_train:.0f}; validation_rmse={on_validation:.0f};")
         if on_validation < best_rmse:
             best, best_rmse, best_epoch = copy.deepcopy(net.state_dict()), on_validation, epoch
     print(f"best_epoch={best_epoch}; best_rmse={best_rmse:.0f};")
-    saved = {"weights": best, "features": X.shape[1], "hidden": args.hidden, "mean": mean, "spread": spread}
+    saved = {"weights": best, "features": features, "hidden": args.hidden, "embedding": args.embedding}
     folder = Path(args.model_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(saved, folder / "model.pt")
+    torch.save({**saved, "mean": mean, "spread": spread}, folder / "model.pt")
 
 
 if __name__ == "__main__":
