@@ -26,7 +26,7 @@ def shards(course: Course) -> str:
 
 def write_shards(course: Course) -> None:
     """Put two small shards into S3."""
-    from sagemaker.amazon.common import write_numpy_to_dense_tensor
+    from sagemaker.serializer_utils import write_numpy_to_dense_tensor
 
     s3, random = course.session.boto_session.client("s3"), np.random.default_rng(0)
     for number in range(2):
