@@ -53,7 +53,7 @@ class Place:
     def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
         """Run ``python -m local_aws`` to its end."""
         process = self.popen(*arguments, **variables)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
