@@ -19,20 +19,13 @@ from IPython import get_ipython
 
 from local_aws.core.settings import state_folder
 from local_aws.prices import HOSTING, JOBS, PRICED
-from utils.preflight import machine, sdk
+from utils.preflight import CourseError, machine, sdk
 from utils.preflight.advice import speak_in_notebook
 from utils.sweep import COURSE, delete_endpoint, running, show
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 current: "Course | None" = None  # what this kernel has started last: where checks look
 JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
-
-
-class CourseError(Exception):
-    """Something that the reader can put right; a notebook shows its sentence alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(frozen=True)
@@ -124,15 +117,12 @@ def start(lesson: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
     where = os.environ.get("COURSE_AWS", "local")
     if where not in ("local", "aws"):
         raise CourseError(f"COURSE_AWS is '{where}'. It must be 'local' or 'aws'.")
-    try:
-        sdk.check(edition)
-    except ValueError as error:
-        raise CourseError(str(error)) from None
+    sdk.check(edition)
     sdk.hush()
     machine.draw_in_page()
     warnings.filterwarnings("ignore", 'install "ipywidgets"')  # with which version 3 would draw while it waits
     with _own_tracebacks():
-        session, role = _local_session() if where == "local" else _aws_session()
+        session, role = _local_session() if where == "local" else import_module("utils.preflight.stack").open_session()
     cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"]
     cost += endpoint_minutes / 60 * HOSTING["ml.t2.medium"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
@@ -181,12 +171,3 @@ def _local_session():
         return open_session(account_folder())
     except StateError as error:
         raise CourseError(str(error)) from None
-
-
-def _aws_session():
-    from utils.preflight.stack import open_session
-
-    try:
-        return open_session()
-    except ValueError as error:
-        raise CourseError(f"COURSE_AWS=aws, and AWS cannot be used: {error}") from None

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from utils.preflight import CourseError
+
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none to train or to score
 
@@ -32,11 +34,8 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-class TableError(ValueError):
+class TableError(CourseError):
     """A table the course cannot use. Its message is one sentence: where, what is there, what was expected."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"TableError: {self}"]  # IPython shows this in place of a traceback
 
 
 def load(name: str) -> pd.DataFrame:

@@ -5,7 +5,12 @@
 
 import os
 
+import boto3
 from botocore.exceptions import ClientError
+
+from . import CourseError
+from .advice import NO_WAY_IN, advice
+from .sdk import session_module
 
 DEFAULT_STACK = "course"
 
@@ -32,13 +37,8 @@ def open_session():
     The role is the one that ``SAGEMAKER_ROLE_ARN`` names, else the stack's, else the notebook's own (in Studio); the
     bucket is the stack's, else the SDK's default.
 
-    Raises ValueError, with AWS's or the SDK's words and what to do, if there is no way in.
+    Raises CourseError, with AWS's or the SDK's words and what to do, if there is no way in.
     """
-    import boto3
-
-    from .advice import NO_WAY_IN, advice
-    from .sdk import session_module
-
     try:
         boto_session = boto3.Session()
         found = outputs(boto_session)
@@ -49,4 +49,4 @@ def open_session():
     except NO_WAY_IN as error:
         said = str(error).rstrip(".: ") or type(error).__name__
         asked = advice(error) or "docs/aws.md leads from nothing to the first lesson on AWS."
-        raise ValueError(f"{said}. {asked}") from None
+        raise CourseError(f"COURSE_AWS=aws, and AWS cannot be used: {said}. {asked}") from None
