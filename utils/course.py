@@ -21,7 +21,7 @@ from local_aws.core.settings import state_folder
 from local_aws.prices import HOSTING, JOBS, PRICED
 from utils.preflight import CourseError, machine, sdk
 from utils.preflight.advice import speak_in_notebook
-from utils.sweep import COURSE, delete_endpoint, running, show
+from utils.sweep import COURSE, delete_endpoint, running
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 current: "Course | None" = None  # what this kernel has started last: where checks look
@@ -90,7 +90,7 @@ class Course:
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
-        show(running(self.session.sagemaker_client, self.tags))
+        print("\n".join(running(self.session.sagemaker_client, self.tags)) or "nothing is running")
 
     @contextmanager
     def endpoint(self, estimator, **deploy):

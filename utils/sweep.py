@@ -34,11 +34,6 @@ def running(client, tags: list[dict]) -> list[str]:
     return [f"{NOUNS[kind]} {name}" for kind, name in found]
 
 
-def show(lines: list[str]) -> None:
-    """Print what ``running`` found."""
-    print("\n".join(lines) if lines else "nothing is running")
-
-
 def clean_up(course) -> None:
     """Delete every endpoint, model, pipeline and group of packages of this user's lessons, and stop what runs.
 
@@ -58,7 +53,7 @@ def clean_up(course) -> None:
             cost = cost_so_far(client, name) if kind == "Endpoint" else ""
             _delete(client, kind, name)
             print(f"deleted the {noun} {name}{cost}")
-    show(running(client, tags))
+    print("\n".join(running(client, tags)) or "nothing is running")
 
 
 def user_tags(course) -> list[dict]:

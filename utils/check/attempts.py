@@ -34,10 +34,5 @@ def all_made() -> list[dict]:
     return found
 
 
-def of(lesson: str, name: str) -> list[dict]:
-    """The attempts at one exercise."""
-    return [each for each in all_made() if (each["lesson"], each["exercise"]) == (lesson, name)]
-
-
 def _file() -> Path:
     return Path(os.environ.get("COURSE_PROGRESS") or FILE)

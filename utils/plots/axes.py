@@ -71,15 +71,14 @@ def finish(figure: Figure) -> str:
     lost = []
     for text in figure.findobj(Text):
         text.set(parse_math=False, color=GREY)  # two dollar signs in a name are no formula
-        letters = frozenset(letter for letter in text.get_text() if ord(letter) > 127)
-        if letters:
+        if letters := frozenset(letter for letter in text.get_text() if ord(letter) > 127):
             families, missing = _fonts(letters)
             text.set_fontfamily([*plt.rcParams["font.family"], *families])
             if missing:
                 lost.append(text.get_text())
                 text.set_text(re.sub(f"[{re.escape(''.join(sorted(missing)))}]+", "…", text.get_text()))
     if lost:
-        names = ", ".join(repr(text) for text in dict.fromkeys(lost))
+        names = ", ".join(map(repr, dict.fromkeys(lost)))
         print(
             f"No font on this machine has all letters of {names}, so the figure leaves them out; install one, such as "
             "Noto Sans CJK, and restart the kernel."

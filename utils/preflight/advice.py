@@ -40,9 +40,8 @@ def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
     from botocore.exceptions import ConnectionError, HTTPClientError
 
     def show(self, kind, error, trace, tb_offset=None):
-        sentence = advice(error)
         lines = self.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        if sentence:
+        if sentence := advice(error):
             lines = [f"{kind.__name__}: {error}", f"\nWhat to do: {sentence}"]
         try:
             # Where AWS gave no answer another question may take minutes.

@@ -32,9 +32,8 @@ def check(edition: str | None) -> None:
         found = version("sagemaker")
     except PackageNotFoundError:
         raise CourseError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
-    if found.partition(".")[0] in ((edition,) if edition else MENDS):
-        return
-    raise CourseError(f"This kernel has version {found} of the SageMaker SDK; {MENDS[edition or '2']}")
+    if found.partition(".")[0] not in ((edition,) if edition else MENDS):
+        raise CourseError(f"This kernel has version {found} of the SageMaker SDK; {MENDS[edition or '2']}")
 
 
 def hush() -> None:

@@ -12,15 +12,13 @@ from . import CourseError
 from .advice import NO_WAY_IN, advice
 from .sdk import session_module
 
-DEFAULT_STACK = "course"
-
 
 def outputs(boto_session) -> dict[str, str]:
     """The outputs of the course's stack (``COURSE_STACK``, else "course"); empty if there is none to be seen.
 
     Raises BotoCoreError if AWS cannot be asked, and ClientError if it does not take the credentials.
     """
-    name = os.environ.get("COURSE_STACK") or DEFAULT_STACK
+    name = os.environ.get("COURSE_STACK") or "course"
     try:
         stacks = boto_session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
