@@ -286,7 +286,7 @@ def test_colours_are_seen_on_a_light_and_on_a_dark_page(page):
 
 def test_a_picture_is_sharp_small_and_without_a_background(monkeypatch):
     pictures = []
-    monkeypatch.setattr("utils.plots.page.display", lambda data, raw, metadata: pictures.append((data, metadata)))
+    monkeypatch.setattr("utils.plots.axes.display", lambda data, raw, metadata: pictures.append((data, metadata)))
     plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
     [(data, metadata)] = pictures
     assert data["text/plain"] == "<Figure size 640x400 with 1 Axes>"

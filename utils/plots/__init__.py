@@ -10,10 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
-from utils.plots.axes import BLUE, GREEN, GREY, ORANGE, finish
-from utils.plots.page import publish
+from utils.plots.axes import BLUE, GREEN, GREY, ORANGE, finish, publish
 from utils.tables import label
 
 
@@ -53,8 +51,7 @@ def histogram(values: pd.Series, groups: pd.Series | None, caption: str, alt: st
             import seaborn as sns
 
             sns.histplot(x=values, bins=30, multiple="stack", alpha=1, linewidth=0, ax=axes, **_coloured(groups))
-        if isinstance(locator := axes.yaxis.get_major_locator(), MaxNLocator):
-            locator.set_params(integer=True)
+        axes.locator_params(axis="y", integer=True)
 
 
 def shares(groups: dict[str, pd.Series], edges: list[float], caption: str, alt: str = "") -> None:
