@@ -100,12 +100,11 @@ def _folder() -> Path:
     asked = os.environ.get("COURSE_DATA", "")
     if not asked:
         return ROOT / "data"
-    folder = Path(asked).expanduser()
-    if not folder.is_dir() and (ROOT / folder).is_dir():
-        folder = ROOT / folder
-    if not folder.is_dir():
-        raise TableError(f"COURSE_DATA is {asked}, and {folder.absolute()} is not a folder.")
-    return folder.absolute()
+    named = Path(asked).expanduser()
+    for folder in (named, ROOT / named):
+        if folder.is_dir():
+            return folder.absolute()
+    raise TableError(f"COURSE_DATA is {asked}, and {named.absolute()} is not a folder.")
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
