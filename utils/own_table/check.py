@@ -51,8 +51,7 @@ def check(table: object, target: object, features: object) -> Checked:
     columns = {text: _feature(keys[at], given.iloc[:, at], notes) for text, at in zip(names, asked, strict=True)}
     rows = pd.DataFrame(columns | {name: answer}).reset_index(drop=True)
     amounts = [text for text in rows if rows[text].dtype == "float64"]
-    seeming = {text: number for text in amounts if (number := numbers.dotted(rows[text]))}
-    notes += [say("note_dotted", key=text, example=number) for text, number in seeming.items()]
+    notes += [say("note_dotted", key=text, example=seen) for text in amounts if (seen := numbers.dotted(rows[text]))]
     about = _about(rows, amounts)
     without = int(rows[name].isna().sum())
     rows = rows.dropna(subset=[name]).reset_index(drop=True)
@@ -150,7 +149,7 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
             elif (texts := numbers.texts_in(values).dropna()).str.match(r"[^\w\s]*\d").sum() > len(texts) / 2:
                 notes.append(say("note_digits", key=key, example=texts.iloc[0]))
             return _words(key, values, notes)
-    elif not pd.api.types.is_numeric_dtype(values.dtype):  # that of True and False is one
+    elif not (pd.api.types.is_numeric_dtype(values.dtype) or values.dtype.kind == "b"):  # True and False, pyarrow's too
         return _words(key, values, notes)
     column = numbers.floats(values)
     if (infinite := np.isinf(column)).any():

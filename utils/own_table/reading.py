@@ -27,10 +27,9 @@ SYMBOLS = re.compile(FORMATS["symbols"])
 def read(path: str | os.PathLike) -> pd.DataFrame:
     """Read a file by the reader that its name asks for, else as CSV. Raises TableError with what ``advice`` says."""
     stem = re.sub(r"\.(zip|gz|bz2|xz|zst)$", "", str(path).lower())
-    how = FORMATS["readers"].get(os.path.splitext(stem)[1], {"reader": "read_csv"})
-    options = {name: value for name, value in how.items() if name != "reader"}
+    reader, options = FORMATS["readers"].get(os.path.splitext(stem)[1], ["read_csv", {}])
     try:
-        return getattr(pd, how["reader"])(path, **options)
+        return getattr(pd, reader)(path, **options)
     except UNREADABLE as error:
         raise TableError(advice(error)) from None
 
