@@ -19,22 +19,16 @@ from urllib.parse import urlsplit
 
 from IPython import get_ipython
 
+from local_aws.client.session import open_session
 from local_aws.core.settings import state_folder
+from local_aws.core.store import StateError
 from local_aws.prices import HOSTING, JOBS, PRICED
-from utils.preflight import machine, sdk
+from utils.preflight import CourseError, machine, sdk, stack
 from utils.preflight.advice import speak_in_notebook
-from utils.sweep import COURSE, delete_endpoint, running, show
+from utils.sweep import COURSE, delete_endpoint, running
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 current: "Course | None" = None  # what this kernel has started last: where checks look
 JOB_MINUTES = 3  # AWS's own clock: of a small job, about as many are billed
-
-
-class CourseError(Exception):
-    """Something that the reader can put right; a notebook shows its sentence alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +102,7 @@ class Course:
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
-        show(running(self.session.sagemaker_client, self.tags))
+        print("\n".join(running(self.session.sagemaker_client, self.tags)) or "nothing is running")
 
     @contextmanager
     def endpoint(self, estimator, **deploy):
@@ -135,17 +129,16 @@ def start(lesson: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
     where = os.environ.get("COURSE_AWS", "local")
     if where not in ("local", "aws"):
         raise CourseError(f"COURSE_AWS is '{where}'. It must be 'local' or 'aws'.")
-    try:
-        sdk.check(edition)
-    except ValueError as error:
-        raise CourseError(str(error)) from None
+    sdk.check(edition)
     sdk.hush()
     machine.draw_in_page()
     warnings.filterwarnings("ignore", 'install "ipywidgets"')  # with which version 3 would draw while it waits
-    with _own_tracebacks():
-        session, role = _local_session() if where == "local" else _aws_session()
-    cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"]
-    cost += endpoint_minutes / 60 * HOSTING["ml.t2.medium"]
+    try:
+        with _own_tracebacks():
+            session, role = open_session(account_folder()) if where == "local" else stack.open_session()
+    except StateError as error:
+        raise CourseError(str(error)) from None
+    cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"] + endpoint_minutes / 60 * HOSTING["ml.t2.medium"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
     if where == "local":
         print(f"LOCAL: the embedded AWS account on this machine, region {session.boto_region_name}.")
@@ -181,23 +174,4 @@ def _own_tracebacks():
 
 def account_folder() -> Path:
     """The folder of the course's embedded account: in this checkout, wherever a kernel works."""
-    return state_folder(CHECKOUT)
-
-
-def _local_session():
-    from local_aws.client.session import open_session
-    from local_aws.core.account import StateError
-
-    try:
-        return open_session(account_folder())
-    except StateError as error:
-        raise CourseError(str(error)) from None
-
-
-def _aws_session():
-    from utils.preflight.stack import open_session
-
-    try:
-        return open_session()
-    except ValueError as error:
-        raise CourseError(f"COURSE_AWS=aws, and AWS cannot be used: {error}") from None
+    return state_folder(Path(__file__).resolve().parents[1])

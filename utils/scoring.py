@@ -9,13 +9,7 @@ from IPython.display import display
 
 
 def scores(
-    y_true,
-    y_pred,
-    model: str,
-    series: str | None = None,
-    show: bool = True,
-    mape: bool = False,
-    settings: Mapping[str, object] | None = None,
+    y_true, y_pred, model: str, series: str | None = None, show=True, mape=False, settings: Mapping | None = None
 ) -> dict[str, float]:
     """Return `rmse` and `mae` (in dollars, the unit of y) and `r2` (no unit) of predictions, and show them.
 
@@ -53,11 +47,7 @@ def scores(
 
 
 def interval(
-    values,
-    statistic: Callable[[np.ndarray], float],
-    seed: int = 0,
-    draws: int = 2000,
-    level: float = 0.95,
+    values, statistic: Callable[[np.ndarray], float], seed: int = 0, draws: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
     """Return the two ends between which `statistic` lies in the share `level` of `draws` bootstrap samples.
 
@@ -79,13 +69,7 @@ def interval(
 
 
 def paired_interval(
-    truth,
-    first,
-    second,
-    metric: Literal["rmse", "mae"] = "rmse",
-    seed: int = 0,
-    draws: int = 2000,
-    level: float = 0.95,
+    truth, first, second, metric: Literal["rmse", "mae"] = "rmse", seed: int = 0, draws: int = 2000, level: float = 0.95
 ) -> tuple[float, float]:
     """Return the interval of how much larger the error of the predictions `first` is than that of `second`.
 
@@ -103,9 +87,4 @@ def paired_interval(
     }
     if metric not in measures:
         raise ValueError(f"The metric is one of {', '.join(measures)}, and not {metric}.")
-
-    def difference(rows: np.ndarray) -> float:
-        of_first, of_second = measures[metric](rows)
-        return float(of_first - of_second)
-
-    return interval(errors, difference, seed, draws, level)
+    return interval(errors, lambda rows: np.subtract(*measures[metric](rows)), seed, draws, level)

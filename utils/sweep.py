@@ -1,11 +1,11 @@
-"""What the course has running in an account, found by its tags; and its end."""
+"""What the course has running in an account, found by its tags; what it costs there, and its end."""
 
 import time
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from utils.preflight.costs import cost_so_far
+from local_aws.prices import HOSTING
 
 COURSE = "regression-on-sagemaker"
 POLL = 2  # seconds
@@ -34,11 +34,6 @@ def running(client, tags: list[dict]) -> list[str]:
     return [f"{NOUNS[kind]} {name}" for kind, name in found]
 
 
-def show(lines: list[str]) -> None:
-    """Print what ``running`` found."""
-    print("\n".join(lines) if lines else "nothing is running")
-
-
 def clean_up(course) -> None:
     """Delete every endpoint, model, pipeline and group of packages of this user's lessons, and stop what runs.
 
@@ -55,10 +50,10 @@ def clean_up(course) -> None:
                 raise
     for kind, noun in KINDS.items():
         for name in tagged(client, kind, tags):
-            cost = cost_so_far(client, name) if kind == "Endpoint" else ""
+            cost = _cost_so_far(client, name) if kind == "Endpoint" else ""
             _delete(client, kind, name)
             print(f"deleted the {noun} {name}{cost}")
-    show(running(client, tags))
+    print("\n".join(running(client, tags)) or "nothing is running")
 
 
 def user_tags(course) -> list[dict]:
@@ -70,6 +65,24 @@ def delete_endpoint(client, name: str) -> None:
     """Delete an endpoint, its configuration and its model, all of one name, as far as they were made."""
     for kind in ("Endpoint", "EndpointConfig", "Model"):
         _delete(client, kind, name)
+
+
+def _cost_so_far(client, endpoint: str) -> str:
+    """A clause about the dollars that an endpoint has cost since it was made; empty if its prices are not known.
+
+    ``client`` is boto3's of SageMaker.  A serverless variant costs nothing by the hour.
+    """
+    try:
+        body = client.describe_endpoint(EndpointName=endpoint)
+        config = client.describe_endpoint_config(EndpointConfigName=body["EndpointConfigName"])
+    except ClientError:  # one of them has gone meanwhile
+        return ""
+    hours = max(time.time() - body["CreationTime"].timestamp(), 0) / 3600
+    machines = [each for each in config["ProductionVariants"] if "InstanceType" in each]
+    if not machines or any(each["InstanceType"] not in HOSTING for each in machines):
+        return ""
+    hourly = sum(HOSTING[each["InstanceType"]] * each["InitialInstanceCount"] for each in machines)
+    return f", which in {hours:.1f} hours costs ${hours * hourly:.2f} on AWS"
 
 
 def _delete(client, kind: str, name: str) -> None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from utils.preflight import CourseError
+
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none to train or to score
 
@@ -32,11 +34,8 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-class TableError(ValueError):
+class TableError(CourseError):
     """A table the course cannot use. Its message is one sentence: where, what is there, what was expected."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"TableError: {self}"]  # IPython shows this in place of a traceback
 
 
 def load(name: str) -> pd.DataFrame:
@@ -101,12 +100,11 @@ def _folder() -> Path:
     asked = os.environ.get("COURSE_DATA", "")
     if not asked:
         return ROOT / "data"
-    folder = Path(asked).expanduser()
-    if not folder.is_dir() and (ROOT / folder).is_dir():
-        folder = ROOT / folder
-    if not folder.is_dir():
-        raise TableError(f"COURSE_DATA is {asked}, and {folder.absolute()} is not a folder.")
-    return folder.absolute()
+    named = Path(asked).expanduser()
+    for folder in (named, ROOT / named):
+        if folder.is_dir():
+            return folder.absolute()
+    raise TableError(f"COURSE_DATA is {asked}, and {named.absolute()} is not a folder.")
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

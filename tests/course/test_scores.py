@@ -208,10 +208,6 @@ for values in (YEARS, PAY):
      "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
     (lambda text: plots.curves(pd.DataFrame({"train": [3.0, 2.0]}, pd.Index([1, 2], name="epoch")), "RMSE", text),
      "epoch", "RMSE"),
-    (lambda text: plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
-     "YearsExperience (years)", "Salary (dollars a year)"),
-    (lambda text: plots.errors(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, text),
-     "YearsExperience (years)", "true − predicted\nSalary (dollars a year)"),
     (lambda text: plots.dots(COEFFICIENTS, "dollars per year", text), "dollars per year", ""),
 ])  # fmt: skip
 def test_a_figure_has_units_a_caption_and_alternative_text(shown, draw, x, y):
@@ -258,14 +254,6 @@ def test_trials_lie_on_a_logarithmic_scale_and_the_lowest_stands_out(shown):
     assert axes.get_xscale() == "log" and labels(axes.xaxis) == ["0.001", "0.01", "0.1", "1"]
 
 
-def test_errors_are_bars_in_the_order_of_x(shown):
-    mixed = YEARS.iloc[::-1]
-    plots.errors(mixed, PAY.iloc[::-1], {"baseline": PAY.iloc[::-1] - 5, "SageMaker": [70_001, 52_002, 40_003]}, "c")
-    axes = shown[0][0].axes[0]
-    assert [bar.get_height() for bar in axes.patches] == [5, 5, 5, -3, -2, -1]
-    assert labels(axes.xaxis) == ["1", "2", "4"]
-
-
 def test_curves_are_told_apart_by_colour_or_dashes_and_the_mark_is_none_of_them(shown):
     table = pd.DataFrame({name: [3.0, 2.0, 4.0] for name in "abcdefghi"}, pd.Index([1, 2, 3], name="epoch"))
     plots.curves(table, "RMSE (dollars)", "caption", mark=2)
@@ -298,7 +286,7 @@ def test_colours_are_seen_on_a_light_and_on_a_dark_page(page):
 
 def test_a_picture_is_sharp_small_and_without_a_background(monkeypatch):
     pictures = []
-    monkeypatch.setattr("utils.plots.page.display", lambda data, raw, metadata: pictures.append((data, metadata)))
+    monkeypatch.setattr("utils.plots.axes.display", lambda data, raw, metadata: pictures.append((data, metadata)))
     plots.scatter(YEARS, PAY, "caption", {"by hand": (9_000, 30_000)}, alt="The dots rise.")
     [(data, metadata)] = pictures
     assert data["text/plain"] == "<Figure size 640x400 with 1 Axes>"
@@ -325,12 +313,6 @@ def test_the_line_is_drawn_where_its_numbers_say(shown):
     assert [tuple(end[1] for end in segment) for segment in gaps.get_segments()] == [
         (40_000, 39_000), (52_000, 48_000), (70_000, 66_000),
     ]  # fmt: skip
-
-
-def test_predictions_lie_beside_the_truth(shown):
-    plots.predictions(YEARS, PAY, {"baseline": PAY + 1, "SageMaker": PAY - 1}, "caption")
-    points = {c.get_label(): c.get_offsets()[:, 1].tolist() for c in shown[0][0].axes[0].collections}
-    assert points == {"true": PAY.tolist(), "baseline": (PAY + 1).tolist(), "SageMaker": (PAY - 1).tolist()}
 
 
 def test_the_colour_of_a_group_does_not_depend_on_the_order_of_the_rows(shown):

@@ -163,7 +163,7 @@ def test_nothing_is_given_away(path: Path) -> None:
 @pytest.mark.parametrize(("code", "reading", "told"), [
     ('plots.scatter(x, y, "Each dot is a person.")', "The dots rise from left to right.", None),
     ('plots.scatter(x, y, "Pay rises with the years.")', "So it does.", "the caption says “rises”"),
-    ('caption = "Both are off for the same people."\nplots.errors(x, y, two, caption)', "", "the caption says “same”"),
+    ('caption = "Both are off for the same people."\nplots.scatter(x, y, caption)', "", "the caption says “same”"),
     ('plots.scatter(x, y, "Dots.", alt="A band that runs up.")', "", "the caption says “band”"),
     ('print(f"off by {error}")  # the model is off by more here', "The model is off by more.", "is off by more"),
     ("print(slope)  # 9,185 dollars", "The slope is 9,185 dollars.", "says 9,185"),

@@ -41,7 +41,7 @@ def aws(cap: float, only: str, into: Path) -> int:
     try:
         session, _ = open_session()
     except ValueError as error:
-        print(f"AWS cannot be asked: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     bill = recordings.read("embedded", "bill")["bill"]
     print(f"In your AWS account, region {session.boto_region_name}, all questions run about {bill['jobs']} jobs and "

@@ -69,7 +69,7 @@ def test_aws_without_credentials(tmp_path):
     empty = {name: str(tmp_path / "none") for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
     done = parity("aws", COURSE_AWS="aws", AWS_EC2_METADATA_DISABLED="true", AWS_DEFAULT_REGION="us-east-1", **empty)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "AWS cannot be asked: Unable to locate credentials. Run 'aws configure'" in done.stderr
+    assert "AWS cannot be used: Unable to locate credentials. Run 'aws configure'" in done.stderr
 
 
 def test_questions_to_aws(account, tmp_path):

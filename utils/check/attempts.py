@@ -21,22 +21,14 @@ def add(lesson: str, name: str, right: bool) -> None:
 
 def all_made() -> list[dict]:
     """Every attempt, the oldest first; a line that cannot be read is left out."""
-    try:
-        lines = _file().read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
     found = []
-    for line in lines:
-        with suppress(ValueError):
-            attempt = json.loads(line)
-            if isinstance(attempt, dict) and {"lesson", "exercise", "right"} <= attempt.keys():
-                found.append(attempt)
+    with suppress(OSError):
+        for line in _file().read_text("utf-8", errors="replace").splitlines():
+            with suppress(ValueError):
+                attempt = json.loads(line)
+                if isinstance(attempt, dict) and {"lesson", "exercise", "right"} <= attempt.keys():
+                    found.append(attempt)
     return found
-
-
-def of(lesson: str, name: str) -> list[dict]:
-    """The attempts at one exercise."""
-    return [each for each in all_made() if (each["lesson"], each["exercise"]) == (lesson, name)]
 
 
 def _file() -> Path:

@@ -51,8 +51,7 @@ def check(table: object, target: object, features: object) -> Checked:
     columns = {text: _feature(keys[at], given.iloc[:, at], notes) for text, at in zip(names, asked, strict=True)}
     rows = pd.DataFrame(columns | {name: answer}).reset_index(drop=True)
     amounts = [text for text in rows if rows[text].dtype == "float64"]
-    seeming = {text: number for text in amounts if (number := numbers.dotted(rows[text]))}
-    notes += [say("note_dotted", key=text, example=number) for text, number in seeming.items()]
+    notes += [say("note_dotted", key=text, example=seen) for text in amounts if (seen := numbers.dotted(rows[text]))]
     about = _about(rows, amounts)
     without = int(rows[name].isna().sum())
     rows = rows.dropna(subset=[name]).reset_index(drop=True)
@@ -76,31 +75,28 @@ def _about(rows: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
 
 def _short(value: float) -> str:
     """A number to five digits, 60,413 or 0.0012."""
-    power = int(np.floor(np.log10(abs(value)))) if value and np.isfinite(value) else 0
-    if not -6 < power < 15:
+    if value and not 1e-5 <= abs(value) < 1e15:
         return f"{value:.4e}"
-    text = f"{value:,.{max(0, 4 - power)}f}"
+    text = f"{value:,.{max(0, 4 - int(np.floor(np.log10(abs(value or 1)))))}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _answer(key: object, values: pd.Series) -> pd.Series:
     """The target as float64. Raises TableError if no regression can guess it."""
-    kind, present = values.dtype, values.dropna()
+    present = values.dropna()
     refuse = partial(refusal, line=f"target = {key!r}", key=key)
     if present.empty:
         raise refuse("target_missing", count=len(values))
     example = f"such as {present.iloc[0]!s:.40}"
-    if time := _time(values):
-        raise refuse(f"target_{time}", example=example, column=_as_time(key, values, time))
-    if pd.api.types.is_bool_dtype(kind) or set(map(type, present)) <= {bool, np.bool_}:
+    if kind := _kind(values):
+        raise refuse(f"target_{kind}", example=example, column=_as_time(key, values, kind))
+    if pd.api.types.infer_dtype(present.astype(object)) == "boolean":
         raise refuse("target_flags")
-    if pd.api.types.is_complex_dtype(kind):
-        raise refuse("target_complex", example=example)
     try:
         answer = numbers.floats(values)
     except (TypeError, ValueError, OverflowError):
-        raise refuse("target_other", kind=kind, example=example) from None
-    if numbers.is_text(values) or isinstance(kind, pd.CategoricalDtype):
+        raise refuse("target_other", kind=values.dtype, example=example) from None
+    if numbers.is_text(values) or isinstance(values.dtype, pd.CategoricalDtype):
         plain, close, count = numbers.seen(values)
         if plain + close == 0:
             raise refuse("target_words", example=example, count=count)
@@ -132,13 +128,13 @@ def _refuse_what_is_no_amount(refuse: partial, answer: pd.Series) -> None:
 
 def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
     """A feature as float64, or as texts with None for a gap; what the reader should know of it goes to ``notes``."""
-    kind = values.dtype
-    if pd.api.types.is_complex_dtype(kind):
+    kind = _kind(values)
+    if kind == "complex":
         raise refusal("feature_complex", key=key)
-    if time := _time(values):
-        if time != "intervals":
-            notes.append(say(f"note_{time}", key=key, column=_as_time(key, values, time)))
-        return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
+    if kind in ("dates", "durations"):
+        notes.append(say(f"note_{kind}", key=key, column=_as_time(key, values, kind)))
+    if kind:
+        return numbers.texts_in(values)
     if numbers.is_text(values):
         if numbers.is_nearly_numbers(values):
             raise refusal("feature_nearly", said=numbers.sentence("features", key, values), key=key)
@@ -153,7 +149,7 @@ def _feature(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
             elif (texts := numbers.texts_in(values).dropna()).str.match(r"[^\w\s]*\d").sum() > len(texts) / 2:
                 notes.append(say("note_digits", key=key, example=texts.iloc[0]))
             return _words(key, values, notes)
-    elif not pd.api.types.is_numeric_dtype(kind):  # that of True and False is one
+    elif not (pd.api.types.is_numeric_dtype(values.dtype) or values.dtype.kind == "b"):  # True and False, pyarrow's too
         return _words(key, values, notes)
     column = numbers.floats(values)
     if (infinite := np.isinf(column)).any():
@@ -176,23 +172,18 @@ def _words(key: object, values: pd.Series, notes: list[str]) -> pd.Series:
     return words
 
 
-def _as_time(key: object, values: pd.Series, time: str) -> str:
+def _as_time(key: object, values: pd.Series, kind: str) -> str:
     """An expression for the column as pandas' own dates or durations."""
     if numbers.is_text(values):
         mixed = ", format='mixed'" * bool(re.search("[A-Za-z]{3}", str(values.dropna().iloc[0])))
-        return f"pd.to_datetime(table[{key!r}]{mixed})" if time == "dates" else f"pd.to_timedelta(table[{key!r}])"
+        return f"pd.to_datetime(table[{key!r}]{mixed})" if kind == "dates" else f"pd.to_timedelta(table[{key!r}])"
     return f"table[{key!r}].dt.to_timestamp()" if isinstance(values.dtype, pd.PeriodDtype) else f"table[{key!r}]"
 
 
-def _time(values: pd.Series) -> str | None:
-    """``dates``, ``durations`` or ``intervals``, if a column holds them; dates also as texts, 2026-11-30."""
-    kind = values.dtype
-    if isinstance(kind, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(kind):
-        return "dates"
-    if getattr(kind, "kind", None) == "m":
-        return "durations"
-    if isinstance(kind, pd.IntervalDtype):
-        return "intervals"
+def _kind(values: pd.Series) -> str | None:
+    """``dates``, ``durations``, ``intervals`` or ``complex``, if that is what a column holds; dates also as texts."""
+    if kind := FORMATS["kinds"].get(pd.api.types.infer_dtype(values)):
+        return kind
     if not numbers.is_text(values) or (texts := numbers.texts_in(values.dropna().head(100)).dropna()).empty:
         return None
-    return next((time for time, how in FORMATS["times"].items() if texts.str.fullmatch(how).all()), None)
+    return next((kind for kind, how in FORMATS["times"].items() if texts.str.fullmatch(how).all()), None)

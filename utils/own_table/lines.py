@@ -78,9 +78,8 @@ def texts_of(table: pd.DataFrame, positions: list[int]) -> list[str]:
     Raises TableError if two of the texts are equal.
     """
     texts = [text_of(table.columns[position]) for position in positions]
-    for at, text in enumerate(texts):
-        if text in texts[:at]:
-            raise refusal("texts_are_equal", name=text)
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise refusal("texts_are_equal", name=twice[0])
     return texts
 
 

@@ -20,9 +20,7 @@ DECORATED = re.compile(
 
 def is_text(values: pd.Series) -> bool:
     """Whether a column holds texts, or objects of several kinds, and has not been declared a category."""
-    kind = values.dtype
-    text = pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)
-    return text and not isinstance(kind, pd.CategoricalDtype)
+    return pd.api.types.is_string_dtype(values.dtype)
 
 
 def texts_in(values: pd.Series) -> pd.Series:

@@ -6,10 +6,9 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from types import TracebackType
+from traceback import walk_tb
 from urllib.error import URLError
 
 import pandas as pd
@@ -22,15 +21,15 @@ from utils.tables import TableError
 UNREADABLE: tuple[type[Exception], ...] = (ImportError, OSError, ValueError, LookupError, TypeError, EOFError)
 UNREADABLE += (AttributeError, zipfile.BadZipFile, zlib.error, struct.error)
 NOT_PACKED = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError)
+SYMBOLS = re.compile(FORMATS["symbols"])
 
 
 def read(path: str | os.PathLike) -> pd.DataFrame:
     """Read a file by the reader that its name asks for, else as CSV. Raises TableError with what ``advice`` says."""
     stem = re.sub(r"\.(zip|gz|bz2|xz|zst)$", "", str(path).lower())
-    how = FORMATS["readers"].get(os.path.splitext(stem)[1], {"reader": "read_csv"})
-    options = {name: value for name, value in how.items() if name != "reader"}
+    reader, options = FORMATS["readers"].get(os.path.splitext(stem)[1], ["read_csv", {}])
     try:
-        return getattr(pd, how["reader"])(path, **options)
+        return getattr(pd, reader)(path, **options)
     except UNREADABLE as error:
         raise TableError(advice(error)) from None
 
@@ -55,7 +54,7 @@ def explain_errors() -> None:
 
 def advice(error: BaseException) -> str | None:
     """One sentence on an error that pandas raised while it read a file; None if it was not that."""
-    frames = list(_frames(error.__traceback__))
+    frames = [(each.f_globals.get("__name__", ""), each.f_locals) for each, _ in walk_tb(error.__traceback__)]
     if isinstance(error, NameError) or not any("pandas" in name for name, _ in frames):
         return _unquoted(error, frames)
     if isinstance(error, KeyError | AttributeError):
@@ -80,14 +79,13 @@ def _not_read(error: BaseException, path: str | None) -> str:
         return say(known, where=where, path=path)
     if path and isinstance(error, ValueError) and "Multiple files found" in said:
         names = zipfile.ZipFile(path).namelist()
-        first, few = names[0], ", ".join(names[:5])
-        return say("file_many", where=where, count=len(names), path=path, first=first, names=few)
+        return say("file_many", where=where, count=len(names), path=path, first=names[0], names=", ".join(names[:5]))
     if path and "Worksheet" in said:
         names = pd.ExcelFile(path).sheet_names
         return say("file_sheets", where=where, names=", ".join(map(repr, names)), first=names[0])
     if isinstance(error, NOT_PACKED):
         return say("file_not_packed", where=where, said=said)
-    data = _bytes(path)
+    data = Path(path).read_bytes()[:1_000_000] if path and os.path.isfile(path) and os.access(path, os.R_OK) else b""
     if kind := _kind(data, path):
         return say("file_is_kind", where=where, kind=kind)
     if isinstance(error, UnicodeError) or (b"\0" in data and isinstance(error, ValueError)):
@@ -107,36 +105,25 @@ def encodings_of(data: bytes) -> dict[str, str]:
     if data and (nulls := data.count(b"\0")) > len(data) / 4:
         return {"utf-16-be" if data[::2].count(b"\0") > nulls / 2 else "utf-16-le": ""}
     data = data[:100_000]
-    likely = ["cp1252"] if _bare(data.decode("cp1252", "replace")).isascii() else FORMATS["letters"]
+    likely = ["cp1252"] if SYMBOLS.sub("", data.decode("cp1252", "replace")).isascii() else FORMATS["letters"]
     texts = {text: each for each in likely if (text := _spelled(data, each))} if data else {}
     if data and not texts:  # of few letters none can be sure
         few = 6 if sum(byte > 127 for byte in data) < 12 else 1
-        texts = {
-            str(each): each.encoding for each in list(from_bytes(data, cp_isolation=FORMATS["encodings"]))[:few][::-1]
-        }
+        guesses = list(from_bytes(data, cp_isolation=FORMATS["encodings"]))[:few]
+        texts = {str(each): each.encoding for each in reversed(guesses)}
     words = [re.findall(r"\w*[^\W\x00-\x7f]\w*", text) for text in texts]
     shown = next((each for each in zip(*words, strict=False) if len(set(each)) > 1), [""] * len(texts))
     return dict(reversed(list(zip(texts.values(), shown, strict=True))))
 
 
-def _bare(text: str) -> str:
-    return re.sub(FORMATS["symbols"], "", text)
-
-
 def _spelled(data: bytes, encoding: str) -> str | None:
     """The text, if its letters are of one language that is written in this encoding, and most words have Latin ones."""
     text = data.decode(encoding, "replace")
-    words = re.findall(r"\w+", bare := _bare(text))
+    words = re.findall(r"\w+", bare := SYMBOLS.sub("", text))
     letters = {letter.lower()[0] for letter in bare} - set(map(chr, range(128)))
     known = any(letters <= set(language) for language in FORMATS["letters"][encoding])
     strange = [word for word in words if not word.isascii()]
     return text if known and sum(bool(re.search("[A-Za-z]", word)) for word in strange) >= len(strange) / 2 else None
-
-
-def _frames(trace: TracebackType | None) -> Iterator[tuple[str, dict]]:
-    while trace:
-        yield trace.tb_frame.f_globals.get("__name__", ""), trace.tb_frame.f_locals
-        trace = trace.tb_next
 
 
 def _path(reading: list[dict]) -> str | None:
@@ -148,13 +135,6 @@ def _path(reading: list[dict]) -> str | None:
         if isinstance(value, str | os.PathLike):
             return os.fspath(value)
     return None
-
-
-def _bytes(path: str | None) -> bytes:
-    try:
-        return Path(path or "").read_bytes()[:1_000_000]
-    except (OSError, ValueError):
-        return b""
 
 
 def _kind(data: bytes, path: str | None) -> str | None:

@@ -6,9 +6,8 @@ from typing import Any
 
 from utils.tables import TableError
 
-FOLDER = Path(__file__).parent
-SENTENCES: dict[str, str] = tomllib.loads((FOLDER / "sentences.toml").read_text("utf-8"))
-FORMATS: dict[str, Any] = tomllib.loads((FOLDER / "formats.toml").read_text("utf-8"))
+SENTENCES: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+FORMATS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("formats.toml").read_text("utf-8"))
 
 
 def say(sentence: str, /, **values: object) -> str:

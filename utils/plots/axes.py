@@ -1,18 +1,26 @@
-"""The style of all figures: colours, ticks in one form, names in letters that a font has, and a text in their place."""
+"""The style of all figures: colours, ticks in one form, names in letters that a font has; and how they reach the page.
 
+A figure is sharp on every screen and has no background, so that it lies on a light page or a dark one.
+"""
+
+import io
 import re
+from base64 import b64encode
 from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, MaxNLocator, ScalarFormatter
+from PIL import Image
 
 # Told apart by the colour-blind, and seen on white as on black; GREY is for text and what is no data.
 BLUE, ORANGE, GREEN, GREY = "#1a7fbf", "#d17d00", "#2e9e6b", "#7b7b7b"
+DOTS, COLOURS = 2, 128  # for each dot of the page; what a figure needs
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -71,20 +79,31 @@ def finish(figure: Figure) -> str:
     lost = []
     for text in figure.findobj(Text):
         text.set(parse_math=False, color=GREY)  # two dollar signs in a name are no formula
-        letters = frozenset(letter for letter in text.get_text() if ord(letter) > 127)
-        if letters:
+        if letters := frozenset(letter for letter in text.get_text() if ord(letter) > 127):
             families, missing = _fonts(letters)
             text.set_fontfamily([*plt.rcParams["font.family"], *families])
             if missing:
                 lost.append(text.get_text())
                 text.set_text(re.sub(f"[{re.escape(''.join(sorted(missing)))}]+", "…", text.get_text()))
     if lost:
-        names = ", ".join(repr(text) for text in dict.fromkeys(lost))
+        names = ", ".join(map(repr, dict.fromkeys(lost)))
         print(
             f"No font on this machine has all letters of {names}, so the figure leaves them out; install one, such as "
             "Noto Sans CJK, and restart the kernel."
         )
     return " ".join(said)
+
+
+def publish(figure: Figure, alt: str) -> None:
+    """Display a figure as PNG with its alternative text; few colours keep a notebook small."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.tight_layout()
+    figure.savefig(drawn, dpi=DOTS * figure.dpi, transparent=True, bbox_inches="tight")
+    picture = Image.open(drawn)
+    picture.quantize(COLOURS).save(small, "PNG", optimize=True)
+    seen = {"alt": alt, "width": picture.width // DOTS, "height": picture.height // DOTS}
+    data = {"image/png": b64encode(small.getvalue()).decode(), "text/plain": repr(figure)}
+    display(data, raw=True, metadata={"image/png": seen})
 
 
 @cache

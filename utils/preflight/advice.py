@@ -10,7 +10,8 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from .sdk import failure_type
 
@@ -37,16 +38,14 @@ def speak_in_notebook(shell, running: Callable[[], list[str]]) -> None:
     ``shell`` is IPython's; ``running`` asks AWS what the lesson has running there.  Of what is known there is no
     traceback; errors that are not known keep theirs.
     """
-    from botocore.exceptions import ConnectionError, HTTPClientError
 
     def show(self, kind, error, trace, tb_offset=None):
-        sentence = advice(error)
         lines = self.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        if sentence:
+        if sentence := advice(error):
             lines = [f"{kind.__name__}: {error}", f"\nWhat to do: {sentence}"]
         try:
             # Where AWS gave no answer another question may take minutes.
-            left = None if isinstance(error, (ConnectionError, HTTPClientError)) else running()
+            left = None if isinstance(error, (NoConnection, HTTPClientError)) else running()
         except (BotoCoreError, ClientError):
             left = None
         if left is None:

@@ -27,9 +27,7 @@ def draw_in_page() -> None:
     backend that the reader names in a cell stays.
     """
     for name in ("matplotlib", "matplotlib.font_manager"):
-        logger = logging.getLogger(name)
-        if _is_about_lessons not in logger.filters:
-            logger.addFilter(_is_about_lessons)
+        logging.getLogger(name).addFilter(_is_about_lessons)
     shell = get_ipython()
     if not hasattr(shell, "kernel") or os.environ.get("MPLBACKEND") in (None, INLINE):
         return

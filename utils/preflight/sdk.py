@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
+from . import CourseError
+
 # The versions that there are lessons for, and what to do where another one is installed.
 MENDS = {
     "2": "these lessons are written for version 2. In Studio run 'make kernel' in the course's folder, then choose its "
@@ -22,17 +24,16 @@ def installed_edition() -> str:
 
 
 def check(edition: str | None) -> None:
-    """Raise ValueError, with what to do, unless this environment has the SDK that a lesson is written for.
+    """Raise CourseError, with what to do, unless this environment has the SDK that a lesson is written for.
 
     ``edition`` is the SDK's version, one of MENDS, or None if the lesson can do with any of them.
     """
     try:
         found = version("sagemaker")
     except PackageNotFoundError:
-        raise ValueError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
-    if found.partition(".")[0] in ((edition,) if edition else MENDS):
-        return
-    raise ValueError(f"This kernel has version {found} of the SageMaker SDK; {MENDS[edition or '2']}")
+        raise CourseError("This kernel has no SageMaker SDK. The README's first command installs it.") from None
+    if found.partition(".")[0] not in ((edition,) if edition else MENDS):
+        raise CourseError(f"This kernel has version {found} of the SageMaker SDK; {MENDS[edition or '2']}")
 
 
 def hush() -> None:

@@ -5,9 +5,12 @@
 
 import os
 
+import boto3
 from botocore.exceptions import ClientError
 
-DEFAULT_STACK = "course"
+from . import CourseError
+from .advice import NO_WAY_IN, advice
+from .sdk import session_module
 
 
 def outputs(boto_session) -> dict[str, str]:
@@ -15,7 +18,7 @@ def outputs(boto_session) -> dict[str, str]:
 
     Raises BotoCoreError if AWS cannot be asked, and ClientError if it does not take the credentials.
     """
-    name = os.environ.get("COURSE_STACK") or DEFAULT_STACK
+    name = os.environ.get("COURSE_STACK") or "course"
     try:
         stacks = boto_session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
@@ -32,13 +35,8 @@ def open_session():
     The role is the one that ``SAGEMAKER_ROLE_ARN`` names, else the stack's, else the notebook's own (in Studio); the
     bucket is the stack's, else the SDK's default.
 
-    Raises ValueError, with AWS's or the SDK's words and what to do, if there is no way in.
+    Raises CourseError, with AWS's or the SDK's words and what to do, if there is no way in.
     """
-    import boto3
-
-    from .advice import NO_WAY_IN, advice
-    from .sdk import session_module
-
     try:
         boto_session = boto3.Session()
         found = outputs(boto_session)
@@ -49,4 +47,4 @@ def open_session():
     except NO_WAY_IN as error:
         said = str(error).rstrip(".: ") or type(error).__name__
         asked = advice(error) or "docs/aws.md leads from nothing to the first lesson on AWS."
-        raise ValueError(f"{said}. {asked}") from None
+        raise CourseError(f"COURSE_AWS=aws, and AWS cannot be used: {said}. {asked}") from None
