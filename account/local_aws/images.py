@@ -6,12 +6,14 @@ An image is known by the repository in its address, whatever registry and region
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from .algorithms.linear_learner import image as linear_learner
 from .algorithms.xgboost_algorithm import image as xgboost_algorithm
 from .algorithms.xgboost_algorithm.releases import Release
-from .containers.image import Image
+from .containers.image import Image, own_image
+from .containers.own_images.registry import MissingImage, OwnImages
 from .containers.script_mode.image import FRAMEWORKS
 from .core.errors import AwsError
 from .core.extras import lack_of
@@ -45,6 +47,30 @@ def find_image(uri: str, script: bool = False) -> Image:
     release = image.releases[tag]
     objectives = Release(release).objectives
     return replace(image, train=(*image.train, release), serve=(*image.serve, release), objectives=objectives)
+
+
+class ImageNotFound(AwsError):
+    """An image of one's own that is not there."""
+
+
+@dataclass(frozen=True)
+class ModelImages:
+    """The images that containers of models have: AWS's that run here, and one's own."""
+
+    own: OwnImages
+
+    def find(self, uri: str, environment: Mapping[str, str]) -> Image:
+        """The image of a container that has such an environment.
+
+        Raises AwsError if it cannot run here: ImageNotFound, with AWS's words for CreateModel (aws-samples/
+        easy-amazon-sagemaker-deployments, issue 4), if it is one of one's own that is not there.
+        """
+        if not self.own.owns(uri):
+            return find_image(uri, "SAGEMAKER_PROGRAM" in environment)
+        try:
+            return own_image(self.own.find(uri))
+        except MissingImage:
+            raise ImageNotFound("ValidationException", f"Requested image {uri} not found.") from None
 
 
 def check_processing_image(uri: str) -> None:

@@ -39,7 +39,8 @@ class Image:
     the command ``serve``.  ``load`` takes the folder of an unpacked ``model.tar.gz`` and its container's
     environment, raises ValueError if the folder holds no model, and must execute nothing from it.  ``serve`` is
     an HTTP server by AWS's container contract, see ``model_container.py``: it finds the artifact in
-    ``$SAGEMAKER_BASE_DIR/model`` and listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names.
+    ``$SAGEMAKER_BASE_DIR/model`` and listens on the Unix socket that ``LOCAL_AWS_SOCKET`` names; one of the user's
+    own listens on port 8080.
     """
 
     name: str
@@ -67,8 +68,8 @@ class Image:
 
 
 def own_image(image: OwnImage) -> Image:
-    """An image of the user's own: ``docker run IMAGE train`` trains."""
-    return Image(image.name, ("train",), None, (), {}, script_mode=True, pipes=True, own=image)
+    """An image of the user's own: ``docker run IMAGE train`` trains, and ``docker run IMAGE serve`` serves."""
+    return Image(image.name, ("train",), None, (), {}, ("serve",), script_mode=True, pipes=True, own=image)
 
 
 def missing_image(uri: str) -> Image:

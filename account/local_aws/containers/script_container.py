@@ -103,7 +103,8 @@ def start(
     laid_down = [f"{base}{path}" for path in search.split(os.pathsep) if prefixes and Path(f"{base}{path}").is_dir()]
     environment = {
         **session.environment(variables),
-        "PATH": os.pathsep.join([f"{base}/bin", *laid_down, search]),
+        # Last, the programs that packages have brought: a server such as gunicorn.
+        "PATH": os.pathsep.join([f"{base}/bin", *laid_down, search, sysconfig.get_path("scripts")]),
         "HOME": f"{base}/root",
         "PYTHONUSERBASE": site.getuserbase(),  # it would be looked for below HOME
         "PIP_NO_INDEX": "1",

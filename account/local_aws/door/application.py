@@ -24,7 +24,7 @@ from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.core.settings import BUCKETS, IMAGES, POLICY, settings
 from local_aws.core.store import StateError
-from local_aws.images import BASES
+from local_aws.images import BASES, ModelImages
 from local_aws.page import Page, is_for_the_page
 from local_aws.services.cloudwatch import Metrics
 from local_aws.services.iam.journal import Books
@@ -87,12 +87,13 @@ class Application:
         enforced = Policy.read(Path(policy)) if policy else None
         self.training = TrainingJobs(folder, account, resources, objects, logs, metrics, own_images)
         self.processing = ProcessingJobs(folder, account, resources, objects, logs, own_images)
-        self.endpoints = Endpoints(folder, account, resources, objects, logs)
+        model_images = ModelImages(own_images)
+        self.endpoints = Endpoints(folder, account, resources, objects, logs, model_images)
         self.invocations = Invocations(self.endpoints, metrics)
-        self.transform = TransformJobs(folder, account, resources, objects, logs)
+        self.transform = TransformJobs(folder, account, resources, objects, logs, model_images)
         self.tuning = TuningJobs(folder, account, resources, objects, logs, self.training)
         self.bookkeeping = Bookkeeping(account, self.keys, books, enforced, OwnRepositories(account, own_images))
-        packages = ModelRegistry(resources, objects)
+        packages = ModelRegistry(resources, objects, model_images)
         sagemaker = operations_of(
             self.training,
             self.processing,

@@ -1,6 +1,7 @@
 """The account's own registry: each folder with a Dockerfile below the one that ``LOCAL_AWS_IMAGES`` names.
 
-Nothing is built or pushed: an image is what its folder holds when a job begins, whatever tag its address has.
+Nothing is built or pushed: an image is what its folder holds when a job or a model's container begins, whatever
+tag its address has.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ VARIABLE = "LOCAL_AWS_JOB_ROOT"
 MORE = "LOCAL_AWS_JOB_PREFIXES"  # further prefixes, which an image of the user's own has, with colons between
 # What lies in the job's folder: in a job the prefixes of its image, elsewhere the one that all images have.
 PREFIXES = (PREFIX, *filter(None, os.environ.get(MORE, "").split(":")))
+PORT = "LOCAL_AWS_PORT"  # a port that is the container's own, see image_packages/local_aws_port.py
+SOCKET = "LOCAL_AWS_SOCKET"
+HIDDEN = {__file__}  # files whose lines no traceback shows: on AWS they are not there
 ONE_PATH = (
     "access chdir chflags chmod chown getxattr lchflags lchmod lchown listdir listxattr lstat mkdir mkfifo mknod open "
     "pathconf removexattr rmdir setxattr stat statvfs truncate unlink remove utime"
@@ -183,6 +186,8 @@ def _variables(items: Any, root: str) -> Any:
         items = [item for item in items if not item.startswith(mark)]
         items += [os.fsencode(f"{VARIABLE}={root}"), mark + os.fsencode(here) + search]
         items.append(os.fsencode(f"{MORE}={':'.join(PREFIXES[1:])}"))
+        if os.environ.get(PORT):
+            items += [os.fsencode(f"{name}={os.environ[name]}") for name in (PORT, SOCKET)]
     return items
 
 
@@ -290,7 +295,7 @@ def _exchange(owner: Any, exchanged: dict[int, Function]) -> None:
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """``sys.excepthook``, without the lines of this file: on AWS it is not there."""
+    """``sys.excepthook``, without the lines of the files that are hidden."""
     _leave_out(error, set())
     sys.__excepthook__(kind, error, error.__traceback__)
 
@@ -301,7 +306,7 @@ def _leave_out(error: BaseException | None, done: set[int]) -> None:
     done.add(id(error))
     kept, trace = [], error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename not in (__file__, local_aws_absent.__file__):
+        if trace.tb_frame.f_code.co_filename not in HIDDEN:
             kept.append(trace)
         trace = trace.tb_next
     for trace, following in zip(kept, [*kept[1:], None], strict=True):
@@ -329,6 +334,12 @@ if os.environ.get(VARIABLE):
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
     import local_aws_absent  # found by the path above
 
+    HIDDEN.add(local_aws_absent.__file__)
     sys.meta_path.append(local_aws_absent.Finder())
+    if os.environ.get(PORT):
+        import local_aws_port
+
+        HIDDEN.add(local_aws_port.__file__)
+        local_aws_port.install(int(os.environ[PORT]), os.environ[SOCKET])
     sys.excepthook = _show
     install(os.environ[VARIABLE])

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from local_aws.core.errors import AwsError
-from local_aws.images import find_image
+from local_aws.images import ModelImages
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
 from local_aws.wire.operation import operation
@@ -39,9 +39,10 @@ NO_DETAILS: dict[str, list[dict[str, Any]]] = {"ValidationStatuses": [], "ImageS
 class ModelRegistry:
     """The model packages of an account and their groups."""
 
-    def __init__(self, resources: Resources, objects: ObjectStore) -> None:
+    def __init__(self, resources: Resources, objects: ObjectStore, images: ModelImages) -> None:
         self.resources = resources
         self.objects = objects
+        self.images = images
         self._counting = threading.Lock()
 
     # Groups
@@ -258,7 +259,7 @@ class ModelRegistry:
         refuse("A model package's container", container, REFUSED_OF_CONTAINER)
         if not container.get("Image"):
             raise AwsError("ValidationException", "Image is required for a model package's container.")
-        find_image(container["Image"], "SAGEMAKER_PROGRAM" in container.get("Environment", {}))
+        self.images.find(container["Image"], container.get("Environment", {}))
         if container.get("ModelDataUrl"):
             check_model_data(self.objects, container["ModelDataUrl"])
         for member in () if versioned else REQUIRED_UNVERSIONED:

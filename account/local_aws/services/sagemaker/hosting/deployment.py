@@ -19,6 +19,7 @@ from typing import Any
 from local_aws.core.account import replace_file
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
+from local_aws.images import ModelImages
 from local_aws.services.iam import roles
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
@@ -29,10 +30,15 @@ from local_aws.wire.protocols import request_id
 from . import inference_pipeline, serverless
 from .inference_pipeline import containers_of
 from .model_source import STARTUP_TIMEOUT, ModelSource
-from .served_model import STOP_GRACE, ServedModel, Unhealthy, WriteLog
+from .served_model import STOP_GRACE, LostImage, ServedModel, Unhealthy, WriteLog
 from .serverless import ServerlessModel
 
 CONTAINERS = "_containers"  # the folder, in a deployment, of its containers; no variant is called so
+# AWS's words: aws/sagemaker-python-sdk, issue 2001.
+NO_IMAGE = (
+    "Please make sure all images included in the model for the production variant {} exist, and that the execution "
+    "role used to create the model has permissions to access them."
+)
 DRAIN_SECONDS = 90  # that a variant's last requests have to end
 # A configuration's variants, each with its model (None if there is no such model).
 Plan = list[tuple[dict[str, Any], dict[str, Any] | None]]
@@ -85,11 +91,14 @@ def choose(endpoint: str, variants: list[Variant], target_variant: str | None) -
 class Deployments:
     """The deployments of an account's endpoints: their folders, and the variants that they begin."""
 
-    def __init__(self, folder: Path, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+    def __init__(
+        self, folder: Path, resources: Resources, objects: ObjectStore, logs: Logs, images: ModelImages
+    ) -> None:
         self.folder = folder
         self.resources = resources
         self.objects = objects
         self.logs = logs
+        self.images = images
         self._variants: set[Variant] = set()  # all that have been begun and not ended, serving or not yet
 
     def shut_down(self) -> None:
@@ -179,7 +188,10 @@ class Deployments:
         def load() -> ServedModel:
             root = folder / CONTAINERS / f"{variant}-{secrets.token_hex(4)}"
             try:
-                return inference_pipeline.begin(sources, root, self.resources.roles.sessions, stream, write)
+                sessions = self.resources.roles.sessions
+                return inference_pipeline.begin(sources, root, self.images, sessions, stream, write)
+            except LostImage:
+                raise JobFailure(NO_IMAGE.format(variant)) from None
             except Unhealthy as error:
                 raise JobFailure(_unhealthy(variant, error.container)) from None
 

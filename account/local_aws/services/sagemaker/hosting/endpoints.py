@@ -23,6 +23,7 @@ from starlette.requests import Request
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
+from local_aws.images import ModelImages
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG, MODEL
@@ -49,10 +50,18 @@ log = logging.getLogger("local_aws")
 class Endpoints:
     """The endpoints of an account: their descriptions, and the variants of those that are InService or Updating."""
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        images: ModelImages,
+    ) -> None:
         self.account = account
         self.resources = resources
-        self.deployments = Deployments(folder / "endpoints", resources, objects, logs)
+        self.deployments = Deployments(folder / "endpoints", resources, objects, logs, images)
         self.long_polling = LongPolling()
         self._serving: dict[str, Variants] = {}
         self._lock = threading.Lock()  # held to give a request to a variant, and to exchange variants

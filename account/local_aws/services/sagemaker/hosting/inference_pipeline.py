@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.containers.role_sessions import Sessions
+from local_aws.images import ModelImages
 
 from . import serving
 from .model_source import ModelSource
@@ -31,21 +32,24 @@ def containers_of(model: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def begin(
     sources: Sequence[tuple[str, ModelSource]],
     root: Path,
+    images: ModelImages,
     sessions: Sessions,
     stream: str,
     write: Callable[[str], WriteLog],
 ) -> BatchModel:
     """Let the containers of a model serve, given by their names: one alone, or several as a pipeline.
 
-    ``root`` is the folder (not there yet) for what they need; of ``sessions`` each gets one; ``write`` makes of a log
-    stream's name, which begins with ``stream``, what writes there.  Raises as ``serving.begin`` does.
+    ``root`` is the folder (not there yet) for what they need, ``images`` are those that there are; of ``sessions`` each
+    gets one; ``write`` makes of a log stream's name, which begins with ``stream``, what writes there.  Raises as
+    ``serving.begin`` does.
     """
     if len(sources) == 1:
-        return serving.begin(sources[0][1], root, sessions, write(stream))
+        return serving.begin(sources[0][1], root, images, sessions, write(stream))
     begun: list[tuple[str, BatchModel]] = []
     for name, source in sources:
         try:
-            model = serving.begin(source, root.with_name(f"{root.name}-{name}"), sessions, write(f"{stream}/{name}"))
+            own_root = root.with_name(f"{root.name}-{name}")
+            model = serving.begin(source, own_root, images, sessions, write(f"{stream}/{name}"))
         except BaseException as error:
             InferencePipeline(begun).stop(0)
             if isinstance(error, Unhealthy):

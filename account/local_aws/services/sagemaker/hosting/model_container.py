@@ -2,7 +2,8 @@
 
 ``GET /ping`` answers 200 when it is ready, ``POST /invocations`` scores, ``GET /execution-parameters`` may say what
 batch transform is to ask of it.  It listens on a Unix socket in a private folder: a port would be open to every user of
-the machine.  Only an account that serves such models imports this, and httpx with it.
+the machine.  An image of the user's own listens on port 8080, which is made that socket (``local_aws_port.py``).  Only
+an account that serves such models imports this, and httpx with it.
 
 Reference: the developer guide, "Use Your Own Inference Code with Hosting Services" and "… with Batch Transform".
 """
@@ -25,6 +26,7 @@ import httpx
 from local_aws.containers import script_container
 from local_aws.containers.container import Container
 from local_aws.containers.image import Image
+from local_aws.containers.rerooted import sitecustomize as rerooted
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.settings import python_path
@@ -32,7 +34,8 @@ from local_aws.core.settings import python_path
 from .model_source import ModelSource
 from .served_model import ATTRIBUTES, ModelResponse, Unhealthy, WriteLog, broken_off, no_answer
 
-SOCKET = "LOCAL_AWS_SOCKET"  # the variable that names the socket to the program
+SOCKET = rerooted.SOCKET  # the variable that names the socket to the program
+PORT = "8080"  # where an image of the user's own listens
 PING_TIMEOUT = 2
 RECONNECT = 0.05  # seconds between a program's death and another attempt to reach one
 ENDING = 0.5  # seconds that a program which has broken off an answer is given to be seen ending
@@ -181,14 +184,15 @@ class ModelContainer:
 
     def _run_once(self) -> int | None:
         """Start the program, wait until it is ready and until it ends; its exit code."""
-        with self._changing:
-            if self._stopped.is_set():
-                return None
-            (self._folder / "s").unlink(missing_ok=True)
-            modules = [] if self._image.script_mode else [python_path()]
-            self._container = container = script_container.start(
-                self._image.serve, self._root, self._environment, self._session, self._write, modules
-            )
+        try:
+            with self._changing:
+                if self._stopped.is_set():
+                    return None
+                (self._folder / "s").unlink(missing_ok=True)
+                self._container = container = self._start_program()
+        except script_container.NoSuchProgram as error:
+            self._decide(str(error))
+            return None
         deadline = time.monotonic() + self._startup
         code = None
         while not self._pings():
@@ -201,6 +205,22 @@ class ModelContainer:
                 return container.stop(0)
         self._decide(None)
         return container.wait()
+
+    def _start_program(self) -> Container:
+        """Start the image's program: ``docker run IMAGE serve``, if it is one of the user's own."""
+        root, session, write, own = self._root, self._session, self._write, self._image.own
+        if not own:
+            modules = [] if self._image.script_mode else [python_path()]
+            return script_container.start(self._image.serve, root, self._environment, session, write, modules)
+        return script_container.start(
+            own.command(arguments=self._image.serve),
+            root,
+            own.variables({**self._environment, rerooted.PORT: PORT}),
+            session,
+            write,
+            workdir=own.workdir,
+            prefixes=own.prefixes,
+        )
 
     def _pings(self) -> bool:
         try:

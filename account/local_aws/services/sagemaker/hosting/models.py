@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from local_aws.core.errors import AwsError
-from local_aws.images import find_image
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.sagemaker.kinds import ENDPOINT_CONFIG, MODEL
 from local_aws.services.sagemaker.registry import ModelRegistry, check_model_data
@@ -73,7 +72,7 @@ class Hosting:
             container |= self.packages.deployed(container)
         if not container.get("Image"):
             raise AwsError("ValidationException", "Image is required for a model's container.")
-        image = find_image(container["Image"], "SAGEMAKER_PROGRAM" in container.get("Environment", {}))
+        image = self.packages.images.find(container["Image"], container.get("Environment", {}))
         if not image.load and not image.serve:
             raise not_implemented(f"Serving with the image {container['Image']}")
         if container.get("ModelDataUrl"):

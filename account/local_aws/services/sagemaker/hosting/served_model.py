@@ -24,6 +24,10 @@ class Unhealthy(JobFailure):
     container = "primary"
 
 
+class LostImage(JobFailure):
+    """A model whose image is no longer there."""
+
+
 @dataclass(frozen=True)
 class ModelResponse:
     """What a model answers to one request: an HTTP status, 0 if it gave no answer at all, a media type and a body."""

@@ -13,16 +13,17 @@ from typing import Any
 
 from local_aws.containers import script_container
 from local_aws.containers.image import Image, LoadedModel
+from local_aws.containers.own_images.build import OwnImage
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.disk import has_room
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
-from local_aws.images import find_image
+from local_aws.images import ImageNotFound, ModelImages
 from local_aws.services.s3.objects import copy_file
 
 from .model_source import ModelSource
-from .served_model import BatchModel, ModelResponse, Unhealthy, WriteLog
+from .served_model import BatchModel, LostImage, ModelResponse, Unhealthy, WriteLog
 
 log = logging.getLogger("local_aws")
 
@@ -56,7 +57,7 @@ class ModelInProcess:
         """Do nothing: the model goes when nobody refers to it any more."""
 
 
-def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) -> BatchModel:
+def begin(source: ModelSource, root: Path, images: ModelImages, sessions: Sessions, write: WriteLog) -> BatchModel:
     """Let a model serve, in a container whose root is ``root`` (not there yet) if it needs one.
 
     ``sessions`` are those of which a container gets one, ``write`` gets the lines of its log.  A container is not
@@ -65,15 +66,20 @@ def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) 
     Raises JobFailure with a sentence if the artifact cannot be unpacked or the image cannot run here, Unhealthy if the
     model cannot be loaded.
     """
-    image = image_of(source)
+    image = image_of(source, images)
     root = script_container.root_folder(root)
     folder = root / "opt" / "ml" / "model"
     try:
         folder.mkdir(parents=True)
-        if source.url:
-            _unpack(source.artifact, source.url, folder)
         if image.load is None:
             script_container.lay_out(root)
+        if image.own:
+            _lay_down(image.own, root)
+        if source.url:
+            if image.own:
+                shutil.rmtree(folder, ignore_errors=True)  # the artifact's folder hides the image's
+            _unpack(source.artifact, source.url, folder)
+        if image.load is None:
             if source.code.is_file():
                 copy_file(source.code, folder.with_name(source.code.name))
             from .model_container import ModelContainer  # it needs httpx: the account begins without
@@ -96,15 +102,25 @@ def begin(source: ModelSource, root: Path, sessions: Sessions, write: WriteLog) 
     return model
 
 
-def image_of(source: ModelSource) -> Image:
+def image_of(source: ModelSource, images: ModelImages) -> Image:
     """The image that serves a model.
 
-    Raises JobFailure if it cannot run here: the model may be older than the Python that the account now runs in.
+    Raises JobFailure if it cannot run here, LostImage if it is no longer there: the model may be older than the Python
+    that the account now runs in, or than what the folder of an image holds.
     """
     try:
-        return find_image(source.image, "SAGEMAKER_PROGRAM" in source.environment)
+        return images.find(source.image, source.environment)
+    except ImageNotFound as error:
+        raise LostImage(error.message) from None
     except AwsError as error:
         raise JobFailure(error.message) from None
+
+
+def _lay_down(image: OwnImage, root: Path) -> None:
+    try:
+        image.lay_down(root)
+    except OSError as error:  # a file of it has gone since it was read
+        raise JobFailure(f"{error.filename}: {error.strerror}.") from None
 
 
 def _unpack(archive: Path, url: str, folder: Path) -> None:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from local_aws.core.account import Account
 from local_aws.core.errors import AwsError
+from local_aws.images import ModelImages
 from local_aws.services.logs import Logs
 from local_aws.services.s3.objects import ObjectStore
 from local_aws.services.s3.uris import split_uri
@@ -37,8 +38,17 @@ class TransformJobs(Jobs):
 
     kind = TRANSFORM_JOB
 
-    def __init__(self, folder: Path, account: Account, resources: Resources, objects: ObjectStore, logs: Logs) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        account: Account,
+        resources: Resources,
+        objects: ObjectStore,
+        logs: Logs,
+        images: ModelImages,
+    ) -> None:
         super().__init__(folder / "transform", account, resources, objects, logs)
+        self.images = images
 
     def cluster(self, body: dict[str, Any]) -> dict[str, Any]:
         """The TransformResources of a job."""
@@ -79,7 +89,7 @@ class TransformJobs(Jobs):
             "LastModifiedTime": created,
         }
         arn = self.resources.add(TRANSFORM_JOB, name, body, params.get("Tags"))
-        self.begin(TransformRun(self, name, model, inputs, processing))
+        self.begin(TransformRun(self, name, model, inputs, processing, self.images))
         return {"TransformJobArn": arn}
 
     @operation("DescribeTransformJob", wants_request=True)

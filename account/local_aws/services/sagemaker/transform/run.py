@@ -18,6 +18,7 @@ from typing import Any
 from local_aws.core import clock
 from local_aws.core.errors import AwsError
 from local_aws.core.job_failure import JobFailure
+from local_aws.images import ModelImages
 from local_aws.services.s3.records import S3Object
 from local_aws.services.s3.uris import split_uri
 from local_aws.services.sagemaker.hosting import inference_pipeline
@@ -65,12 +66,14 @@ class TransformRun(JobRun):
         model: dict[str, Any],
         inputs: list[InputFile],
         processing: DataProcessing,
+        images: ModelImages,
     ) -> None:
         super().__init__(jobs, name)
         self.containers = containers_of(model)
         self.role, self.isolated = model["ExecutionRoleArn"], model["EnableNetworkIsolation"]
         self.inputs = inputs
         self.processing = processing
+        self.images = images
         self.body = jobs.resources.get(TRANSFORM_JOB, name)
         self.stream = f"{name}/i-{secrets.token_hex(8)}-{int(clock.now())}"
         self.model: BatchModel | None = None
@@ -153,10 +156,10 @@ class TransformRun(JobRun):
                 )
                 source.fetch(self.jobs.objects)
                 sources.append((name, source))
-                if len(self.containers) == 1 and image_of(source).load:
+                if len(self.containers) == 1 and image_of(source, self.images).load:
                     self._write(self.stream)([(clock.now(), "Docker entrypoint called with argument(s): serve")])
             sessions, root = self.jobs.resources.roles.sessions, self.root / "container"
-            self.model = inference_pipeline.begin(sources, root, sessions, self.stream, self._write)
+            self.model = inference_pipeline.begin(sources, root, self.images, sessions, self.stream, self._write)
             self._check_stop()
             self.model.wait_until_ready()
         except Unhealthy:
