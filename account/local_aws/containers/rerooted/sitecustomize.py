@@ -27,7 +27,7 @@ VARIABLE = "LOCAL_AWS_JOB_ROOT"
 MORE = "LOCAL_AWS_JOB_PREFIXES"  # further prefixes, which an image of the user's own has, with colons between
 # What lies in the job's folder: in a job the prefixes of its image, elsewhere the one that all images have.
 PREFIXES = (PREFIX, *filter(None, os.environ.get(MORE, "").split(":")))
-PORT = "LOCAL_AWS_PORT"  # a port that is the container's own, see image_packages/local_aws_port.py
+PORT = "LOCAL_AWS_CONTAINER_PORT"  # a port that is the container's own, see image_packages/local_aws_port.py
 SOCKET = "LOCAL_AWS_SOCKET"
 HIDDEN = {__file__}  # files whose lines no traceback shows: on AWS they are not there
 ONE_PATH = (
