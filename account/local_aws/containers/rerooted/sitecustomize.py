@@ -5,7 +5,8 @@ root, Docker or chroot.  A mount namespace of the user's own does that on Linux 
 container forbids it; a library between program and system (``LD_PRELOAD``) needs a compiler, and macOS drops it.  So
 the path is exchanged where Python hands it to the system: in the functions of ``os`` and in ``open``, on which
 ``pathlib``, ``shutil``, ``glob``, ``tempfile``, imports, NumPy, pandas and joblib rest, and in the arguments of the
-programs that are started.  Libraries in C that open a file by its name themselves are not reached.
+programs that are started.  Libraries in C that open a file by its name themselves are not reached, but for those that
+``local_aws_tensorflow`` is for.
 
 The folder stands on PYTHONPATH only in jobs that run a user's script, and the file does nothing without
 ``LOCAL_AWS_JOB_ROOT``, the folder that is ``/`` to the job.
@@ -299,9 +300,10 @@ def _leave_out(error: BaseException | None, done: set[int]) -> None:
     if error is None or id(error) in done:
         return
     done.add(id(error))
+    ours = (__file__, local_aws_absent.__file__, local_aws_tensorflow.__file__)
     kept, trace = [], error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename not in (__file__, local_aws_absent.__file__):
+        if trace.tb_frame.f_code.co_filename not in ours:
             kept.append(trace)
         trace = trace.tb_next
     for trace, following in zip(kept, [*kept[1:], None], strict=True):
@@ -328,7 +330,18 @@ if os.environ.get(VARIABLE):
     # Last: a package of that name which is installed is the real one.
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
     import local_aws_absent  # found by the path above
+    import local_aws_tensorflow  # beside this file
 
     sys.meta_path.append(local_aws_absent.Finder())
     sys.excepthook = _show
-    install(os.environ[VARIABLE])
+    _root = os.environ[VARIABLE]
+    install(_root)
+    local_aws_tensorflow.install(
+        local_aws_tensorflow.Paths(
+            _root,
+            PREFIXES,
+            functools.partial(in_path, root=_root),
+            functools.partial(as_seen, root=_root),
+            functools.partial(in_text, root=_root),
+        )
+    )
