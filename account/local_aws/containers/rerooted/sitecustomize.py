@@ -28,6 +28,8 @@ VARIABLE = "LOCAL_AWS_JOB_ROOT"
 MORE = "LOCAL_AWS_JOB_PREFIXES"  # further prefixes, which an image of the user's own has, with colons between
 # What lies in the job's folder: in a job the prefixes of its image, elsewhere the one that all images have.
 PREFIXES = (PREFIX, *filter(None, os.environ.get(MORE, "").split(":")))
+# Extras of the account by the modules that scripts import, and what people call them.
+LIBRARIES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
 ONE_PATH = (
     "access chdir chflags chmod chown getxattr lchflags lchmod lchown listdir listxattr lstat mkdir mkfifo mknod open "
     "pathconf removexattr rmdir setxattr stat statvfs truncate unlink remove utime"
@@ -294,6 +296,25 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     """``sys.excepthook``, without the lines of this file: on AWS it is not there."""
     _leave_out(error, set())
     sys.__excepthook__(kind, error, error.__traceback__)
+    if sentence := advice(error):
+        print(sentence, file=sys.stderr)
+
+
+def advice(error: BaseException) -> str | None:
+    """What to do about an error that a script has here and would not have on AWS; None if there is nothing to say."""
+    text = str(error)
+    for module, library in LIBRARIES.items():
+        if isinstance(error, ModuleNotFoundError) and f"No module named '{module}'" in text:
+            return (
+                f"{library} is not in the environment that the embedded account runs in. "
+                f"Install it there: pip install 'embedded-aws-account[{module}]'"
+            )
+    if "File system scheme 's3' not implemented" in text:
+        return (
+            "TensorFlow reaches S3 only with tensorflow-io, which is not in the embedded account. Write to the folder "
+            "in SM_MODEL_DIR, whose files SageMaker puts into S3, or use boto3."
+        )
+    return None
 
 
 def _leave_out(error: BaseException | None, done: set[int]) -> None:
