@@ -255,7 +255,7 @@ def estimator(account, session, bucket, folder, code: str, **settings):
     return TensorFlow(
         entry_point="train.py", source_dir=str(folder), framework_version="2.19", py_version="py312",
         role=account.account.role_arn, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session,
-        output_path=f"s3://{bucket}/models", hyperparameters={"epochs": 8},
+        output_path=f"s3://{bucket}/models", hyperparameters={"epochs": 30},
         metric_definitions=[{"Name": "accuracy", "Regex": "train_accuracy=([0-9.]+);"}],
         base_job_name=name("tensorflow"), **settings,
     )  # fmt: skip
