@@ -22,7 +22,7 @@ from .wire.refusals import not_implemented
 IMAGES = {**linear_learner.IMAGES, **xgboost_algorithm.IMAGES}
 
 # Images of which a processing job can run the Python and the shell; what is in them is what this environment holds.
-PROCESSING_IMAGES = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-training")
+PROCESSING_IMAGES = ("sagemaker-scikit-learn", "sagemaker-xgboost", "pytorch-training", "tensorflow-training")
 # Images that an image of one's own may be built on: so much is known of what is in them.
 BASES = (*PROCESSING_IMAGES, "pytorch-inference")
 

@@ -15,7 +15,12 @@ from support.training import definition, name
 REGISTRIES = {"sagemaker-scikit-learn": "683313688378", "sagemaker-xgboost": "683313688378"}
 
 
-TAGS = {"sagemaker-scikit-learn": "1.2-1-cpu-py3", "sagemaker-xgboost": "3.0-5", "pytorch-training": "2.3.0-cpu-py311"}
+TAGS = {
+    "sagemaker-scikit-learn": "1.2-1-cpu-py3",
+    "sagemaker-xgboost": "3.0-5",
+    "pytorch-training": "2.3.0-cpu-py311",
+    "tensorflow-training": "2.19-cpu-py312",
+}
 
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"

@@ -12,6 +12,7 @@ EXTRAS = {
     "sklearn": ("sklearn", "scikit-learn"),
     "iam": ("moto", "moto"),
     "torch": ("torch", "PyTorch"),
+    "tensorflow": ("tensorflow", "TensorFlow"),
 }
 
 

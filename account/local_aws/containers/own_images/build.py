@@ -33,7 +33,7 @@ PIP_SWITCHES = (
     "--disable-pip-version-check --no-input --no-warn-script-location --force-reinstall"
 ).split()
 PIP_VALUES = (
-    "-i --index-url --extra-index-url -f --find-links --trusted-host --timeout --default-timeout --retries "
+    "-i --trusted-host --timeout --default-timeout --retries "
     "--root-user-action --progress-bar --only-binary --no-binary"
 ).split()
 # Folders of the system: what an image lays into them are files of its own among others.
@@ -230,7 +230,7 @@ class _Build:
             if option in ("-r", "--requirement"):
                 for line in self._requirements(instruction, value if equals else rest.pop(0) if rest else ""):
                     _check_installed(instruction, line)
-            elif option in PIP_VALUES:
+            elif option in PIP_VALUES or option.endswith("-url"):  # of an index
                 del rest[: 0 if equals else 1]
             elif word.startswith("-"):
                 if option not in PIP_SWITCHES:

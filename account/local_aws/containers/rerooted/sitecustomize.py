@@ -5,7 +5,8 @@ root, Docker or chroot.  A mount namespace of the user's own does that on Linux 
 container forbids it; a library between program and system (``LD_PRELOAD``) needs a compiler, and macOS drops it.  So
 the path is exchanged where Python hands it to the system: in the functions of ``os`` and in ``open``, on which
 ``pathlib``, ``shutil``, ``glob``, ``tempfile``, imports, NumPy, pandas and joblib rest, and in the arguments of the
-programs that are started.  Libraries in C that open a file by its name themselves are not reached.
+programs that are started.  Libraries in C that open a file by its name themselves are not reached, but for those that
+``local_aws_tensorflow`` is for.
 
 The folder stands on PYTHONPATH only in jobs that run a user's script, and the file does nothing without
 ``LOCAL_AWS_JOB_ROOT``, the folder that is ``/`` to the job.
@@ -30,6 +31,8 @@ PREFIXES = (PREFIX, *filter(None, os.environ.get(MORE, "").split(":")))
 PORT = "LOCAL_AWS_CONTAINER_PORT"  # a port that is the container's own, see image_packages/local_aws_port.py
 SOCKET = "LOCAL_AWS_SOCKET"
 HIDDEN = {__file__}  # files whose lines no traceback shows: on AWS they are not there
+# Extras of the account by the modules that scripts import, and what people call them.
+LIBRARIES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
 ONE_PATH = (
     "access chdir chflags chmod chown getxattr lchflags lchmod lchown listdir listxattr lstat mkdir mkfifo mknod open "
     "pathconf removexattr rmdir setxattr stat statvfs truncate unlink remove utime"
@@ -298,6 +301,25 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     """``sys.excepthook``, without the lines of the files that are hidden."""
     _leave_out(error, set())
     sys.__excepthook__(kind, error, error.__traceback__)
+    if sentence := advice(error):
+        print(sentence, file=sys.stderr)
+
+
+def advice(error: BaseException) -> str | None:
+    """What to do about an error that a script has here and would not have on AWS; None if there is nothing to say."""
+    text = str(error)
+    for module, library in LIBRARIES.items():
+        if isinstance(error, ModuleNotFoundError) and f"No module named '{module}'" in text:
+            return (
+                f"{library} is not in the environment that the embedded account runs in. "
+                f"Install it there: pip install 'embedded-aws-account[{module}]'"
+            )
+    if "File system scheme 's3' not implemented" in text:
+        return (
+            "TensorFlow reaches S3 only with tensorflow-io, which is not in the embedded account. Write to the folder "
+            "in SM_MODEL_DIR, whose files SageMaker puts into S3, or use boto3."
+        )
+    return None
 
 
 def _leave_out(error: BaseException | None, done: set[int]) -> None:
@@ -333,8 +355,9 @@ if os.environ.get(VARIABLE):
     # Last: a package of that name which is installed is the real one.
     sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "image_packages"))
     import local_aws_absent  # found by the path above
+    import local_aws_tensorflow  # beside this file
 
-    HIDDEN.add(local_aws_absent.__file__)
+    HIDDEN |= {local_aws_absent.__file__, local_aws_tensorflow.__file__}
     sys.meta_path.append(local_aws_absent.Finder())
     if os.environ.get(PORT):
         import local_aws_port
@@ -342,4 +365,14 @@ if os.environ.get(VARIABLE):
         HIDDEN.add(local_aws_port.__file__)
         local_aws_port.install(int(os.environ[PORT]), os.environ[SOCKET])
     sys.excepthook = _show
-    install(os.environ[VARIABLE])
+    _root = os.environ[VARIABLE]
+    install(_root)
+    local_aws_tensorflow.install(
+        local_aws_tensorflow.Paths(
+            _root,
+            PREFIXES,
+            functools.partial(in_path, root=_root),
+            functools.partial(as_seen, root=_root),
+            functools.partial(in_text, root=_root),
+        )
+    )

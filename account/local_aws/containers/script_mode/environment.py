@@ -44,6 +44,11 @@ def decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def all_values() -> dict[str, Any]:
+    """All hyperparameters of the job, those for the container among them."""
+    return decoded(read_configuration("hyperparameters"))
+
+
 def user_entry_point(hyperparameters: Mapping[str, str], variables: Mapping[str, str]) -> object:
     """The user's program, by the job's variables or else its hyperparameters; None if neither names one."""
     return variables.get(PROGRAM) or decoded(hyperparameters).get("sagemaker_program")
@@ -109,7 +114,7 @@ def training_environment(framework_module: str, variables: Mapping[str, str]) ->
 
 def inherited(environment: Mapping[str, object], variables: Mapping[str, str]) -> dict[str, str]:
     """Variables that the toolkit sets for itself and so hands on to the script; TypeError if one would be no text."""
-    values = decoded(read_configuration("hyperparameters"))
+    values = all_values()
     inherited_variables = {
         "CURRENT_HOST": environment["current_host"],
         "SAGEMAKER_JOB_NAME": values.get("sagemaker_job_name", ""),

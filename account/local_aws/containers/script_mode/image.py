@@ -1,4 +1,4 @@
-"""Framework images, which run what the user wrote: scikit-learn, PyTorch, and XGBoost with a script."""
+"""Framework images, which run what the user wrote: scikit-learn, PyTorch, TensorFlow, and XGBoost with a script."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def _framework(name: str, extra: str = "", trains: bool = True, serves: bool = T
 FRAMEWORKS = {
     "sagemaker-scikit-learn": _framework("sagemaker-scikit-learn", "sklearn"),
     "sagemaker-xgboost": _framework("sagemaker-xgboost", "xgboost"),
-    # Of scripts that need PyTorch the log and the failure say so where it is not there.
+    # Of scripts that need PyTorch or TensorFlow the log and the failure say so where it is not there.
     "pytorch-training": _framework("pytorch-training", serves=False),
     "pytorch-inference": _framework("pytorch-inference", trains=False),
+    "tensorflow-training": _framework("tensorflow-training", serves=False),
 }

@@ -13,11 +13,6 @@ NOTHING_INSTALLED = (
     "that the account runs in: install there what is missing, then try again."
 )
 
-NO_TORCH = (
-    "PyTorch is not in the environment that the embedded account runs in. "
-    "Install it there: pip install 'embedded-aws-account[torch]'"
-)
-
 NO_PIP = (
     "pip, which tells whether what requirements.txt asks for is there, is not in the environment that the embedded "
     "account runs in. Install it there, then try again."

@@ -177,8 +177,8 @@ def main(image: str) -> int:
         handler, module = load(defaults)
     except (Exception, SystemExit) as error:
         print(traceback_text(error), end="", flush=True)
-        if isinstance(error, ModuleNotFoundError) and error.name in ("torch", None) and "'torch'" in str(error):
-            print(requirements.NO_TORCH, flush=True)
+        if advice := rerooted.advice(error):
+            print(advice, flush=True)
         return 1
     uvicorn.run(
         application(defaults, handler, module),

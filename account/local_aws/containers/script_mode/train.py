@@ -25,8 +25,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import requirements
 import sitecustomize as rerooted  # the one of this container: it knows where /opt/ml is
+import tensorflow_image
 import user_code
-from environment import BASE, CODE, arguments, inherited, training_environment, variables
+from environment import BASE, CODE, all_values, arguments, inherited, training_environment, variables
 
 FAILURE = f"{BASE}/output/failure"
 LONGEST_LINE = 65_536  # bytes that are read at once
@@ -54,6 +55,7 @@ class Framework(NamedTuple):
     older: bool = False  # whether that is sagemaker_containers: it runs modules, and tells less of what fails
     keeps_errors: bool = False  # whether the script's last error stands in the failure
     variables: Mapping[str, str] = MappingProxyType({})
+    tensorflow: bool = False
 
 
 FRAMEWORKS = {
@@ -71,6 +73,7 @@ FRAMEWORKS = {
             "NCCL_DEBUG": "WARN",
         },
     ),
+    "tensorflow-training": Framework(tensorflow_image.MODULE, keeps_errors=True, tensorflow=True),
 }
 
 
@@ -88,8 +91,14 @@ def main(image: str, archive: str) -> int:
         configure_log(environment["log_level"])
         toolkit.info("Imported framework %s", framework.module)
         toolkit.info("No GPUs detected (normal if no gpus installed)")
-        logging.getLogger(framework.module).info("Invoking user training script.")
-        run(framework, environment, archive)
+        own = {}
+        if framework.tensorflow:
+            own = for_tensorflow(environment)
+        else:
+            logging.getLogger(framework.module).info("Invoking user training script.")
+        run(framework, environment, archive, own)
+        if framework.tensorflow:
+            tensorflow_image.warn_of_model()
     except UserError as error:
         return _failed(str(error))
     except (OSError, ValueError, TypeError, EOFError, zlib.error, tarfile.TarError) as error:
@@ -99,8 +108,23 @@ def main(image: str, archive: str) -> int:
     return 0
 
 
-def run(framework: Framework, environment: dict[str, Any], archive: str) -> None:
-    """Lay out the user's code and run it.
+def for_tensorflow(environment: dict[str, Any]) -> dict[str, str]:
+    """Change the user's hyperparameters as TensorFlow's image does; the variables that it sets.
+
+    Raises UserError if ``model_dir`` is no text, or its bucket cannot be asked where it is.
+    """
+    hyperparameters = environment["hyperparameters"]
+    region = inherited(environment, os.environ)["SAGEMAKER_REGION"]
+    try:
+        tensorflow_image.name_model_dir(hyperparameters, all_values(), environment["job_name"])
+        own: dict[str, str] = tensorflow_image.variables(hyperparameters.get("model_dir"), region)
+        return own
+    except Exception as error:  # boto3's errors have no class in common, and are the container's own
+        raise UserError(f"Framework Error: \n{type(error).__name__}: {error}") from None
+
+
+def run(framework: Framework, environment: dict[str, Any], archive: str, own: Mapping[str, str]) -> None:
+    """Lay out the user's code and run it; ``own`` are variables that the image sets for this job.
 
     Raises UserError with the job's failure, or another error if the code cannot be laid out.
     """
@@ -111,6 +135,7 @@ def run(framework: Framework, environment: dict[str, Any], archive: str) -> None
         **os.environ,
         **inherited(environment, os.environ),
         **framework.variables,
+        **own,
         **variables(environment),
         "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), CODE])),
     }
@@ -132,8 +157,6 @@ def run(framework: Framework, environment: dict[str, Any], archive: str) -> None
     )
     code, message = execute(command, known, framework.keeps_errors)
     if code:
-        if framework.keeps_errors and "No module named 'torch'" in message:
-            message += f"\n{requirements.NO_TORCH}"
         raise UserError(_called(framework, "ExecuteUserScriptError", code, message, command))
 
 
