@@ -106,6 +106,18 @@ class Course:
         s3 = self.session.boto_session.client("s3")
         return s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
 
+    def image(self, folder: str | Path) -> str:
+        """The address of the image that the Dockerfile in ``folder`` describes, in the account's own registry.
+
+        The embedded account copies the folder; on AWS, Docker builds the image and pushes it.
+        """
+        try:
+            if os.environ.get("COURSE_AWS", "local") == "local":
+                return import_module("local_aws").add_image(folder, f"course-{Path(folder).name}", account_folder())
+            return import_module("utils.push").push(folder, f"course-{Path(folder).name}", self.session.boto_session)
+        except ValueError as error:
+            raise CourseError(str(error)) from None
+
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
         show(running(self.session.sagemaker_client, self.tags))
