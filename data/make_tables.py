@@ -1,8 +1,9 @@
 """Write the course's tables: python data/make_tables.py [folder]
 
 They are synthetic: drawn from a fixed seed. salary.csv and insurance.csv have the columns and the documented shape
-of the public files of the same names; claims.csv is of the course's own. The same bytes come out on every run, platform and numpy from 1.26 on, because only `random()`
-and `standard_normal()` of numpy's Generator are used, and every value is rounded before it is written.
+of the public files of the same names; claims.csv is of the course's own. The same bytes come out on every run,
+platform and numpy from 1.26 on, because only `random()` and `standard_normal()` of numpy's Generator are used, and
+every value is rounded before it is written.
 """
 
 import sys

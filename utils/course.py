@@ -106,15 +106,14 @@ class Course:
         s3 = self.session.boto_session.client("s3")
         return s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
 
-    def image(self, folder: str | Path) -> str:
-        """The address of the image that the Dockerfile in ``folder`` describes, in the account's own registry.
-
-        The embedded account copies the folder; on AWS, Docker builds the image and pushes it.
-        """
+    def image(self, folder: str) -> str:
+        """The address of the image that the Dockerfile in ``folder`` describes; CourseError if it cannot be made."""
+        name = f"course-{Path(folder).name}"
+        if os.environ.get("COURSE_AWS") == "aws":
+            told = "in the place of this call, write the address of the image"
+            raise CourseError(f"Build {folder} with Docker, push it to ECR as {name} and, {told}.")
         try:
-            if os.environ.get("COURSE_AWS", "local") == "local":
-                return import_module("local_aws").add_image(folder, f"course-{Path(folder).name}", account_folder())
-            return import_module("utils.push").push(folder, f"course-{Path(folder).name}", self.session.boto_session)
+            return import_module("local_aws").add_image(folder, name, account_folder())
         except ValueError as error:
             raise CourseError(str(error)) from None
 

@@ -1,1 +1,1 @@
-"""The exercises of the salary series."""
+"""The exercises of the components series."""

@@ -102,7 +102,7 @@ def test_a_day_that_is_none_is_refused(folder, day):
     lines = (ROOT / "data" / "claims.csv").read_text().splitlines()
     lines[3] = f"{day},0,0,5,5"
     (folder / "claims.csv").write_text("\n".join(lines))
-    with pytest.raises(TableError, match="column date, line 4: .* where a day such as 2025-12-31 was expected"):
+    with pytest.raises(TableError, match=r"column date, line 4: .* where a day such as 2025-12-31 was expected"):
         load("claims")
 
 
