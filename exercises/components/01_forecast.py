@@ -202,7 +202,7 @@ CHECKS = {
         right="The account was sent no program at all: the image knows what it runs.",
         hints=(
             "Which of the two classes sends no script?",
-            "run takes the arguments as a list, and a list of outputs with one in it.",
+            "Its run takes the arguments as a list, and a list of outputs with one in it.",
             "ProcessingOutput(source='/opt/ml/processing/x', destination=uri, output_name='x') copies a folder x.",
         ),
     ),
