@@ -1,8 +1,9 @@
-"""Write the course's two tables: python data/make_tables.py [folder]
+"""Write the course's tables: python data/make_tables.py [folder]
 
-Both are synthetic: drawn from a fixed seed, in the columns and the documented shape of the public files of
-the same names. The same bytes come out on every run, platform and numpy from 1.26 on, because only `random()`
-and `standard_normal()` of numpy's Generator are used, and every value is rounded before it is written.
+They are synthetic: drawn from a fixed seed. salary.csv and insurance.csv have the columns and the documented shape
+of the public files of the same names; claims.csv is of the course's own. The same bytes come out on every run,
+platform and numpy from 1.26 on, because only `random()` and `standard_normal()` of numpy's Generator are used, and
+every value is rounded before it is written.
 """
 
 import sys
@@ -14,6 +15,9 @@ import pandas as pd
 SEED = 20260704
 SALARY_ROWS = 35
 INSURANCE_ROWS = 1338
+FIRST_DAY, DAYS = "2021-01-01", 1826  # five years
+WEEK = [1.25, 1.1, 1.05, 1.0, 1.0, 0.7, 0.5]  # from Monday on, as shares of an ordinary day's claims
+HOLIDAYS = ["01-01", "07-04", "11-11", "12-24", "12-25", "12-26", "12-31"]
 
 
 def salary(rng: np.random.Generator) -> pd.DataFrame:
@@ -53,9 +57,34 @@ def insurance(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(columns, (age, sex, bmi, children, smoker, region, charges), strict=True)))
 
 
+def claims(rng: np.random.Generator) -> pd.DataFrame:
+    """Five years of an insurer's days: how many claims came in, and what else was noted that day.
+
+    Claims follow the weekday, the season and holidays, double in a storm and stay high on the day after, drift with
+    weather that lasts for days, and grow by the same number every year.
+    """
+    dates = pd.date_range(FIRST_DAY, periods=DAYS)
+    winter = np.cos(2 * np.pi * (dates.day_of_year.to_numpy() - 15) / 365.25)
+    holiday = dates.strftime("%m-%d").isin(HOLIDAYS).astype(int)
+    weather, change = np.zeros(DAYS), rng.standard_normal(DAYS)
+    for day in range(1, DAYS):
+        weather[day] = 0.85 * weather[day - 1] + 0.5 * change[day]
+    storm = (rng.random(DAYS) < 0.016 * (1 + 0.8 * winter)).astype(int)
+    usual = 40 * (1 + 0.4 * np.arange(DAYS) / 365.25) * (1 + 0.15 * winter) * np.array(WEEK)[dates.day_of_week]
+    usual = usual * (1 - 0.4 * holiday) * (1 + 0.1 * weather) * (1 + 1.2 * storm + 0.5 * np.append(0, storm[:-1]))
+    came = np.round(np.maximum(usual + np.sqrt(usual) * rng.standard_normal(DAYS), 1)).astype(int)
+    calls = np.round(np.maximum(1.4 * came + 4 * rng.standard_normal(DAYS), 1)).astype(int)
+    columns = ["date", "holiday", "storm", "calls", "claims"]
+    return pd.DataFrame(dict(zip(columns, (dates.strftime("%Y-%m-%d"), holiday, storm, calls, came), strict=True)))
+
+
 def main(folder: Path) -> None:
-    """Write salary.csv and insurance.csv into `folder`."""
-    for name, draw, seed in [("salary", salary, SEED), ("insurance", insurance, SEED + 1)]:
+    """Write salary.csv, insurance.csv and claims.csv into `folder`."""
+    for name, draw, seed in [
+        ("salary", salary, SEED),
+        ("insurance", insurance, SEED + 1),
+        ("claims", claims, SEED + 2),
+    ]:
         draw(np.random.default_rng(seed)).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 
 

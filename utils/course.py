@@ -100,6 +100,17 @@ class Course:
         s3 = self.session.boto_session.client("s3")
         return s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
 
+    def image(self, folder: str) -> str:
+        """The address of the image that the Dockerfile in ``folder`` describes; CourseError if it cannot be made."""
+        name = f"course-{Path(folder).name}"
+        if os.environ.get("COURSE_AWS") == "aws":
+            told = "in the place of this call, write the address of the image"
+            raise CourseError(f"Build {folder} with Docker, push it to ECR as {name} and, {told}.")
+        try:
+            return import_module("local_aws").add_image(folder, name, account_folder())
+        except ValueError as error:
+            raise CourseError(str(error)) from None
+
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
         print("\n".join(running(self.session.sagemaker_client, self.tags)) or "nothing is running")

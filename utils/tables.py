@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections import Counter
+from datetime import date
 from itertools import product
 from pathlib import Path
 from textwrap import shorten
@@ -19,13 +20,14 @@ FEWEST_OF_A_WORD, FEWEST_OF_A_PAIR = 30, 10  # with fewer a split may leave none
 
 
 class Column(NamedTuple):
-    """What a column may hold: words; or numbers of a unit, the range that is believed, whole ones or not."""
+    """What a column may hold: words; days; or numbers of a unit, the range that is believed, whole ones or not."""
 
     unit: str = ""
     low: float = 0
     high: float = 0
     whole: bool = False
     words: tuple[str, ...] = ()
+    date: bool = False  # a day, such as 2025-12-31
 
 
 RULES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -39,10 +41,10 @@ class TableError(CourseError):
 
 
 def load(name: str) -> pd.DataFrame:
-    """Read the table `name` ("salary" or "insurance"), check every value, return its columns in fixed order.
+    """Read the table `name` ("salary", "insurance" or "claims"), check every value, return its columns in fixed order.
 
     The file is `name`.csv in the folder COURSE_DATA, or, if that is not set, in the course's own data/.
-    Numbers come as float64 (whole ones as int64), words as strings; other columns are left out.
+    Numbers come as float64 (whole ones as int64), words and days as strings; other columns are left out.
     Raises TableError for a file, column or value that does not fit.
     """
     if name not in TABLES:
@@ -138,6 +140,11 @@ def _value(text: str, rule: Column, where: str) -> float | int | str:
         if text not in rule.words:
             raise TableError(f"{where}: {found} where one of {', '.join(rule.words)} was expected.")
         return text
+    if rule.date:
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise TableError(f"{where}: {found} where a day such as 2025-12-31 was expected.") from None
     kind = "a whole number" if rule.whole else "a number"
     try:
         value = float(text)

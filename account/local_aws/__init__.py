@@ -1,7 +1,7 @@
 """An AWS account on this machine that trains, serves, fails and bills as SageMaker does, without Docker.
 
 ``connect`` reaches the account of the project that is worked in; ``account`` gives a ``with`` block one, and leads
-boto3, the SageMaker SDK and child processes to it.
+boto3, the SageMaker SDK and child processes to it.  ``add_image`` gives an account an image of one's own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .client.connection import Connection, connect
     from .client.leading import account
+    from .containers.own_images.registry import add_image
 
 __version__ = "0.1.0"
-__all__ = ["Connection", "account", "connect"]
+__all__ = ["Connection", "account", "add_image", "connect"]
 _PLACES = {
     "Connection": "local_aws.client.connection",
     "account": "local_aws.client.leading",
+    "add_image": "local_aws.containers.own_images.registry",
     "connect": "local_aws.client.connection",
 }
 

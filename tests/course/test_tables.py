@@ -85,6 +85,27 @@ def test_insurance_has_the_documented_shape(shipped):
     assert {"int64"} == {str(table[column].dtype) for column in ("age", "children")}
 
 
+def test_claims_have_the_documented_shape(shipped):
+    table = load("claims")
+    days = pd.to_datetime(table["date"])
+    assert len(table) == 1826 and (days.diff()[1:] == pd.Timedelta(days=1)).all()
+    by_weekday = table.groupby(days.dt.day_of_week)["claims"].mean()
+    assert by_weekday[0] > 1.15 * by_weekday[3] > by_weekday[5] > by_weekday[6]
+    by_year = table.groupby(days.dt.year)["claims"].mean()
+    assert by_year.is_monotonic_increasing and by_year[2025] > 2 * by_year[2021]
+    storm, usual = table["storm"] == 1, table["claims"].rolling(57, center=True).median()
+    assert (table["claims"] / usual)[storm].median() > 1.6
+
+
+@pytest.mark.parametrize("day", ["2025-02-30", "", "31.12.2025", "x"])
+def test_a_day_that_is_none_is_refused(folder, day):
+    lines = (ROOT / "data" / "claims.csv").read_text().splitlines()
+    lines[3] = f"{day},0,0,5,5"
+    (folder / "claims.csv").write_text("\n".join(lines))
+    with pytest.raises(TableError, match=r"column date, line 4: .* where a day such as 2025-12-31 was expected"):
+        load("claims")
+
+
 @pytest.mark.parametrize(("name", "rows"), [("salary", 30), ("insurance", 1338)])
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public tables are not here")
 def test_the_public_files_drop_in(name, rows, monkeypatch):
@@ -226,7 +247,7 @@ def test_a_notebook_shows_the_sentence_and_no_traceback():
     shell, shown = InteractiveShell(), []
     shell._showtraceback = lambda kind, value, lines: shown.extend(lines)
     shell.run_cell("from utils.tables import load; load('wages')")
-    assert shown == ["TableError: There is no table 'wages' in this course; there are salary, insurance."]
+    assert shown == ["TableError: There is no table 'wages' in this course; there are salary, insurance, claims."]
 
 
 def test_the_split_is_the_one_of_the_lessons(shipped):

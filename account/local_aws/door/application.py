@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from local_aws.containers.own_images.registry import OwnImages
+from local_aws.containers.own_images.registry import OwnImages, host
 from local_aws.containers.role_sessions import LOOPBACK, Sessions
 from local_aws.core import disk
 from local_aws.core.account import Account
@@ -76,8 +76,8 @@ class Application:
         sessions = Sessions(account, f"http://{LOOPBACK[0]}:{port}")
         self.keys = Keys(folder, account, sessions)
         public, images, policy = (settings()[name] for name in (BUCKETS, IMAGES, POLICY))
-        registry = f"{account.account_id}.dkr.ecr.{account.region}.amazonaws.com"
-        own_images = OwnImages(Path(images) if images else None, registry, BASES)
+        registry = host(account.account_id, account.region)
+        own_images = OwnImages(Path(images) if images else None, folder, registry, BASES)
         objects = ObjectStore(folder / "s3", Path(public) if public else None)
         self.s3 = S3Service(objects, account.region, account.account_id)
         logs = Logs(folder, account)

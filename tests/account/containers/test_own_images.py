@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
+import local_aws
 from support.account import Place
 from support.processing import ended, files, log, source, target
 from support.training import channel, definition, members, name
@@ -296,6 +297,49 @@ def test_without_a_folder_of_images_the_variable_is_named(tmp_path) -> None:
         assert done.returncode != 0 and "LOCAL_AWS_IMAGES: names" in done.stderr and "not a folder" in done.stderr
     finally:
         place.close()
+
+
+# ---- added to a running account
+
+
+def test_an_added_image_runs_as_its_folder_was_and_is_replaced(place, tmp_path) -> None:
+    folder = tmp_path / "features"
+    folder.mkdir()
+    ecr = place.client("ecr")
+    for words in ("the first", "the second"):
+        (folder / "Dockerfile").write_text(
+            'FROM python:3\nCOPY words.txt /app/\nENTRYPOINT ["cat", "/app/words.txt"]\n'
+        )
+        (folder / "words.txt").write_text(words)
+        uri = local_aws.add_image(folder, "own/added", place.folder)
+        assert uri == address(place, "own/added", ":latest")
+        (folder / "words.txt").write_text("changed after it was added")
+        job, body = run(place, "own/added")
+        assert body["ProcessingJobStatus"] == "Completed", body
+        assert log(job, place.client("logs")) == [words]
+    assert ecr.describe_images(repositoryName="own/added")["imageDetails"][0]["imagePushedAt"]
+    assert [each.name for each in (place.folder / "images").iterdir()] == ["own"]
+
+
+def test_an_added_image_needs_no_variable(tmp_path) -> None:
+    place = Place(tmp_path / "state")
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "Dockerfile").write_text('FROM python:3\nENTRYPOINT ["echo", "here"]\n')
+    place.start()
+    try:
+        local_aws.add_image(tmp_path / "image", "here", place.folder)
+        _, body = run(place, "here")
+        assert body["ProcessingJobStatus"] == "Completed", body
+        assert "Requested image not found" in run(place, "there")[1]["FailureReason"]
+    finally:
+        place.close()
+
+
+@pytest.mark.parametrize(("repository", "told"), [("Own", "no name of a repository"), ("own", "has no Dockerfile")])
+def test_what_is_no_image_is_not_added(tmp_path, repository, told) -> None:
+    with pytest.raises(ValueError, match=told):
+        local_aws.add_image(tmp_path, repository, tmp_path / "state")
+    assert not (tmp_path / "state").exists()
 
 
 # ---- training

@@ -81,6 +81,6 @@ class OwnRepositories:
 
     def _times(self, name: str) -> tuple[float, float]:
         """When the folder's oldest and newest file were last changed, in seconds since the epoch."""
-        assert self.images.folder is not None  # it has a name
-        times = [path.stat().st_mtime for path in (self.images.folder / name).rglob("*") if path.is_file()]
+        place = self.images.place(name)
+        times = [path.stat().st_mtime for path in place.rglob("*") if path.is_file()] if place else []
         return (min(times), max(times)) if times else (0.0, 0.0)
