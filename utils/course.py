@@ -86,30 +86,23 @@ class Course:
 
     def open_model(self, artifact: str):
         """Coefficients, an array, and intercept of a model of Linear Learner; ``artifact`` is its address in S3."""
-        return import_module("utils.artifact").linear(self._read(artifact))
+        return import_module("utils.artifact").linear(self.open_file(artifact, "model_algo-1"))
 
     def open_file(self, artifact: str, name: str) -> io.BytesIO:
         """A file in a ``model.tar.gz``, to be read; ``artifact`` is its address in S3.  KeyError if it is not there."""
-        with tarfile.open(fileobj=io.BytesIO(self._read(artifact))) as archive:
+        address, s3 = urlsplit(artifact), self.session.boto_session.client("s3")
+        packed = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             file = archive.extractfile(name)
             assert file is not None, f"{name} is a folder"
             return io.BytesIO(file.read())
 
-    def _read(self, uri: str) -> bytes:
-        address = urlsplit(uri)
-        s3 = self.session.boto_session.client("s3")
-        return s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
-
-    def image(self, folder: str) -> str:
-        """The address of the image that the Dockerfile in ``folder`` describes; CourseError if it cannot be made."""
+    def image(self, folder: str | Path) -> str:
+        """The address of the image that the Dockerfile in ``folder`` describes; ValueError if it cannot be made."""
         name = f"course-{Path(folder).name}"
         if os.environ.get("COURSE_AWS") == "aws":
-            told = "in the place of this call, write the address of the image"
-            raise CourseError(f"Build {folder} with Docker, push it to ECR as {name} and, {told}.")
-        try:
-            return import_module("local_aws").add_image(folder, name, account_folder())
-        except ValueError as error:
-            raise CourseError(str(error)) from None
+            raise CourseError(f"Build {folder} with Docker, push it to ECR as {name}, and write its address here.")
+        return import_module("local_aws").add_image(folder, name, account_folder())
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""

@@ -98,8 +98,8 @@ def sent(
         }
         with contextlib.suppress(UnexpectedStatusException):
             if code:
-                processor = ScriptProcessor(command=["python3"], **given)
-                processor.run(code=str(own / "make_features.py"), **run)
+                scripted = processor = ScriptProcessor(command=["python3"], **given)
+                scripted.run(code=str(own / "make_features.py"), **run)
             else:
                 processor = Processor(**given)
                 processor.run(**run)

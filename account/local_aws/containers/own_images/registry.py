@@ -1,7 +1,8 @@
 """The account's own registry: folders with a Dockerfile, below the one that ``LOCAL_AWS_IMAGES`` names or added since.
 
 Nothing is built: an image is what its folder holds when a job or a model's container begins, whatever tag its address
-has.  ``add_image`` copies a folder into the account, as a push would; an added image comes before one of the variable's.
+has.  ``add_image`` copies a folder into the account, as a push would; an added image comes before one of the
+variable's.
 """
 
 from __future__ import annotations
