@@ -79,7 +79,7 @@ def sent(
                 copy.joinpath(path.name).write_text(path.read_text("utf-8"), "utf-8")
             if script:
                 copy.joinpath("make_features.py").write_text(script)
-            address = course.image(copy)
+            address = course.image(str(copy))
         if source:
             body = text or load("claims").to_csv(index=False)
             key = f"{course.prefix}/wrong/{source}/{file}"
@@ -98,8 +98,8 @@ def sent(
         }
         with contextlib.suppress(UnexpectedStatusException):
             if code:
-                scripted = processor = ScriptProcessor(command=["python3"], **given)
-                scripted.run(code=str(own / "make_features.py"), **run)
+                processor: Any = ScriptProcessor(command=["python3"], **given)
+                processor.run(code=str(own / "make_features.py"), **run)
             else:
                 processor = Processor(**given)
                 processor.run(**run)
