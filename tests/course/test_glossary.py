@@ -47,9 +47,13 @@ def test_links_of_the_page_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.term)
-def test_a_term_stands_in_bold_where_it_is_introduced_and_not_before(term: Term) -> None:
+def test_a_term_stands_in_bold_with_a_link_where_it_is_introduced_and_not_before(term: Term) -> None:
     bold = [name for name, text in FIRST.items() if term.pattern.search(text)]
     assert bold[:1] == [term.lesson], f"in bold in {bold}"
+    match = term.pattern.search(FIRST[term.lesson])
+    assert match is not None  # it is bold there
+    page = PAGE if "/" not in term.lesson else f"../{PAGE}"
+    assert FIRST[term.lesson][match.start() - 1 :].startswith(f"[{match[0]}]({page})"), "no link to the glossary"
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.term)
