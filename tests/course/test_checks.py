@@ -17,7 +17,6 @@ import pytest
 import utils
 import utils.course
 from exercises.kinds import Check, Choice, Found, Number, choice, number
-from support.solved import play_with_solutions, solved_lessons
 from support.wrong_answers import PREPARED, WRONG
 from tools.lessons.play import ROOT, course
 from tools.lessons.progress import lines
@@ -338,12 +337,3 @@ def test_names_of_exercises_do_not_hide_the_checks_own() -> None:
     for _, name in CHECKS:
         assert name not in ("hint", "quiz", "solution", "exercises", "solutions") and name not in vars(check)
     assert json.dumps(list(CHECKS))
-
-
-# ---- the solutions
-
-
-@pytest.mark.parametrize("name", solved_lessons())
-def test_a_lesson_runs_with_the_solutions_and_each_is_right(name, monkeypatch) -> None:
-    monkeypatch.delenv("COURSE_DATA", raising=False)
-    play_with_solutions(name)
