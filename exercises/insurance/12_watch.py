@@ -152,10 +152,8 @@ CHECKS = {
         look=served,
         faults=[
             (
-                lambda found, course: (
-                    status if (status := found.endpoint["EndpointStatus"]) not in ("InService", "Failed") else None
-                ),
-                "The endpoint is {}: wait until it is in service again.",
+                lambda found, course: status if (status := found.endpoint["EndpointStatus"]) != "InService" else None,
+                "The endpoint is {}, and it has to be InService.",
             ),
             (lambda found, course: found.version is None, "What the endpoint serves is no version of the registry."),
             (

@@ -19,7 +19,11 @@ def played(public_tables, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(public_tables))
 
     def play_them(series: str, *numbers: int) -> dict[str, dict]:
-        scores, found = {}, [path for path in lessons(series, sdk="2") if int(path.name[:2]) in numbers]
+        scores: dict[str, dict] = {}
+        found = []
+        for path in lessons(series, sdk="2"):
+            if path.parent.name == series and int(path.name[:2]) in numbers:
+                found.append(path)
         assert len(found) == len(numbers)
         for path in found:
             notebook = nbformat.read(path, as_version=4)

@@ -53,7 +53,7 @@ def test_a_lesson(guarded, tmp_path):
     environment = {**place.environment, "MPLBACKEND": "agg"}
     done = subprocess.run([sys.executable, script], env=environment, cwd=LESSON.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "no trained model found: training one now" in done.stdout
+    assert "Training job completed" in done.stdout
     assert "the block ended with: something went wrong in the middle\nnothing is running\n" in done.stdout
     assert done.stdout.endswith("done\n")
     assert attempts(log) == CONTROLLED

@@ -74,14 +74,14 @@ def serve(course: Course, name: str, container: dict, wait: bool = True) -> None
         client.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
 
 
-def serves(version: int, second: str = "Approved", wait: bool = True) -> Callable[[Course], Any]:
+def serves(version: int, second: str = "Approved") -> Callable[[Course], Any]:
     """An endpoint of a version, younger than both; ``second`` is the registry's word on version 2."""
 
     def make(course: Course) -> Any:
         client, arns = course.session.sagemaker_client, versions(course)
         for arn in arns:
             client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-        serve(course, LEFT, {"ModelPackageName": arns[version - 1]}, wait)
+        serve(course, LEFT, {"ModelPackageName": arns[version - 1]})
         client.update_model_package(ModelPackageArn=arns[1], ModelApprovalStatus=second)
         return PREDICTOR
 
@@ -92,6 +92,17 @@ def of_no_version(course: Course) -> Any:
     found = course.session.sagemaker_client.describe_model_package(ModelPackageName=versions(course)[0])
     container = found["InferenceSpecification"]["Containers"][0]
     serve(course, LEFT, {"Image": container["Image"], "ModelDataUrl": container["ModelDataUrl"]})
+    return PREDICTOR
+
+
+def of_no_archive(course: Course) -> Any:
+    """An endpoint that cannot come into service."""
+    client, key = course.session.sagemaker_client, f"{course.prefix}/wrong/none.tar.gz"
+    course.session.boto_session.client("s3").put_object(Bucket=course.bucket, Key=key, Body=b"no archive")
+    found = client.describe_model_package(ModelPackageName=versions(course)[0])
+    image = found["InferenceSpecification"]["Containers"][0]["Image"]
+    serve(course, LEFT, {"Image": image, "ModelDataUrl": f"s3://{course.bucket}/{key}"}, wait=False)
+    wait_until(lambda: client.describe_endpoint(EndpointName=LEFT)["EndpointStatus"], "Failed".__eq__, LEFT)
     return PREDICTOR
 
 
@@ -119,7 +130,7 @@ WRONG: dict[tuple[str, str], Wrong] = {
     (LESSON, "rolled_back"): [
         (nowhere, "has no endpoint course-nowhere"),
         (lambda course: LEFT, "The predictor was expected"),
-        (serves(2, wait=False), "The endpoint is Creating"),
+        (of_no_archive, "The endpoint is Failed"),
         (of_no_version, "is no version of the registry"),
         (serves(2), "still serves version 2."),
         (serves(1, second="Rejected"), "behind an endpoint that was made anew"),

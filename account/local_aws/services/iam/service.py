@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from werkzeug.test import TestResponse
 
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core.account import Account
@@ -151,8 +152,7 @@ class Bookkeeping:
             self.keys.remove(form.get("AccessKeyId", ""))
         elif service != "ecr":
             self._remember(text, key)
-        kept = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
-        return Response(text, answer.status_code, kept)
+        return _as_answered(answer)
 
     def _describe_repositories(self, call: ApiCall) -> Response:
         """The repositories that were made, by moto, and those of folders."""
@@ -164,7 +164,7 @@ class Bookkeeping:
             key = call.caller.access_key_id
             answer = self.books.ask("ecr", call.operation, key, headers, json.dumps(asked).encode())
             if answer.status_code != 200:
-                return Response(answer.get_data(as_text=True), answer.status_code, {"Content-Type": ECR_JSON})
+                return _as_answered(answer)
             made = json.loads(answer.get_data(as_text=True))["repositories"]
         names = {repository["repositoryName"] for repository in made}
         own = [name for name in folders if name not in names and (named is None or name in named)]
@@ -239,6 +239,12 @@ class Bookkeeping:
                     values.get("Arn", who),
                 )
             )
+
+
+def _as_answered(answer: TestResponse) -> Response:
+    """moto's answer, as it goes to the caller."""
+    kept = {name: value for name, value in answer.headers if name.lower() not in ("server", "date")}
+    return Response(answer.get_data(as_text=True), answer.status_code, kept)
 
 
 def _check_owner(action: str, policy: str, key: Key) -> None:
