@@ -2,6 +2,7 @@
 
 import torch
 
+torch.set_num_threads(1)  # so small a network gains nothing from a second, and waits for it where others work
 REGIONS = 3  # 0/1 columns of the region, the last of the features; a fourth region has a 0 in all of them
 
 
