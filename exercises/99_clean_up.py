@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from exercises.account import USER
+from exercises.account import USER, tags_of
 from exercises.kinds import Found, Question
 from utils.check import Unreadable
 from utils.course import Course
@@ -21,7 +21,7 @@ def tags(answer: Any, course: Course) -> dict[str, str]:
     if not arns:
         raise Unreadable("The account has no model of this name: run the cells above, which make it.")
     try:
-        return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arns[0])["Tags"]}
+        return tags_of(client, arns[0])
     except ClientError:
         raise Unreadable("The model has just been deleted.") from None
 

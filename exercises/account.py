@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from botocore import xform_name
 
 from utils.check import Unreadable
 from utils.course import Course
@@ -46,23 +47,39 @@ def newest_job(answer: Any, course: Course) -> Job:
 
     Raises Unreadable if there is none.
     """
+    sent, tags = newest("TrainingJob", answer, course, "estimator", "fit")
+    return Job(sent, tags, course.session.boto_session.client("s3"))
+
+
+def newest(noun: str, answer: Any, course: Course, sender: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The newest job of this learner whose name begins as ``answer`` says: its description, and its tags.
+
+    ``noun`` is the API's, such as TrainingJob; ``answer`` is the ``sender`` whose ``method`` was to start the job, or a
+    job's name.  Raises Unreadable if there is none.
+    """
     base = answer if isinstance(answer, str) else getattr(answer, "base_job_name", None)
     if not isinstance(base, str) or not base:
-        raise Unreadable("The estimator itself was expected, the object whose fit you called, with a base_job_name.")
-    session = course.session
-    client, mine = session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
+        raise Unreadable(
+            f"The {sender} itself was expected, the object whose {method} you called, with a base_job_name."
+        )
+    client, mine = course.session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
+    verb = xform_name(noun)
     # A page may be empty and not the last: names are looked at after the page is cut.
-    pages = client.get_paginator("list_training_jobs").paginate(
+    pages = client.get_paginator(f"list_{verb}s").paginate(
         NameContains=base, SortBy="CreationTime", SortOrder="Descending"
     )
-    for each in (each for page in pages for each in page["TrainingJobSummaries"]):
-        if each["TrainingJobName"].startswith(base):
-            tags = client.list_tags(ResourceArn=each["TrainingJobArn"])["Tags"]
-            tags = {tag["Key"]: tag["Value"] for tag in tags}
+    for each in (each for page in pages for each in page[f"{noun}Summaries"]):
+        if each[f"{noun}Name"].startswith(base):
+            tags = tags_of(client, each[f"{noun}Arn"])
             if tags.get(USER, mine[USER]) == mine[USER]:  # one without any may be the learner's too
-                sent = client.describe_training_job(TrainingJobName=each["TrainingJobName"])
-                return Job(sent, tags, session.boto_session.client("s3"))
-    raise Unreadable(f"The account has no training job of yours whose name begins with {base!r}: call fit first.")
+                return getattr(client, f"describe_{verb}")(**{f"{noun}Name": each[f"{noun}Name"]}), tags
+    kind = verb.replace("_", " ")
+    raise Unreadable(f"The account has no {kind} of yours whose name begins with {base!r}: call {method} first.")
+
+
+def tags_of(client: Any, arn: str) -> dict[str, str]:
+    """The tags of something in the account, each value by its key."""
+    return {each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
 
 
 def endpoints_left(course: Course) -> str | None:

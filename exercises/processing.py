@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from exercises.account import USER
-from utils.check import Unreadable
+from exercises.account import USER, newest
 from utils.course import Course
 
 Fault = tuple[Callable[["ProcessingJob", Course], Any], str]
@@ -65,21 +64,8 @@ def newest_processing_job(answer: Any, course: Course) -> ProcessingJob:
 
     Raises Unreadable if there is none.
     """
-    base = answer if isinstance(answer, str) else getattr(answer, "base_job_name", None)
-    if not isinstance(base, str) or not base:
-        raise Unreadable("The processor itself was expected, the object whose run you called, with a base_job_name.")
-    client, mine = course.session.sagemaker_client, {each["Key"]: each["Value"] for each in course.tags}
-    # A page may be empty and not the last: names are looked at after the page is cut.
-    pages = client.get_paginator("list_processing_jobs").paginate(
-        NameContains=base, SortBy="CreationTime", SortOrder="Descending"
-    )
-    for each in (each for page in pages for each in page["ProcessingJobSummaries"]):
-        if each["ProcessingJobName"].startswith(base):
-            tags = {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=each["ProcessingJobArn"])["Tags"]}
-            if tags.get(USER, mine[USER]) == mine[USER]:  # one without any may be the learner's too
-                sent = client.describe_processing_job(ProcessingJobName=each["ProcessingJobName"])
-                return ProcessingJob(sent, tags, course.session)
-    raise Unreadable(f"The account has no processing job of yours whose name begins with {base!r}: call run first.")
+    sent, tags = newest("ProcessingJob", answer, course, "processor", "run")
+    return ProcessingJob(sent, tags, course.session)
 
 
 def input_faults(file: str, folder: str) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from exercises.account import USER
+from exercises.account import USER, tags_of
 from utils.check import Unreadable
 from utils.course import Course
 
@@ -54,7 +54,7 @@ def batch_of(answer: Any, course: Course) -> Batch:
     name = getattr(job, "transform_job_name", None) or job.job_name
     client = course.session.sagemaker_client
     sent = client.describe_transform_job(TransformJobName=name)
-    return Batch(sent, _tags(client, sent["TransformJobArn"]))
+    return Batch(sent, set(tags_of(client, sent["TransformJobArn"])))
 
 
 def served_by(answer: Any, course: Course) -> Served:
@@ -70,22 +70,18 @@ def served_by(answer: Any, course: Course) -> Served:
             if not isinstance(name, str) or isinstance(answer, type):
                 raise Unreadable("What deploy returns was expected, the object that knows its endpoint_name.")
             endpoint = client.describe_endpoint(EndpointName=name)
-            tags = _tags(client, endpoint["EndpointArn"])
+            tags = set(tags_of(client, endpoint["EndpointArn"]))
             config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
         elif not name.startswith(BEGINNING):
             raise Unreadable(f"The name of your configuration was expected, and names begin with {BEGINNING!r} here.")
         else:
             config = client.describe_endpoint_config(EndpointConfigName=name)
-            tags = _tags(client, config["EndpointConfigArn"])
+            tags = set(tags_of(client, config["EndpointConfigArn"]))
     except ClientError as error:
         if "Could not find" in str(error):
             raise Unreadable(f"The account has nothing of the name {name}: check it before you delete it.") from None
         raise
     return Served(config["ProductionVariants"][0], tags)
-
-
-def _tags(client: Any, arn: str) -> set[str]:
-    return {each["Key"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
 
 
 # ---- faults that the lessons of both SDKs look for

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from exercises.account import Job
+from exercises.account import Job, tags_of
 from exercises.job_faults import Fault
 from utils.check import Unreadable
 from utils.course import Course
@@ -52,9 +52,7 @@ def tuning_of(answer: Any, course: Course) -> Tuning:
     name = getattr(started, "name", None) or started.hyper_parameter_tuning_job_name
     client = course.session.sagemaker_client
     sent = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-    tags = {
-        each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=sent["HyperParameterTuningJobArn"])["Tags"]
-    }
+    tags = tags_of(client, sent["HyperParameterTuningJobArn"])
     definition = dict(sent["TrainingJobDefinition"])
     status, counters = sent["HyperParameterTuningJobStatus"], sent["TrainingJobStatusCounters"]
     if status == "Completed" and not counters["Completed"]:

@@ -1,9 +1,9 @@
 """Exercises of "Let SageMaker search, and read what it found"."""
 
-from exercises.insurance.searches import RATE, own_faults
+from exercises.insurance.searches import MENDED, own_faults
 from exercises.job_faults import A_DAY
 from exercises.kinds import Found, Number, Question
-from exercises.tuning import search_faults, tuning_of, unsent
+from exercises.tuning import tuning_of
 
 JOBS, MINUTES, HOURLY, WORTH = 20, 3, 0.115, 0.001  # of the search; dollars an hour; dollars an estimate
 
@@ -18,16 +18,7 @@ CHECKS = {
             "A tuner knows tuner.best_training_job(), and a pair is written (tuner, 'name').",
         ),
     ),
-    "mended_tuner": Found(
-        look=unsent,
-        faults=[*search_faults(RATE, 0.001, 0.3, 10)],
-        right="Now the account would take it, and it would look for what you want.",
-        hints=(
-            "Read it from the top: which metric, in which direction, over which range, how many jobs?",
-            "The lesson's own tuner has an objective that Linear Learner reports.",
-            "A range from 1 to 5 on such a scale is written ContinuousParameter(1, 5, scaling_type='Logarithmic').",
-        ),
-    ),
+    "mended_tuner": MENDED,
     "break_even": Number(
         solution=lambda course: JOBS * MINUTES / 60 * HOURLY / WORTH,
         tolerance=1,

@@ -2,10 +2,10 @@
 
 import math
 
-from exercises.insurance.searches import RATE, own_faults
+from exercises.insurance.searches import MENDED, own_faults
 from exercises.job_faults import AN_HOUR
 from exercises.kinds import Found, Number, Question
-from exercises.tuning import search_faults, tuning_of, unsent
+from exercises.tuning import tuning_of
 
 JOBS, AT_ONCE, MINUTES = 10, 4, 3
 
@@ -20,16 +20,7 @@ CHECKS = {
             "A tuner knows tuner.best_training_job(), and a pair is written (tuner, 'name').",
         ),
     ),
-    "mended_search": Found(
-        look=unsent,
-        faults=[*search_faults(RATE, 0.001, 0.3, 10)],
-        right="Now the account would take it, and it would look for what you want.",
-        hints=(
-            "Read it from the top: which metric, in which direction, over which range, how many jobs?",
-            "The lesson's own tuner has an objective that Linear Learner reports.",
-            "A range from 1 to 5 on such a scale is written ContinuousParameter(1, 5, scaling_type='Logarithmic').",
-        ),
-    ),
+    "mended_search": MENDED,
     "parallel": Number(
         solution=lambda course: math.ceil(JOBS / AT_ONCE) * MINUTES,
         tolerance=0.1,

@@ -3,9 +3,30 @@
 from exercises.insurance.jobs import LIMIT, batch_faults
 from exercises.insurance.prepared import reads
 from exercises.job_faults import end_faults, setting
-from exercises.tuning import BEST, TuningFault, limit_faults, objective_faults, of_its_jobs, range_faults
+from exercises.kinds import Found
+from exercises.tuning import (
+    BEST,
+    TuningFault,
+    limit_faults,
+    objective_faults,
+    of_its_jobs,
+    range_faults,
+    search_faults,
+    unsent,
+)
 
 RATE = "learning_rate"
+
+MENDED = Found(
+    look=unsent,
+    faults=[*search_faults(RATE, 0.001, 0.3, 10)],
+    right="Now the account would take it, and it would look for what you want.",
+    hints=(
+        "Read it from the top: which metric, in which direction, over which range, how many jobs?",
+        "The lesson's own tuner has an objective that Linear Learner reports.",
+        "A range from 1 to 5 on such a scale is written ContinuousParameter(1, 5, scaling_type='Logarithmic').",
+    ),
+)
 
 
 def own_faults(without: int, argument: str) -> list[TuningFault]:

@@ -20,10 +20,8 @@ def played(public_tables, monkeypatch):
 
     def play_them(series: str, *numbers: int) -> dict[str, dict]:
         scores: dict[str, dict] = {}
-        found = []
-        for path in lessons(series, sdk="2"):
-            if path.parent.name == series and int(path.name[:2]) in numbers:
-                found.append(path)
+        own = [path for path in lessons(series, sdk="2") if path.parent.name == series]
+        found = [path for path in own if int(path.name[:2]) in numbers]
         assert len(found) == len(numbers)
         for path in found:
             notebook = nbformat.read(path, as_version=4)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from exercises.insurance.prepared import parts
-from support.training import ended
+from support.learners_jobs import named, send, trainer
 from utils.course import Course
 
-ENDLESS = {"epochs": 1_000_000, "early_stopping_patience": 1_000_000}
 BOTH = {"train": "train", "validation": "validation"}
 
 
@@ -38,21 +34,6 @@ def inputs(
     return made
 
 
-def order(course: Course, hyperparameters: Mapping[str, Any], max_run: int | None = 600, tags: bool = True) -> Any:
-    """An estimator; a hyperparameter of None is left out."""
-    from sagemaker import image_uris
-    from sagemaker.estimator import Estimator
-
-    limit: dict[str, Any] = {} if max_run is None else {"max_run": max_run}
-    given = {name: value for name, value in hyperparameters.items() if value is not None}
-    return Estimator(
-        image_uris.retrieve("linear-learner", course.session.boto_region_name),
-        role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large",
-        hyperparameters=given, debugger_hook_config=False, disable_profiler=True, base_job_name="course-mine",
-        output_path=course.output_path, tags=course.tags if tags else None, **limit,
-    )  # fmt: skip
-
-
 def sent(
     right: Mapping[str, Any],
     change: Mapping[str, Any] | None = None,
@@ -64,35 +45,17 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job with the hyperparameters ``right``, but for a change; the estimator."""
 
-    def send(course: Course) -> Any:
-        from sagemaker.exceptions import UnexpectedStatusException
+    def start(course: Course) -> Any:
+        estimator = trainer(course, {**right, **(change or {})}, max_run, tags)
+        return send(course, estimator, inputs(course, channels, **how), wait)
 
-        stop(course)
-        estimator = order(course, {**right, **(change or {})}, max_run, tags)
-        with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-            estimator.fit(inputs(course, channels, **how), logs=False, wait=wait)
-        return estimator
-
-    return send
-
-
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    # A page may be empty and not the last: AWS filters what it has counted.
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains="course-mine", StatusEquals="InProgress")
-    for each in [each for page in pages for each in page["TrainingJobSummaries"]]:
-        try:
-            client.stop_training_job(TrainingJobName=each["TrainingJobName"])
-        except ClientError as error:
-            assert "is in status" in str(error), error  # it has ended meanwhile
-        ended(client, each["TrainingJobName"])
+    return start
 
 
 def trained(course: Course, *settings: Mapping[str, Any]) -> None:
     """Trains the models that a lesson's checks look for, with the tags by which they are found."""
     for given in settings:
-        estimator = order(course, given)
+        estimator = trainer(course, given)
         estimator.tags = course.tags_for(course.table, {**given})
         estimator.fit(inputs(course, BOTH), logs=False)
 
@@ -100,7 +63,7 @@ def trained(course: Course, *settings: Mapping[str, Any]) -> None:
 def of_channels(right: Mapping[str, Any], limit: int) -> list[tuple[Callable[[Course], Any], str]]:
     """Typical mistakes of a job with both channels, each with what is to be said; ``right`` is what it is sent."""
     return [
-        (lambda course: "course-none", "no training job of yours whose name begins with 'course-none'"),
+        (named("course-none"), "no training job of yours whose name begins with 'course-none'"),
         (lambda course: 3, "The estimator itself was expected"),
         (sent(right, channels={"validation": "validation"}), "these channels: validation."),
         (sent(right, content_type=None), "does not say that its files are CSV"),

@@ -263,8 +263,8 @@ def test_what_its_container_is_given(account, served) -> None:
     assert said["model"] == {"weights": "0.5"}
     assert (said["greeting"], said["of"]) == ("hello", "image")  # the model's variables take the place of the image's
     assert said["arguments"] == ["serve"]  # in the place of CMD
-    lines = account.lines(f"/aws/sagemaker/Endpoints/{endpoint}")
-    assert lines[0] == "listening on ('0.0.0.0', 8080)"
+    until(lambda: account.lines(f"/aws/sagemaker/Endpoints/{endpoint}"))  # a line may wait a moment to be kept
+    assert account.lines(f"/aws/sagemaker/Endpoints/{endpoint}")[0] == "listening on ('0.0.0.0', 8080)"
 
 
 def test_each_container_has_a_port_8080_that_only_the_account_reaches(account, served) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from support.learners_jobs import named, stop
 from support.wrong_answers import Wrong
-from support.wrong_answers.insurance_02_prepare import ENDLESS, stop
+from support.wrong_answers.insurance_02_prepare import ENDLESS
 from utils import load
 from utils.course import Course
 
@@ -70,7 +71,7 @@ def sent(
         from sagemaker.exceptions import UnexpectedStatusException
         from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
-        stop(course)
+        stop(course, "ProcessingJob")
         own = IMAGES / "claims-features"
         with TemporaryDirectory() as temporary:
             copy = Path(temporary, image)
@@ -123,7 +124,7 @@ WRONG: dict[tuple[str, str], Wrong] = {
         (features(calls=7, storm=2), "are not in: storm, calls."),
     ],
     (LESSON, "image_job"): [
-        (lambda course: "course-none", "no processing job of yours whose name begins with 'course-none'"),
+        (named("course-none"), "no processing job of yours whose name begins with 'course-none'"),
         (lambda course: 3, "The processor itself was expected"),
         (sent(image="other"), "in the image course-other and not"),
         (sent(code=True), "brings an entry point of its own, python3 "),

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from botocore.exceptions import ClientError
 from sklearn.model_selection import train_test_split
 
-from support.processing import ended
+from support.learners_jobs import named, stop
 from support.wrong_answers import Wrong
 from utils.course import Course
 
@@ -136,7 +135,7 @@ def sent(
         from sagemaker.s3 import S3Uploader
         from sagemaker.sklearn.processing import SKLearnProcessor
 
-        stop(course)
+        stop(course, "ProcessingJob")
         base = f"{course.output_path}/wrong"
         if source:
             S3Uploader.upload_string_as_file_body(
@@ -160,21 +159,8 @@ def sent(
     return send
 
 
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    # A page may be empty and not the last: AWS filters what it has counted.
-    pages = client.get_paginator("list_processing_jobs").paginate(NameContains="course-mine", StatusEquals="InProgress")
-    for each in [each for page in pages for each in page["ProcessingJobSummaries"]]:
-        try:
-            client.stop_processing_job(ProcessingJobName=each["ProcessingJobName"])
-        except ClientError as error:
-            assert "is in status" in str(error), error  # it has ended meanwhile
-        ended(client, each["ProcessingJobName"])
-
-
 JOBS: Wrong = [
-    (lambda course: "course-none", "no processing job of yours whose name begins with 'course-none'"),
+    (named("course-none"), "no processing job of yours whose name begins with 'course-none'"),
     (lambda course: 3, "The processor itself was expected"),
     (sent(source=None), "no input but the script"),
     (sent(source="other", file="salary.csv"), "has no insurance.csv in it, but salary.csv."),

@@ -10,7 +10,8 @@ import numpy as np
 
 from exercises.account import newest_job
 from exercises.insurance.prepared import PLAIN, said
-from support.insurance_jobs import ENDLESS, of_channels, sent, trained
+from support.insurance_jobs import of_channels, sent, trained
+from support.learners_jobs import ENDLESS
 from support.wrong_answers import Wrong
 from utils import interval, paired_interval
 from utils.course import Course

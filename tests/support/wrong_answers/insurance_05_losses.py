@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from exercises.insurance.prepared import PLAIN
-from support.insurance_jobs import ENDLESS, inputs, of_channels, sent, trained
+from support.insurance_jobs import inputs, of_channels, sent, trained
+from support.learners_jobs import ENDLESS
 from support.wrong_answers import Wrong
 from utils.course import Course
 

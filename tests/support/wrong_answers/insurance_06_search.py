@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from support.insurance_jobs import BOTH, ENDLESS, inputs, order
+from support.insurance_jobs import BOTH, inputs
+from support.learners_jobs import ENDLESS, stop, trainer
 from support.wrong_answers import Wrong
 from utils.course import Course
 
@@ -33,7 +34,7 @@ def tuner(
         from sagemaker.parameter import ContinuousParameter
         from sagemaker.tuner import HyperparameterTuner
 
-        estimator = order(course, {**RIGHT, **(change or {})}, max_run, tags)
+        estimator = trainer(course, {**RIGHT, **(change or {})}, max_run, tags)
         varied: dict[Any, Any] = {}
         for name, (low, high) in (ranges or {"learning_rate": (0.001, 0.1)}).items():
             varied[name] = ContinuousParameter(low, high, scaling_type=scale)
@@ -59,23 +60,13 @@ def started(
     def start(course: Course) -> tuple[Any, str]:
         from sagemaker.exceptions import UnexpectedStatusException
 
-        stop(course)
+        stop(course, "HyperParameterTuningJob", "course-wrong")
         search = tuner(**options)(course)
         with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
             search.fit(inputs(course, channels, text=text), f"course-wrong-{os.getpid()}-{next(_numbers)}", wait=wait)
         return search, best(search) if best else "a-name"
 
     return start
-
-
-def stop(course: Course) -> None:
-    """End the searches that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    pages = client.get_paginator("list_hyper_parameter_tuning_jobs").paginate(
-        NameContains="course-wrong", StatusEquals="InProgress"
-    )
-    for each in [each for page in pages for each in page["HyperParameterTuningJobSummaries"]]:
-        client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=each["HyperParameterTuningJobName"])
 
 
 def unstarted(course: Course) -> tuple[Any, str]:

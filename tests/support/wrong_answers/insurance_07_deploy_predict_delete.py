@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from support.learners_jobs import stop
 from support.wrong_answers import Wrong
 from utils.course import Course
 from utils.sweep import delete_endpoint
@@ -65,7 +66,7 @@ def sent(
         from sagemaker.transformer import Transformer
         from sagemaker.utils import name_from_base
 
-        stop(course)
+        stop(course, "TransformJob", "wrong")
         line = json.dumps({"person": 7, "bill": 9.5, "asked": {"features": [1.0] * features}})
         asked = {
             "content_type": "application/jsonlines", "split_type": "Line", "input_filter": "$.asked",
@@ -87,15 +88,6 @@ def sent(
         return transformer
 
     return send
-
-
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    for each in client.list_transform_jobs(StatusEquals="InProgress", NameContains="wrong")["TransformJobSummaries"]:
-        with contextlib.suppress(ClientError):  # it has ended meanwhile
-            client.stop_transform_job(TransformJobName=each["TransformJobName"])
-        client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName=each["TransformJobName"])
 
 
 def idle(course: Course) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
-from botocore.exceptions import ClientError
 
-from support.training import ended
+from support.learners_jobs import MINE, named, send, trainer
 from support.wrong_answers import Wrong
 from utils import load
 from utils.course import Course
@@ -39,7 +37,7 @@ def sent(
     content_type: tuple[str | None, str | None] = ("text/csv", "text/csv"),
     columns: slice = slice(None),
     wait: bool = False,
-    base: str = "course-mine",
+    base: str = MINE,
     max_run: int | None = 600,
     tags: bool = True,
     given: dict[str, Any] = SENT,
@@ -47,42 +45,20 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job that differs from what the exercise asks; the estimator.  A hyperparameter of None is left out."""
 
-    def send(course: Course) -> Any:
-        from sagemaker import image_uris
-        from sagemaker.estimator import Estimator
-        from sagemaker.exceptions import UnexpectedStatusException
+    def start(course: Course) -> Any:
         from sagemaker.inputs import TrainingInput
 
-        stop(course)
         inputs = {}
         for channel, kind in zip(("train", "validation"), content_type, strict=True):
             text = parts()[channel].iloc[:, columns].to_csv(**{"header": False, "index": False} | csv)
             key = f"{course.prefix}/wrong/{channel}.csv"
             uri = course.session.upload_string_as_file_body(text, course.bucket, key)
             inputs[channel] = TrainingInput(uri, content_type=kind)
-        limit: dict[str, Any] = {} if max_run is None else {"max_run": max_run}
-        settings = {name: value for name, value in (given | (hyperparameters or {})).items() if value is not None}
-        estimator = Estimator(
-            image_uris.retrieve("xgboost", course.session.boto_region_name, version="3.0-5"),
-            role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large",
-            hyperparameters=settings, debugger_hook_config=False, disable_profiler=True, base_job_name=base,
-            output_path=course.output_path, tags=course.tags if tags else None, **limit,
-        )  # fmt: skip
-        with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-            estimator.fit({each: inputs[each] for each in channels}, logs=False, wait=wait)
-        return estimator
+        settings = given | (hyperparameters or {})
+        estimator = trainer(course, settings, max_run, tags, ("xgboost", "3.0-5"), base)
+        return send(course, estimator, {channel: inputs[channel] for channel in channels}, wait)
 
-    return send
-
-
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains="course-mine", StatusEquals="InProgress")
-    for each in [each for page in pages for each in page["TrainingJobSummaries"]]:
-        with contextlib.suppress(ClientError):  # it has ended meanwhile
-            client.stop_training_job(TrainingJobName=each["TrainingJobName"])
-        ended(client, each["TrainingJobName"])
+    return start
 
 
 def whole_lesson(course: Course) -> None:
@@ -103,7 +79,7 @@ def made(name: str = "train.csv", content_type: str | None = "text/csv") -> Call
 
 WRONG: dict[tuple[str, str], Wrong] = {
     (LESSON, "own_trees"): [
-        (lambda course: "course-none", "no training job of yours whose name begins with 'course-none'"),
+        (named("course-none"), "no training job of yours whose name begins with 'course-none'"),
         (lambda course: {"eta": 0.05}, "The estimator itself was expected"),
         (sent(channels=("validation",)), "XGBoost learns from a channel named train"),
         (sent(content_type=(None, "text/csv")), "channel train does not say that its files are CSV"),

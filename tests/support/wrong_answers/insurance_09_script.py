@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import shutil
 import tempfile
@@ -10,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from support.training import ended
+from support.learners_jobs import send, stop
 from support.wrong_answers import Wrong
 from utils.course import Course
 
@@ -44,16 +41,6 @@ def uploaded(course: Course, names: tuple[str, ...] = ("train", "validation"), t
     return found
 
 
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains=MENDED, StatusEquals="InProgress")
-    for each in [each for page in pages for each in page["TrainingJobSummaries"]]:
-        with contextlib.suppress(ClientError):  # it has ended meanwhile
-            client.stop_training_job(TrainingJobName=each["TrainingJobName"])
-        ended(client, each["TrainingJobName"])
-
-
 def sent(
     names: tuple[str, ...] = ("train", "validation"),
     hyperparameters: dict | None = None,
@@ -64,10 +51,7 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job that differs from what the exercise asks; the estimator.  ``ends``: it is waited for."""
 
-    def send(course: Course) -> Any:
-        from sagemaker.exceptions import UnexpectedStatusException
-
-        stop(course)
+    def start(course: Course) -> Any:
         with tempfile.TemporaryDirectory() as place:
             if change:
                 shutil.copytree(lesson.SOURCE, place, dirs_exist_ok=True)
@@ -76,11 +60,10 @@ def sent(
                 options["source_dir"] = place
             given = {**(lesson.MENDED if hyperparameters is None else hyperparameters)}  # the SDK adds its own to it
             estimator = sklearn(course, MENDED, hyperparameters=given, **options)
-            with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-                estimator.fit(uploaded(course, names, text), logs=False, wait=ends)
-        return estimator
+            stop(course, part=MENDED)
+            return send(course, estimator, uploaded(course, names, text), wait=ends)
 
-    return send
+    return start
 
 
 def scaled_back(how: Callable[[Any, float, float], Any]) -> Callable[[Course], list[float]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
+from support.learners_jobs import ENDLESS, named, send, trainer
 from support.wrong_answers import Wrong
-from support.wrong_answers.salary import ENDLESS, named, stop
 from utils.course import Course
 
 lesson = importlib.import_module("exercises.insurance.13_classify")
@@ -40,33 +39,19 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job that differs from what the exercise asks; the estimator.  A hyperparameter of None is left out."""
 
-    def send(course: Course) -> Any:
-        from sagemaker import image_uris
-        from sagemaker.estimator import Estimator
-        from sagemaker.exceptions import UnexpectedStatusException
+    def start(course: Course) -> Any:
         from sagemaker.inputs import TrainingInput
         from sagemaker.s3 import S3Uploader
 
-        stop(course)
         inputs = {}
         for channel in channels:
             uri = f"{course.output_path}/wrong/classes/{channel}.csv"
             part = "validation" if channel == "validation" else "train"
             S3Uploader.upload_string_as_file_body(text(csv(course, part, label)), uri, sagemaker_session=course.session)
             inputs[channel] = TrainingInput(uri, content_type=content_type)
-        given = {name: value for name, value in (ASKED | (hyperparameters or {})).items() if value is not None}
-        limit: dict[str, Any] = {} if max_run is None else {"max_run": max_run}
-        estimator = Estimator(
-            image_uris.retrieve("linear-learner", course.session.boto_region_name),
-            role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large",
-            hyperparameters=given, debugger_hook_config=False, disable_profiler=True, base_job_name="course-mine",
-            output_path=course.output_path, tags=course.tags if tags else None, **limit,
-        )  # fmt: skip
-        with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-            estimator.fit(inputs, logs=False, wait=wait)
-        return estimator
+        return send(course, trainer(course, ASKED | (hyperparameters or {}), max_run, tags), inputs, wait)
 
-    return send
+    return start
 
 
 def classes(change: Callable[[pd.Series], pd.Series]) -> Callable[[Course], pd.Series]:

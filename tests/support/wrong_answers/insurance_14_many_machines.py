@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
 from collections.abc import Callable
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from support.learners_jobs import ENDLESS, named, send, trainer
 from support.wrong_answers import Wrong
-from support.wrong_answers.salary import ENDLESS, named, stop
 from utils.course import Course
 
 lesson = importlib.import_module("exercises.insurance.14_many_machines")
@@ -48,28 +47,16 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job that differs from what the exercise asks; the estimator.  A hyperparameter of None is left out."""
 
-    def send(course: Course) -> Any:
-        from sagemaker import image_uris
-        from sagemaker.estimator import Estimator
-        from sagemaker.exceptions import UnexpectedStatusException
+    def start(course: Course) -> Any:
         from sagemaker.inputs import TrainingInput
 
-        stop(course)
         asked = {"predictor_type": "regressor", "mini_batch_size": 10, "epochs": 1, "num_models": 1}
-        given = {name: value for name, value in (asked | (hyperparameters or {})).items() if value is not None}
-        limit: dict[str, Any] = {} if max_run is None else {"max_run": max_run}
-        estimator = Estimator(
-            image_uris.retrieve("linear-learner", course.session.boto_region_name), input_mode=mode,
-            role=course.role, sagemaker_session=course.session, instance_count=machines, instance_type="ml.m5.large",
-            hyperparameters=given, debugger_hook_config=False, disable_profiler=True, base_job_name="course-mine",
-            output_path=course.output_path, tags=course.tags if tags else None, **limit,
-        )  # fmt: skip
+        settings = asked | (hyperparameters or {})
+        estimator = trainer(course, settings, max_run, tags, machines=machines, input_mode=mode)
         rows = TrainingInput(shards(course), content_type=content_type, distribution=distribution)
-        with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-            estimator.fit({channel: rows}, logs=False, wait=wait)
-        return estimator
+        return send(course, estimator, {channel: rows}, wait)
 
-    return send
+    return start
 
 
 def rows(place: str = "", distribution: str = SHARDED, content_type: str | None = RECORDS) -> Callable[[Course], Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from botocore.exceptions import ClientError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
 from exercises.account import line_of_newest_model
-from support.training import ended
+from support.learners_jobs import ENDLESS, named, send, trainer
 from support.wrong_answers import Wrong
 from utils import split
 from utils.course import Course
@@ -75,7 +73,6 @@ WRONG[("salary/02_split_and_baseline", "own_split")] = [
 # ---- jobs, in version 2 of the SDK
 
 SENT = {"predictor_type": "regressor", "loss": "absolute_loss", "mini_batch_size": 4}
-ENDLESS = {"epochs": 1_000_000, "early_stopping_patience": 1_000_000}
 
 
 def csv(course: Course, test: bool, columns: tuple[str, ...] = ("Salary", "YearsExperience"), **options: Any) -> str:
@@ -98,50 +95,19 @@ def sent(
 ) -> Callable[[Course], Any]:
     """Sends a job that differs from what the exercise asks; the estimator.  A hyperparameter of None is left out."""
 
-    def send(course: Course) -> Any:
-        from sagemaker import image_uris
-        from sagemaker.estimator import Estimator
-        from sagemaker.exceptions import UnexpectedStatusException
+    def start(course: Course) -> Any:
         from sagemaker.inputs import TrainingInput
         from sagemaker.s3 import S3Uploader
 
-        stop(course)
         inputs = {}
         for channel in channels:
             rows = text(csv(course, channel == "test", columns, **options))
             uri = f"{course.output_path}/wrong/{channel}.csv"
             S3Uploader.upload_string_as_file_body(rows, uri, sagemaker_session=course.session)
             inputs[channel] = TrainingInput(uri, content_type=content_type)
-        given = {name: value for name, value in (SENT | (hyperparameters or {})).items() if value is not None}
-        limit: dict[str, Any] = {} if max_run is None else {"max_run": max_run}
-        estimator = Estimator(
-            image_uris.retrieve("linear-learner", course.session.boto_region_name),
-            role=course.role, sagemaker_session=course.session, instance_count=1, instance_type="ml.m5.large",
-            hyperparameters=given, debugger_hook_config=False, disable_profiler=True, base_job_name="course-mine",
-            output_path=course.output_path, tags=course.tags if tags else None, **limit,
-        )  # fmt: skip
-        with contextlib.suppress(UnexpectedStatusException):  # which the check is asked about
-            estimator.fit(inputs, logs=False, wait=wait)
-        return estimator
+        return send(course, trainer(course, SENT | (hyperparameters or {}), max_run, tags), inputs, wait)
 
-    return send
-
-
-def stop(course: Course) -> None:
-    """End the jobs that an answer before has left at work."""
-    client = course.session.sagemaker_client
-    # A page may be empty and not the last: AWS filters what it has counted.
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains="course-mine", StatusEquals="InProgress")
-    for each in [each for page in pages for each in page["TrainingJobSummaries"]]:
-        try:
-            client.stop_training_job(TrainingJobName=each["TrainingJobName"])
-        except ClientError as error:
-            assert "is in status" in str(error), error  # it has ended meanwhile
-        ended(client, each["TrainingJobName"])
-
-
-def named(base: str) -> Callable[[Course], Any]:
-    return lambda course: base
+    return start
 
 
 JOBS: Wrong = [

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from support.learners_jobs import ENDLESS, named
 from support.wrong_answers import Wrong
-from support.wrong_answers.salary import ENDLESS, named, sent
+from support.wrong_answers.salary import sent
 from utils.course import Course
 
 

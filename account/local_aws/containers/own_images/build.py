@@ -14,13 +14,16 @@ import posixpath
 import re
 import shlex
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from local_aws.containers import script_container
+from local_aws.containers.container import Container
+from local_aws.containers.role_sessions import Session
+from local_aws.core.job_failure import JobFailure
 
 from .dockerfile import CannotBuild, Instruction, expanded, read_instructions
 
@@ -81,12 +84,41 @@ class OwnImage:
             command[0] = python[1]  # this environment's
         return command
 
-    def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a container that is given ``environment``."""
-        return {**self.environment, **environment}
-
     def lay_down(self, root: Path) -> None:
-        """Copy the image's files below ``root``, which is ``/`` to its container."""
+        """Copy the image's files below ``root``, which is ``/`` to its container.
+
+        Raises JobFailure if one of them has gone since the image was read.
+        """
+        try:
+            self._copy_below(root)
+        except OSError as error:
+            raise JobFailure(f"{error.filename}: {error.strerror}.") from None
+
+    def start(
+        self,
+        command: Sequence[str],
+        root: Path,
+        environment: Mapping[str, str],
+        session: Session,
+        on_lines: Callable[[list[tuple[float, str]]], None],
+    ) -> Container:
+        """Start a container of the image, as ``script_container.start``; ``environment`` is what it is given.
+
+        Raises NoSuchProgram.
+        """
+        if not command:
+            raise script_container.NoSuchProgram("CannotStartContainerError: No command specified.")
+        return script_container.start(
+            command,
+            root,
+            {**self.environment, **environment},
+            session,
+            on_lines,
+            workdir=self.workdir,
+            prefixes=self.prefixes,
+        )
+
+    def _copy_below(self, root: Path) -> None:
         for folder in (*self.folders, self.workdir):
             Path(f"{root}/{folder}").mkdir(parents=True, exist_ok=True)
         for source, path, mode in self.files:

@@ -23,8 +23,6 @@ from .build import OwnImage, read_image
 from .dockerfile import CannotBuild
 
 REPOSITORY = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")  # ECR's own rule
-
-
 ADDED = "images"  # the folder of the images that were added, in that of the account
 
 

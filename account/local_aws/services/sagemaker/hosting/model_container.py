@@ -212,15 +212,8 @@ class ModelContainer:
         if not own:
             modules = [] if self._image.script_mode else [python_path()]
             return script_container.start(self._image.serve, root, self._environment, session, write, modules)
-        return script_container.start(
-            own.command(arguments=self._image.serve),
-            root,
-            own.variables({**self._environment, rerooted.PORT: PORT}),
-            session,
-            write,
-            workdir=own.workdir,
-            prefixes=own.prefixes,
-        )
+        command = own.command(arguments=self._image.serve)
+        return own.start(command, root, {**self._environment, rerooted.PORT: PORT}, session, write)
 
     def _pings(self) -> bool:
         try:

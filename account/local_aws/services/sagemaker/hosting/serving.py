@@ -13,7 +13,6 @@ from typing import Any
 
 from local_aws.containers import script_container
 from local_aws.containers.image import Image, LoadedModel
-from local_aws.containers.own_images.build import OwnImage
 from local_aws.containers.role_sessions import Sessions
 from local_aws.core import clock
 from local_aws.core.disk import has_room
@@ -74,7 +73,7 @@ def begin(source: ModelSource, root: Path, images: ModelImages, sessions: Sessio
         if image.load is None:
             script_container.lay_out(root)
         if image.own:
-            _lay_down(image.own, root)
+            image.own.lay_down(root)
         if source.url:
             if image.own:
                 shutil.rmtree(folder, ignore_errors=True)  # the artifact's folder hides the image's
@@ -114,13 +113,6 @@ def image_of(source: ModelSource, images: ModelImages) -> Image:
         raise LostImage(error.message) from None
     except AwsError as error:
         raise JobFailure(error.message) from None
-
-
-def _lay_down(image: OwnImage, root: Path) -> None:
-    try:
-        image.lay_down(root)
-    except OSError as error:  # a file of it has gone since it was read
-        raise JobFailure(f"{error.filename}: {error.strerror}.") from None
 
 
 def _unpack(archive: Path, url: str, folder: Path) -> None:

@@ -91,10 +91,7 @@ class ProcessingRun(JobRun):
     def _lay_out(self, body: dict[str, Any]) -> None:
         script_container.lay_out(self.root)
         if isinstance(self.image, OwnImage):
-            try:
-                self.image.lay_down(self.root)
-            except OSError as error:  # a file of it has gone since
-                raise JobFailure(f"{error.filename}: {error.strerror}.") from None
+            self.image.lay_down(self.root)
         for path in ("/opt/ml/config", "/opt/ml/output", "/opt/ml/processing/input"):
             self._path(path).mkdir(parents=True, exist_ok=True)
         members = (
@@ -137,24 +134,18 @@ class ProcessingRun(JobRun):
     def _process(self, body: dict[str, Any], session: Session) -> tuple[str, str | None]:
         """Run the user's program; the job's status and FailureReason."""
         app, variables = body["AppSpecification"], body.get("Environment", {})
-        workdir, prefixes = "/", tuple[str, ...]()
-        command = [*app.get("ContainerEntrypoint", []), *app.get("ContainerArguments", [])]
-        if isinstance(self.image, OwnImage):
-            command = self.image.command(app.get("ContainerEntrypoint", []), app.get("ContainerArguments", []))
-            variables, workdir, prefixes = self.image.variables(variables), self.image.workdir, self.image.prefixes
-            if not command:
-                return "Failed", "ClientError: CannotStartContainerError: No command specified."
+        entrypoint, arguments = app.get("ContainerEntrypoint", []), app.get("ContainerArguments", [])
         stream = f"{self.job}/algo-1-{int(clock.now())}"
+
+        def keep(lines: list[tuple[float, str]]) -> None:
+            self.jobs.logs.write(PROCESSING_JOB.log_group, stream, lines)
+
         try:
-            container = script_container.start(
-                command,
-                self.root,
-                variables,
-                session,
-                lambda lines: self.jobs.logs.write(PROCESSING_JOB.log_group, stream, lines),
-                workdir=workdir,
-                prefixes=prefixes,
-            )
+            if isinstance(self.image, OwnImage):
+                command = self.image.command(entrypoint, arguments)
+                container = self.image.start(command, self.root, variables, session, keep)
+            else:
+                container = script_container.start([*entrypoint, *arguments], self.root, variables, session, keep)
         except script_container.NoSuchProgram as error:
             return "Failed", f"ClientError: {error}"
         code = self.watch(container)

@@ -203,10 +203,7 @@ class TrainingRun(JobRun):
         if self.image.script_mode:
             script_container.lay_out(self.root)
             if self.image.own:
-                try:
-                    self.image.own.lay_down(self.root)
-                except OSError as error:  # a file of it has gone since
-                    raise JobFailure(f"{error.filename}: {error.strerror}.") from None
+                self.image.own.lay_down(self.root)
             if body["AlgorithmSpecification"].get("ContainerEntrypoint"):
                 self._reroot_programs(host.base / "input" / "data")
             self._fetch_code(module_dir(body.get("HyperParameters", {})))
@@ -304,15 +301,7 @@ class TrainingRun(JobRun):
             entrypoint, arguments = spec.get("ContainerEntrypoint", []), spec.get("ContainerArguments", [])
             if own := self.image.own:
                 command = own.command(entrypoint, arguments or self.image.train)
-                return script_container.start(
-                    command,
-                    host.root,
-                    own.variables(environment),
-                    session,
-                    keep,
-                    workdir=own.workdir,
-                    prefixes=own.prefixes,
-                )
+                return own.start(command, host.root, environment, session, keep)
             command = [*entrypoint, *arguments] or [*self.image.train, self.archive]
             return script_container.start(command, host.root, environment, session, keep)
         return Container(self.image.train, host.root, environment, keep, peers=peers)
