@@ -54,8 +54,7 @@ class Course:
     @property
     def prefix(self) -> str:
         """Where in the bucket the series keeps its objects."""
-        parts = (self.session.default_bucket_prefix, "course", self.series)
-        return "/".join(part for part in parts if part)
+        return "/".join(filter(None, (self.session.default_bucket_prefix, "course", self.series)))
 
     @property
     def output_path(self) -> str:
@@ -98,11 +97,14 @@ class Course:
             return io.BytesIO(file.read())
 
     def image(self, folder: str | Path) -> str:
-        """The address of the image that the Dockerfile in ``folder`` describes; ValueError if it cannot be made."""
+        """The address of the image that the Dockerfile in ``folder`` describes; CourseError if it cannot be made."""
         name = f"course-{Path(folder).name}"
         if os.environ.get("COURSE_AWS") == "aws":
             raise CourseError(f"Build {folder} with Docker, push it to ECR as {name}, and write its address here.")
-        return import_module("local_aws").add_image(folder, name, account_folder())
+        try:
+            return import_module("local_aws").add_image(folder, name, account_folder())
+        except ValueError as error:
+            raise CourseError(str(error)) from None
 
     def show_running(self) -> None:
         """Print what this kernel has running in the account: ``nothing is running``, or a line for each."""
@@ -144,12 +146,11 @@ def start(lesson: str, jobs: int = 0, endpoint_minutes: int = 0, edition: str | 
         raise CourseError(str(error)) from None
     cost = jobs * JOB_MINUTES / 60 * JOBS["ml.m5.large"] + endpoint_minutes / 60 * HOSTING["ml.t2.medium"]
     estimate = f"about ${cost:.2f}" if cost >= 0.005 else "less than one cent"
+    place, costs = "AWS: your own account", f"{estimate} (prices of {PRICED}) if it is run to its end"
     if where == "local":
-        print(f"LOCAL: the embedded AWS account on this machine, region {session.boto_region_name}.")
-        print(f"This lesson costs nothing here; on AWS {estimate} (prices of {PRICED}).")
-    else:
-        print(f"AWS: your own account, region {session.boto_region_name}.")
-        print(f"This lesson costs {estimate} (prices of {PRICED}) if it is run to its end.")
+        place = "LOCAL: the embedded AWS account on this machine"
+        costs = f"nothing here; on AWS {estimate} (prices of {PRICED})"
+    print(f"{place}, region {session.boto_region_name}.\nThis lesson costs {costs}.")
     user = re.sub(r"[^\w.@-]", "-", os.environ.get("COURSE_USER") or machine.user_name())
     tags = {"course": COURSE, "course-user": user, "course-run": f"{time.time_ns():x}-{os.getpid()}"}
     global current

@@ -80,7 +80,7 @@ def test_what_is_no_table_of_days_gets_one_sentence(tmp_path: Path, text: str | 
 
 def test_an_image_says_what_to_do_where_it_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     course = Course("components", "components/01_forecast", None, "", [])
-    with pytest.raises(ValueError, match="has no Dockerfile"):
+    with pytest.raises(CourseError, match="has no Dockerfile"):
         course.image(str(tmp_path))
     monkeypatch.setenv("COURSE_AWS", "aws")
     with pytest.raises(CourseError, match="push it to ECR as course-claims-features, and write its address here"):
